@@ -1,0 +1,19 @@
+import { setTimeout as sleepFor } from "node:timers/promises";
+
+/** Physical time: retries, leases, signatures. Business time is the tenant's clock (`tenant/tenant-clock.ts`). */
+export interface Clock {
+  /** The time now. */
+  now(): Date;
+  /** Resolves after `ms`, or at once when `signal` aborts. Never rejects. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export const systemClock: Clock = {
+  now: () => new Date(),
+  sleep: (ms, signal) => sleepFor(ms, undefined, signal ? { signal } : {}).catch(() => {}),
+};
+
+/** `time` moved by `ms`. */
+export function plusMs(time: Date, ms: number): Date {
+  return new Date(time.getTime() + ms);
+}

@@ -1,0 +1,145 @@
+import { randomBytes } from "node:crypto";
+import type { LogLevel } from "./log.ts";
+
+/** All settings of a server. Every number says its unit. */
+export interface Config {
+  /** Login of the application: member of usageflow_app, owns nothing. */
+  databaseUrl: string;
+  /** Login of the workers: member of usageflow_worker, owns nothing. */
+  workerDatabaseUrl: string;
+  /** Connections in the application's pool; the workers' has as many. */
+  databaseConnectionsMax: number;
+  /** How long one statement may run. */
+  statementTimeoutMs: number;
+  host: string;
+  port: number;
+  /** Encrypts what must be opened again: webhook secrets, stored answers. 32 bytes. */
+  masterKey: Buffer;
+  /** Keyed into the hash of API keys. 32 bytes. */
+  keyPepper: Buffer;
+  /** True in the emulator alone: webhooks go to loopback addresses, and live keys are refused. */
+  emulator: boolean;
+  logLevel: LogLevel;
+  /** How long a stop waits for calls in flight. */
+  shutdownGraceMs: number;
+  /** Largest request body. */
+  requestBytesMax: number;
+  /** Longest time for a call; a shorter deadline of the client's holds. */
+  requestTimeoutMs: number;
+  /** How long a loop that found nothing waits before it looks again. */
+  pollMs: number;
+  /** Wait before each attempt of a delivery; after the last one it is given up. */
+  deliveryScheduleMs: readonly number[];
+  /** Over look-up, connection, request and answer of one attempt. */
+  deliveryTimeoutMs: number;
+  /** How long a worker may hold a delivery. Longer than the timeout, so that only a dead worker loses one. */
+  deliveryLeaseMs: number;
+  /** Deliveries in flight in one process. */
+  deliveryConcurrencyMax: number;
+  /** How long answers are kept for calls with an idempotency key. */
+  answerRetentionMs: number;
+}
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "masterKey" | "keyPepper"> = {
+  databaseConnectionsMax: 16,
+  statementTimeoutMs: 30 * SECOND,
+  host: "127.0.0.1",
+  port: 8080,
+  emulator: false,
+  logLevel: "info",
+  shutdownGraceMs: 10 * SECOND,
+  requestBytesMax: 4 * 1024 * 1024, // what gRPC clients expect of a server
+  requestTimeoutMs: 60 * SECOND,
+  pollMs: 250,
+  // The example of Standard Webhooks 1.0.0: three days, which bridge a weekend.
+  deliveryScheduleMs: [
+    0,
+    5 * SECOND,
+    5 * MINUTE,
+    30 * MINUTE,
+    2 * HOUR,
+    5 * HOUR,
+    10 * HOUR,
+    14 * HOUR,
+    20 * HOUR,
+    24 * HOUR,
+  ],
+  deliveryTimeoutMs: 15 * SECOND,
+  deliveryLeaseMs: 45 * SECOND,
+  deliveryConcurrencyMax: 64,
+  answerRetentionMs: 24 * HOUR,
+};
+
+/** Reads the environment. Throws one error that names every variable that is missing or wrong, and what it should be. */
+export function readConfig(env: Record<string, string | undefined>): Config {
+  const problems: string[] = [];
+  const text = (name: string, fallback?: string): string => {
+    const value = env[name] || fallback;
+    if (value === undefined) problems.push(`${name} is not set`);
+    return value ?? "";
+  };
+  const integer = (name: string, fallback: number, min = 1): number => {
+    const value = env[name];
+    if (!value) return fallback;
+    const number = Number(value);
+    if (Number.isSafeInteger(number) && number >= min) return number;
+    problems.push(`${name} must be a whole number of at least ${min}, and is "${value}"`);
+    return fallback;
+  };
+  const key = (name: string): Buffer => {
+    const value = env[name];
+    const bytes = Buffer.from(value ?? "", "base64");
+    if (bytes.length !== 32) {
+      problems.push(`${name} must be 32 random bytes in base64 (for example: ${exampleKey()})`);
+    }
+    return bytes;
+  };
+  const logLevel = text("USAGEFLOW_LOG_LEVEL", defaults.logLevel);
+  if (!["info", "warn", "error", "silent"].includes(logLevel)) {
+    problems.push(`USAGEFLOW_LOG_LEVEL must be info, warn, error or silent, and is "${logLevel}"`);
+  }
+  const databaseUrl = text("DATABASE_URL");
+  const config: Config = {
+    ...defaults,
+    databaseUrl,
+    workerDatabaseUrl: text("USAGEFLOW_WORKER_DATABASE_URL"),
+    databaseConnectionsMax: integer("USAGEFLOW_DATABASE_CONNECTIONS_MAX", defaults.databaseConnectionsMax),
+    statementTimeoutMs: integer("USAGEFLOW_STATEMENT_TIMEOUT_MS", defaults.statementTimeoutMs),
+    host: text("USAGEFLOW_HOST", defaults.host),
+    port: integer("USAGEFLOW_PORT", defaults.port, 0),
+    masterKey: key("USAGEFLOW_MASTER_KEY"),
+    keyPepper: key("USAGEFLOW_KEY_PEPPER"),
+    logLevel: logLevel as LogLevel,
+    shutdownGraceMs: integer("USAGEFLOW_SHUTDOWN_GRACE_MS", defaults.shutdownGraceMs),
+    requestBytesMax: integer("USAGEFLOW_REQUEST_BYTES_MAX", defaults.requestBytesMax),
+    requestTimeoutMs: integer("USAGEFLOW_REQUEST_TIMEOUT_MS", defaults.requestTimeoutMs),
+    pollMs: integer("USAGEFLOW_POLL_MS", defaults.pollMs),
+    deliveryTimeoutMs: integer("USAGEFLOW_DELIVERY_TIMEOUT_MS", defaults.deliveryTimeoutMs),
+    deliveryLeaseMs: integer("USAGEFLOW_DELIVERY_LEASE_MS", defaults.deliveryLeaseMs),
+    deliveryConcurrencyMax: integer("USAGEFLOW_DELIVERY_CONCURRENCY_MAX", defaults.deliveryConcurrencyMax),
+    answerRetentionMs: integer("USAGEFLOW_ANSWER_RETENTION_MS", defaults.answerRetentionMs),
+  };
+  if (config.deliveryLeaseMs <= config.deliveryTimeoutMs) {
+    problems.push("USAGEFLOW_DELIVERY_LEASE_MS must be more than USAGEFLOW_DELIVERY_TIMEOUT_MS");
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+/** The environment does not make a configuration. */
+export class ConfigError extends Error {
+  override name = "ConfigError";
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(`configuration:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+    this.problems = problems;
+  }
+}
+
+function exampleKey(): string {
+  return randomBytes(32).toString("base64");
+}

@@ -1,0 +1,56 @@
+import { type Kysely, Kysely as KyselyDatabase, PostgresDialect, sql, type Transaction } from "kysely";
+import pg from "pg";
+import type { Tables } from "./tables.ts";
+
+export type Db = Kysely<Tables>;
+/** Proof of a transaction: kysely's types refuse a `Db` where a `Tx` is asked for. */
+export type Tx = Transaction<Tables>;
+
+// Numbers of the database stay exact: bigint becomes a JavaScript bigint, numeric stays the text that it is.
+const types = {
+  getTypeParser(oid: number, format?: "text" | "binary") {
+    if (oid === pg.types.builtins.INT8) return BigInt;
+    return pg.types.getTypeParser(oid, format);
+  },
+} as pg.CustomTypesConfig;
+
+export interface DatabaseOptions {
+  url: string;
+  connectionsMax: number;
+  statementTimeoutMs: number;
+  /** Called when a connection that nobody uses fails; the pool makes another. */
+  onIdleError: (error: Error) => void;
+}
+
+/** A database as kysely, over a pool of its own. Close it with `destroy`. */
+export function openDatabase(options: DatabaseOptions): { db: Db; pool: pg.Pool } {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.connectionsMax,
+    types,
+    application_name: "usageflow",
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    statement_timeout: options.statementTimeoutMs,
+    lock_timeout: options.statementTimeoutMs,
+    idle_in_transaction_session_timeout: 60_000,
+  });
+  pool.on("error", options.onIdleError); // without a listener a lost connection would end the process
+  return { db: new KyselyDatabase<Tables>({ dialect: new PostgresDialect({ pool }) }), pool };
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/**
+ * Runs `work` in one transaction that sees one tenant's rows: row-level security takes the tenant from here, and
+ * statements name it besides.
+ */
+export function inTenant<T>(db: Db, tenantId: string, work: (tx: Tx) => Promise<T>): Promise<T> {
+  if (!UUID.test(tenantId)) throw new Error("not a tenant id");
+  return db.transaction().execute(async (tx) => {
+    // SET takes no parameters; the id was just checked. LOCAL: it ends with the transaction, whoever has the
+    // connection next. A statement of its own: Citus forwards it only so.
+    await sql.raw(`set local app.tenant_id = '${tenantId}'`).execute(tx);
+    return work(tx);
+  });
+}

@@ -1,0 +1,69 @@
+import { randomBytes } from "node:crypto";
+
+/**
+ * Ids are UUIDv7 inside (RFC 9562: time-ordered, so that new rows stand together) and a prefix with the same 128 bits
+ * in base62 at the edge, such as `inv_2RWPc3yyYZ9nQwJ1PSy8Kd`.
+ */
+export type IdPrefix = "ten" | "key" | "sub" | "inv" | "evt" | "whe" | "whd";
+
+const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const DIGITS_128 = 22;
+
+let lastMs = 0;
+let counter = 0;
+
+/** A new UUIDv7. Ids made by one process grow: the 12 bits after the time count within a millisecond. */
+export function newId(): string {
+  const now = Date.now();
+  if (now > lastMs) {
+    lastMs = now;
+    counter = 0;
+  } else if (++counter > 0xfff) {
+    lastMs += 1; // more than 4,096 in a millisecond borrow from the next one
+    counter = 0;
+  }
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(lastMs, 0, 6);
+  bytes.writeUInt16BE(0x7000 | counter, 6);
+  bytes[8] = 0x80 | ((bytes[8] as number) & 0x3f);
+  const hex = bytes.toString("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** A UUID as people see it. */
+export function formatId(prefix: IdPrefix, uuid: string): string {
+  return `${prefix}_${toBase62(Buffer.from(uuid.replaceAll("-", ""), "hex"), DIGITS_128)}`;
+}
+
+/** The UUID in an id that people sent, or undefined when it is not one of this kind. */
+export function parseId(prefix: IdPrefix, id: string): string | undefined {
+  if (!id.startsWith(`${prefix}_`)) return undefined;
+  const bytes = fromBase62(id.slice(prefix.length + 1), DIGITS_128, 16);
+  if (!bytes) return undefined;
+  const hex = bytes.toString("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** Bytes as a number in base62, padded to `length` digits. */
+export function toBase62(bytes: Buffer, length: number): string {
+  let rest = BigInt(`0x${bytes.toString("hex")}`);
+  let text = "";
+  while (rest > 0n) {
+    text = ALPHABET[Number(rest % 62n)] + text;
+    rest /= 62n;
+  }
+  return text.padStart(length, "0");
+}
+
+/** The `byteLength` bytes that `toBase62` wrote, or undefined when the text is none of its answers. */
+export function fromBase62(text: string, length: number, byteLength: number): Buffer | undefined {
+  if (text.length !== length) return undefined;
+  let value = 0n;
+  for (const character of text) {
+    const digit = ALPHABET.indexOf(character);
+    if (digit < 0) return undefined;
+    value = value * 62n + BigInt(digit);
+  }
+  const hex = value.toString(16).padStart(byteLength * 2, "0");
+  return hex.length > byteLength * 2 ? undefined : Buffer.from(hex, "hex");
+}

@@ -1,0 +1,11 @@
+import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
+
+/** Every event type, and the fact that it carries: a field of the contract's EventData. */
+export interface EventFacts {
+  /** A period has ended and its draft stands. */
+  "invoice.created": { invoice: Invoice };
+  /** An invoice has its number and is owed. */
+  "invoice.finalized": { invoice: Invoice };
+}
+
+export type EventType = keyof EventFacts;

@@ -1,0 +1,29 @@
+import { createContextKey, type HandlerContext } from "@connectrpc/connect";
+import type { Role } from "../../gen/usageflow/v1/permission_pb.ts";
+
+/** Who is calling, as its API key says, and with what guard against being heard twice. */
+export interface Caller {
+  readonly tenantId: string;
+  readonly kind: "LIVE" | "TEST";
+  /** UUID of the API key. */
+  readonly keyId: string;
+  readonly role: Role;
+  /** Set when the call carries an `idempotency-key` header; read by `change`. */
+  readonly idempotency?: Idempotency;
+}
+
+export interface Idempotency {
+  readonly key: string;
+  /** The method, `usageflow.v1.PricingService/PushCatalog`. */
+  readonly method: string;
+  readonly requestHash: Buffer;
+}
+
+export const callerKey = createContextKey<Caller | undefined>(undefined, { description: "caller" });
+
+/** The caller that the authenticating interceptor found. */
+export function callerOf(call: HandlerContext): Caller {
+  const caller = call.values.get(callerKey);
+  if (!caller) throw new Error("a method without authentication");
+  return caller;
+}

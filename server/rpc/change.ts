@@ -1,0 +1,77 @@
+import { type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
+import type { App } from "../app.ts";
+import { inTenant, type Tx } from "../db/database.ts";
+import type { Caller, Idempotency } from "./caller.ts";
+import { brokenConstraint, refusal } from "./errors.ts";
+
+/**
+ * Runs one change of a call in one transaction of the caller's tenant. With an `idempotency-key`, its answer is stored in
+ * that transaction, so that a repeated call gets the same answer and changes nothing; a refusal is not stored.
+ */
+export async function change<A extends DescMessage>(
+  app: App,
+  caller: Caller,
+  answer: A,
+  work: (tx: Tx) => Promise<MessageShape<A>>,
+): Promise<MessageShape<A>> {
+  const { idempotency, tenantId } = caller;
+  if (!idempotency) return inTenant(app.db, tenantId, work);
+  const again = () =>
+    inTenant(app.db, tenantId, async (tx) => storedAnswer(app, tx, tenantId, idempotency, answer));
+  try {
+    return await inTenant(app.db, tenantId, async (tx) => {
+      const stored = await storedAnswer(app, tx, tenantId, idempotency, answer);
+      if (stored) return stored;
+      const made = await work(tx);
+      const place = placeOf(tenantId, idempotency);
+      await tx
+        .insertInto("rpc_answer")
+        .values({
+          tenant_id: tenantId,
+          idempotency_key: idempotency.key,
+          method: idempotency.method,
+          request_hash: idempotency.requestHash,
+          answer: app.secrets.seal(toBinary(answer, made), place),
+          created_at: app.clock.now(),
+        })
+        .execute();
+      return made;
+    });
+  } catch (error) {
+    // The same call ran at the same time and was first: ours is undone, and its answer is there now.
+    const stored = brokenConstraint(error) === "rpc_answer_pkey" ? await again() : undefined;
+    if (stored) return stored;
+    throw error;
+  }
+}
+
+async function storedAnswer<A extends DescMessage>(
+  app: App,
+  tx: Tx,
+  tenantId: string,
+  idempotency: Idempotency,
+  answer: A,
+): Promise<MessageShape<A> | undefined> {
+  const row = await tx
+    .selectFrom("rpc_answer")
+    .select(["method", "request_hash", "answer"])
+    .where("tenant_id", "=", tenantId)
+    .where("idempotency_key", "=", idempotency.key)
+    .executeTakeFirst();
+  if (!row) return undefined;
+  if (row.method !== idempotency.method || !row.request_hash.equals(idempotency.requestHash)) {
+    throw refusal(
+      Code.AlreadyExists,
+      ErrorReason.IDEMPOTENCY_CONFLICT,
+      "this idempotency key was used for another request; use a new one",
+      "idempotency-key",
+    );
+  }
+  return fromBinary(answer, app.secrets.open(row.answer, placeOf(tenantId, idempotency)));
+}
+
+function placeOf(tenantId: string, idempotency: Idempotency): string {
+  return `${tenantId}|rpc_answer|${idempotency.key}`;
+}

@@ -1,0 +1,62 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { ErrorDetailSchema, ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
+
+// The whole vocabulary of refusals. A message is a lower-case phrase that says what is wrong and, where it is not plain,
+// what to do. What is thrown as anything else is a fault of ours: logged, and answered as `internal`.
+
+/** A refusal with its reason. The request id is added on the way out. */
+export function refusal(code: Code, reason: ErrorReason, message: string, field = ""): ConnectError {
+  return new ConnectError(message, code, undefined, [{ desc: ErrorDetailSchema, value: { reason, field } }]);
+}
+
+/** A field breaks a rule. `field` is its path, such as `catalog.plans[0].currency`. */
+export function invalid(field: string, message: string, reason: ErrorReason = ErrorReason.INVALID_FIELD): ConnectError {
+  return refusal(Code.InvalidArgument, reason, message, field);
+}
+
+/** There is no such thing, or it is another tenant's. */
+export function notFound(noun: string, id: string): ConnectError {
+  return refusal(Code.NotFound, ErrorReason.NOT_FOUND, `there is no ${noun} "${id}"`);
+}
+
+/** It is there already. */
+export function alreadyExists(message: string, field = ""): ConnectError {
+  return refusal(Code.AlreadyExists, ErrorReason.ALREADY_EXISTS, message, field);
+}
+
+/** The thing is not in a state that allows this. */
+export function stateConflict(
+  message: string,
+  reason: ErrorReason = ErrorReason.STATE_CONFLICT,
+  field = "",
+): ConnectError {
+  return refusal(Code.FailedPrecondition, reason, message, field);
+}
+
+/** Nobody known is calling. */
+export function unauthenticated(reason: ErrorReason, message: string): ConnectError {
+  return refusal(Code.Unauthenticated, reason, message);
+}
+
+/** The caller may not do this. */
+export function forbidden(message: string, reason: ErrorReason = ErrorReason.PERMISSION_DENIED): ConnectError {
+  return refusal(Code.PermissionDenied, reason, message);
+}
+
+/** More than a limit allows. */
+export function tooLarge(message: string): ConnectError {
+  return refusal(Code.ResourceExhausted, ErrorReason.TOO_LARGE, message);
+}
+
+/** The reason and the field of a refusal, when it is one of ours. */
+export function detailOf(error: ConnectError): { reason: ErrorReason; field: string } {
+  const [detail] = error.findDetails(ErrorDetailSchema);
+  return { reason: detail?.reason ?? ErrorReason.UNSPECIFIED, field: detail?.field ?? "" };
+}
+
+/** The name of the constraint that a database error broke, if it did. */
+export function brokenConstraint(error: unknown): string | undefined {
+  return error instanceof Error && "constraint" in error && typeof error.constraint === "string"
+    ? error.constraint
+    : undefined;
+}

@@ -1,0 +1,50 @@
+import { sql } from "kysely";
+import type { Tx } from "../db/database.ts";
+
+/** Kinds of work that fall due in a tenant's time. */
+export type Work = "SUBSCRIBE_ARRIVALS" | "CLOSE_PERIODS" | "FINALIZE_INVOICES";
+
+/** Makes `work` fall due at `at`, or leaves it where it is when that is earlier. Null: nothing to do. */
+export async function makeDue(tx: Tx, tenantId: string, work: Work, at: Date | null): Promise<void> {
+  if (!at) return;
+  await tx
+    .insertInto("tenant_due")
+    .values({ tenant_id: tenantId, work, due_at: at })
+    .onConflict((conflict) =>
+      conflict
+        .constraint("tenant_due_pkey")
+        .doUpdateSet({ due_at: sql`least(tenant_due.due_at, excluded.due_at)` }),
+    )
+    .execute();
+}
+
+/**
+ * Takes the right to do `work` for this tenant until the transaction ends, or answers false: it is not due at `now`, or
+ * another worker is at it. Who adds work meanwhile waits for the end, so `settleDue` overlooks nothing.
+ */
+export async function takeDue(tx: Tx, tenantId: string, work: Work, now: Date): Promise<boolean> {
+  const row = await tx
+    .selectFrom("tenant_due")
+    .select("due_at")
+    .where("tenant_id", "=", tenantId)
+    .where("work", "=", work)
+    .where("due_at", "<=", now)
+    .forUpdate()
+    .skipLocked()
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Says when `work`, which `takeDue` took, falls due next. Null: nothing is left to do. */
+export async function settleDue(tx: Tx, tenantId: string, work: Work, next: Date | null): Promise<void> {
+  if (next) {
+    await tx
+      .updateTable("tenant_due")
+      .set({ due_at: next })
+      .where("tenant_id", "=", tenantId)
+      .where("work", "=", work)
+      .execute();
+    return;
+  }
+  await tx.deleteFrom("tenant_due").where("tenant_id", "=", tenantId).where("work", "=", work).execute();
+}
