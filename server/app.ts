@@ -1,17 +1,59 @@
-import type { Clock } from "./clock.ts";
+import type pg from "pg";
+import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
-import type { Db } from "./db/database.ts";
-import type { Log } from "./log.ts";
-import type { Secrets } from "./secrets.ts";
+import { type Db, openDatabase } from "./db/database.ts";
+import { checkLogin } from "./db/login.ts";
+import { checkSchema } from "./db/migrate.ts";
+import { createLog, errorFacts, type Log } from "./log.ts";
+import { createSecrets, type Secrets } from "./secrets.ts";
 
 /** What every part of the server is given. Only `main.ts`, the emulator and the tests make one. */
 export interface App {
   readonly config: Config;
   /** As the role usageflow_app: for calls. */
   readonly db: Db;
+  /** The connections below `db`, for the one statement that is sent by hand: ingest. */
+  readonly pool: pg.Pool;
   /** As the role usageflow_worker: for loops. */
   readonly workerDb: Db;
   readonly clock: Clock;
   readonly log: Log;
   readonly secrets: Secrets;
+}
+
+/** Opens the database under both roles. Throws when a login is not what it should be, or the schema is another. */
+export async function createApp(config: Config, parts: { clock?: Clock; log?: Log } = {}): Promise<App> {
+  const log = parts.log ?? createLog(config.logLevel);
+  const open = (url: string) =>
+    openDatabase({
+      url,
+      connectionsMax: config.databaseConnectionsMax,
+      statementTimeoutMs: config.statementTimeoutMs,
+      onIdleError: (error) => log.warn("database.connection_lost", errorFacts(error)),
+    });
+  const { db, pool } = open(config.databaseUrl);
+  const { db: workerDb } = open(config.workerDatabaseUrl);
+  const app: App = {
+    config,
+    db,
+    pool,
+    workerDb,
+    clock: parts.clock ?? systemClock,
+    log,
+    secrets: createSecrets(config.masterKey, config.keyPepper),
+  };
+  try {
+    await checkLogin(db, "usageflow_app");
+    await checkLogin(workerDb, "usageflow_worker");
+    await checkSchema(db);
+  } catch (error) {
+    await closeApp(app);
+    throw error;
+  }
+  return app;
+}
+
+/** Closes the database. Whoever uses the app has been closed before. */
+export async function closeApp(app: App): Promise<void> {
+  await Promise.all([app.db.destroy(), app.workerDb.destroy()]);
 }

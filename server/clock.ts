@@ -17,3 +17,14 @@ export const systemClock: Clock = {
 export function plusMs(time: Date, ms: number): Date {
   return new Date(time.getTime() + ms);
 }
+
+/** Runs `work` with a signal that aborts once `ms` of real time have passed. */
+export async function withDeadline<T>(ms: number, work: (deadline: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), ms);
+  try {
+    return await work(controller.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -46,11 +46,16 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  * statements name it besides.
  */
 export function inTenant<T>(db: Db, tenantId: string, work: (tx: Tx) => Promise<T>): Promise<T> {
-  if (!UUID.test(tenantId)) throw new Error("not a tenant id");
   return db.transaction().execute(async (tx) => {
-    // SET takes no parameters; the id was just checked. LOCAL: it ends with the transaction, whoever has the
-    // connection next. A statement of its own: Citus forwards it only so.
-    await sql.raw(`set local app.tenant_id = '${tenantId}'`).execute(tx);
+    await enterTenant(tx, tenantId);
     return work(tx);
   });
+}
+
+/** Says whose rows the transaction sees from here to its end. */
+export async function enterTenant(tx: Tx, tenantId: string): Promise<void> {
+  if (!UUID.test(tenantId)) throw new Error("not a tenant id");
+  // SET takes no parameters; the id was just checked. LOCAL: it ends with the transaction, whoever has the connection
+  // next. A statement of its own: Citus forwards it only so.
+  await sql.raw(`set local app.tenant_id = '${tenantId}'`).execute(tx);
 }

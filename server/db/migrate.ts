@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { sql } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
-import { openDatabase } from "./database.ts";
+import { type Db, openDatabase } from "./database.ts";
 
 /** Where the `.sql` files are: beside the sources, and beside `dist/` where the server is compiled. */
 export async function migrationsFolder(): Promise<URL> {
@@ -30,11 +30,34 @@ export async function migrate(ownerUrl: string): Promise<string[]> {
     onIdleError: () => {},
   });
   try {
-    const migrator = new Migrator({ db, provider: { getMigrations: readMigrations } });
+    const migrator = new Migrator({
+      db,
+      provider: { getMigrations: readMigrations },
+      migrationTableName: "schema_migration",
+      migrationLockTableName: "schema_migration_lock",
+    });
     const { error, results } = await migrator.migrateToLatest();
     if (error) throw error;
+    await sql`grant select on schema_migration to usageflow_app, usageflow_worker`.execute(db);
     return (results ?? []).map((result) => result.migrationName);
   } finally {
     await db.destroy();
+  }
+}
+
+/** Throws unless the database has exactly the migrations that this server knows. */
+export async function checkSchema(db: Db): Promise<void> {
+  const known = Object.keys(await readMigrations());
+  const { rows } = await sql<{ name: string }>`select name from schema_migration order by name`
+    .execute(db)
+    .catch(() => ({ rows: [] }));
+  const ran = rows.map((row) => row.name);
+  const missing = known.filter((name) => !ran.includes(name));
+  const unknown = ran.filter((name) => !known.includes(name));
+  if (missing.length > 0) {
+    throw new Error(`the database lacks migrations (${missing.join(", ")}): run "usageflow migrate"`);
+  }
+  if (unknown.length > 0) {
+    throw new Error(`the database has migrations of a newer server (${unknown.join(", ")}): update this one`);
   }
 }

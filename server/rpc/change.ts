@@ -18,8 +18,7 @@ export async function change<A extends DescMessage>(
 ): Promise<MessageShape<A>> {
   const { idempotency, tenantId } = caller;
   if (!idempotency) return inTenant(app.db, tenantId, work);
-  const again = () =>
-    inTenant(app.db, tenantId, async (tx) => storedAnswer(app, tx, tenantId, idempotency, answer));
+  const again = () => inTenant(app.db, tenantId, async (tx) => storedAnswer(app, tx, tenantId, idempotency, answer));
   try {
     return await inTenant(app.db, tenantId, async (tx) => {
       const stored = await storedAnswer(app, tx, tenantId, idempotency, answer);

@@ -54,8 +54,5 @@ export function pageOf<Row>(
 
 function tagOf(app: App, scope: PageScope, key: string): Buffer {
   const secret = app.secrets.hashKey("page token");
-  return createHmac("sha256", secret)
-    .update(`${scope.tenantId}|${scope.list}|${key}`)
-    .digest()
-    .subarray(0, TAG_BYTES);
+  return createHmac("sha256", secret).update(`${scope.tenantId}|${scope.list}|${key}`).digest().subarray(0, TAG_BYTES);
 }

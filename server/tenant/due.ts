@@ -11,9 +11,7 @@ export async function makeDue(tx: Tx, tenantId: string, work: Work, at: Date | n
     .insertInto("tenant_due")
     .values({ tenant_id: tenantId, work, due_at: at })
     .onConflict((conflict) =>
-      conflict
-        .constraint("tenant_due_pkey")
-        .doUpdateSet({ due_at: sql`least(tenant_due.due_at, excluded.due_at)` }),
+      conflict.constraint("tenant_due_pkey").doUpdateSet({ due_at: sql`least(tenant_due.due_at, excluded.due_at)` }),
     )
     .execute();
 }

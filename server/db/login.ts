@@ -1,0 +1,52 @@
+import { sql } from "kysely";
+import type { Db } from "./database.ts";
+import { openDatabase } from "./database.ts";
+
+/**
+ * URLs for the application's and the workers' logins, from the URL of a superuser of a database that is ours alone: the
+ * embedded one, or a test's. Both get the password that is in the URL, if one is.
+ */
+export async function appUrls(ownerUrl: string): Promise<{ databaseUrl: string; workerDatabaseUrl: string }> {
+  const urlOf = (role: string) => {
+    const url = new URL(ownerUrl);
+    url.username = role;
+    return url.href;
+  };
+  const password = decodeURIComponent(new URL(ownerUrl).password);
+  if (password !== "") {
+    const { db } = openDatabase({
+      url: ownerUrl,
+      connectionsMax: 1,
+      statementTimeoutMs: 10_000,
+      onIdleError: () => {},
+    });
+    try {
+      for (const role of ["usageflow_app", "usageflow_worker"]) {
+        await sql`alter role ${sql.id(role)} password ${sql.lit(password)}`.execute(db);
+      }
+    } finally {
+      await db.destroy();
+    }
+  }
+  return { databaseUrl: urlOf("usageflow_app"), workerDatabaseUrl: urlOf("usageflow_worker") };
+}
+
+/**
+ * Throws unless the login is one that row-level security binds: neither superuser nor BYPASSRLS nor an owner of tables,
+ * and a member of `role`.
+ */
+export async function checkLogin(db: Db, role: "usageflow_app" | "usageflow_worker"): Promise<void> {
+  const { rows } = await sql<{ login: string; unbound: boolean; owner: boolean; member: boolean }>`
+    select r.rolname as login, r.rolsuper or r.rolbypassrls as unbound,
+      exists (select from pg_class c where c.relowner = r.oid and c.relkind in ('r', 'p')) as owner,
+      pg_has_role(r.oid, ${role}, 'usage') as member
+    from pg_roles r where r.rolname = current_user`.execute(db);
+  const [found] = rows;
+  if (!found) throw new Error("the database does not know its own login");
+  const { login } = found;
+  if (found.unbound) {
+    throw new Error(`login "${login}" is a superuser or has BYPASSRLS: row-level security would not bind it`);
+  }
+  if (found.owner) throw new Error(`login "${login}" owns tables: give it ${role} and no tables`);
+  if (!found.member) throw new Error(`login "${login}" is no member of ${role}: grant ${role} to "${login}"`);
+}

@@ -1,0 +1,41 @@
+import type { App } from "./app.ts";
+import { errorFacts } from "./log.ts";
+
+/** A loop at work. `close` lets the pass under way end. */
+export interface Loop {
+  close(): Promise<void>;
+}
+
+const BACK_OFF_MAX_MS = 30_000;
+
+/**
+ * Calls `runOnce` again and again until closed: at once while it finds work, after `pollMs` when it finds none, and after
+ * a growing pause when it fails. The only place that decides about time; `runOnce` does the work and answers how much.
+ */
+export function startLoop(app: App, name: string, runOnce: (app: App, signal: AbortSignal) => Promise<number>): Loop {
+  const stop = new AbortController();
+  const { pollMs } = app.config;
+  const run = async () => {
+    let failures = 0;
+    while (!stop.signal.aborted) {
+      let pauseMs = 0;
+      try {
+        const done = await runOnce(app, stop.signal);
+        failures = 0;
+        if (done === 0) pauseMs = pollMs;
+      } catch (error) {
+        failures++;
+        pauseMs = Math.min(pollMs * 2 ** failures, BACK_OFF_MAX_MS);
+        app.log.error("loop.failed", { loop: name, failures, ...errorFacts(error) });
+      }
+      if (pauseMs > 0) await app.clock.sleep(pauseMs, stop.signal);
+    }
+  };
+  const ended = run();
+  return {
+    async close() {
+      stop.abort();
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import { type Api, startApi } from "./api.ts";
+import { closeApp, createApp } from "./app.ts";
+import type { Config } from "./config.ts";
+import { startWorker, type Worker } from "./worker.ts";
+
+export type ServeRole = "api" | "worker" | "all";
+
+/** A running server. `close` drains: calls in flight end, loops end their pass, leases are released. */
+export interface Served {
+  /** Where the API listens. Undefined for a worker. */
+  url: string | undefined;
+  close(): Promise<void>;
+}
+
+/** Starts a server: the API, the workers, or both. Any number may run on one database. */
+export async function serve(config: Config, role: ServeRole): Promise<Served> {
+  const app = await createApp(config);
+  let api: Api | undefined;
+  let worker: Worker | undefined;
+  const close = async () => {
+    await Promise.all([api?.close(), worker?.close()]);
+    await closeApp(app);
+    app.log.info("server.stopped");
+  };
+  try {
+    if (role !== "worker") api = await startApi(app);
+    if (role !== "api") worker = startWorker(app);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  app.log.info("server.started", { role, url: api?.url });
+  return { url: api?.url, close };
+}

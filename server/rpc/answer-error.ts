@@ -1,0 +1,36 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { ErrorDetailSchema, ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
+import type { App } from "../app.ts";
+import { errorFacts } from "../log.ts";
+import { detailOf, refusal } from "./errors.ts";
+
+/** What a caller is told of an error. Ours are logged with their cause, and told as nothing but `internal`. */
+export function answerError(app: App, error: unknown, requestId: string): ConnectError {
+  const known = error instanceof ConnectError ? error : databaseRefusal(error);
+  if (known) {
+    const detail = detailOf(known);
+    known.details = [{ desc: ErrorDetailSchema, value: { ...detail, requestId } }];
+    return known;
+  }
+  app.log.error("rpc.fault", { request_id: requestId, ...errorFacts(error) });
+  const message = `a fault of ours, logged as ${requestId}; try again, and report it if it stays`;
+  const fault = refusal(Code.Internal, ErrorReason.INTERNAL, message);
+  fault.details = [{ desc: ErrorDetailSchema, value: { reason: ErrorReason.INTERNAL, requestId } }];
+  return fault;
+}
+
+// PostgreSQL's error classes (its manual, appendix A): what is a matter of load or of the connection, and no fault.
+const LOST = /^(08...|57P0[1-5]|ECONN[A-Z]+|EPIPE|ENOTFOUND|ETIMEDOUT)$/;
+const BUSY = /^(53...|55P03|57014|40001|40P01)$/;
+
+function databaseRefusal(error: unknown): ConnectError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  if (LOST.test(code) || /Connection terminated/.test(error.message)) {
+    return refusal(Code.Unavailable, ErrorReason.UNAVAILABLE, "the database cannot be reached; try again");
+  }
+  if (BUSY.test(code) || /timeout exceeded when trying to connect/.test(error.message)) {
+    return refusal(Code.ResourceExhausted, ErrorReason.OVERLOADED, "the server is busy; try again");
+  }
+  return undefined;
+}

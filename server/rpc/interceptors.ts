@@ -1,0 +1,128 @@
+import { createHash, randomUUID } from "node:crypto";
+import { type DescMethod, toBinary } from "@bufbuild/protobuf";
+import { createValidator, type Violation } from "@bufbuild/protovalidate";
+import { type ConnectError, createContextKey, type HandlerContext, type Interceptor } from "@connectrpc/connect";
+import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
+import type { App } from "../app.ts";
+import { answerError } from "./answer-error.ts";
+import { type Authenticator, keyFrom } from "./authenticate.ts";
+import { type Caller, callerKey } from "./caller.ts";
+import { forbidden, invalid } from "./errors.ts";
+import { allows, permissionOf } from "./permission.ts";
+
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
+const requestIdKey = createContextKey("", { description: "request id" });
+
+/** Services that answer without a key: gRPC health and reflection. */
+export type OpenServices = ReadonlySet<string>;
+
+/**
+ * Runs before the body of a call is read, so that a stranger's is never parsed: gives the call its request id, finds the
+ * caller, and refuses what the contract does not permit it.
+ */
+export function createGate(app: App, authenticator: Authenticator, open: OpenServices) {
+  return async (call: HandlerContext): Promise<void> => {
+    const requestId = randomUUID();
+    call.values.set(requestIdKey, requestId);
+    call.responseHeader.set("x-request-id", requestId);
+    if (open.has(call.service.typeName)) return;
+    try {
+      const caller = await authenticator.authenticate(keyFrom((name) => call.requestHeader.get(name)));
+      permit(caller, call.method);
+      call.values.set(callerKey, caller);
+    } catch (error) {
+      const told = answerError(app, error, requestId);
+      app.log.info("rpc.refused", {
+        method: `${call.service.typeName}/${call.method.name}`,
+        request_id: requestId,
+        code: told.code,
+      });
+      throw told;
+    }
+  };
+}
+
+/** Refuses a caller whose role lacks the permission that the contract asks for. */
+export function permit(caller: Caller, method: DescMethod): void {
+  const needed = permissionOf(method);
+  if (needed && allows(caller.role, needed)) return;
+  throw forbidden(`your key's role lacks the permission ${needed ?? "for this method"}`);
+}
+
+/** One line for each call, and every error in the form of the contract. */
+export function accessLog(app: App): Interceptor {
+  return (next) => async (request) => {
+    const started = app.clock.now().getTime();
+    const requestId = request.contextValues.get(requestIdKey);
+    const caller = request.contextValues.get(callerKey);
+    const facts = {
+      method: `${request.service.typeName}/${request.method.name}`,
+      request_id: requestId,
+      tenant_id: caller?.tenantId,
+      key_id: caller?.keyId,
+    };
+    try {
+      const response = await next(request);
+      app.log.info("rpc", { ...facts, code: 0, duration_ms: app.clock.now().getTime() - started });
+      return response;
+    } catch (error) {
+      const told = answerError(app, error, requestId);
+      app.log.info("rpc", { ...facts, code: told.code, duration_ms: app.clock.now().getTime() - started });
+      throw told;
+    }
+  };
+}
+
+const validator = createValidator();
+
+/** Holds the limits that the contract writes with `buf.validate`. */
+export function validate(): Interceptor {
+  return (next) => async (request) => {
+    if (!request.stream) {
+      const result = validator.validate(request.method.input, request.message);
+      if (result.kind === "invalid") throw violation(result.violations);
+      if (result.kind === "error") throw result.error;
+    }
+    return next(request);
+  };
+}
+
+/** The refusal for what the validator found. Only the first: the others often follow from it. */
+export function violation(violations: readonly Violation[]): ConnectError {
+  const [first] = violations;
+  const path = first ? fieldPath(first) : "";
+  return invalid(path, `${path || "the request"}: ${first?.message ?? "is not valid"}`);
+}
+
+/** A violation's path as the contract writes it: `catalog.plans[0].key`. */
+export function fieldPath({ field }: Violation): string {
+  let path = "";
+  for (const part of field) {
+    if (part.kind === "list_sub") path += `[${part.index}]`;
+    else if (part.kind === "map_sub") path += `[${JSON.stringify(part.key)}]`;
+    else if (part.kind === "field") path += `${path && "."}${part.name}`;
+    else if (part.kind === "oneof") path += `${path && "."}${part.name}`;
+  }
+  return path;
+}
+
+/** Reads the `idempotency-key` header into the caller, for `change` to act on. */
+export function idempotency(): Interceptor {
+  return (next) => async (request) => {
+    const key = request.header.get("idempotency-key");
+    const caller = request.contextValues.get(callerKey);
+    if (key === null || !caller || request.stream) return next(request);
+    if (!IDEMPOTENCY_KEY.test(key)) {
+      throw invalid(
+        "idempotency-key",
+        "idempotency-key: 1 to 255 printable ASCII characters",
+        ErrorReason.INVALID_FIELD,
+      );
+    }
+    const requestHash = createHash("sha256").update(toBinary(request.method.input, request.message)).digest();
+    const method = `${request.service.typeName}/${request.method.name}`;
+    request.contextValues.set(callerKey, { ...caller, idempotency: { key, method, requestHash } });
+    return next(request);
+  };
+}

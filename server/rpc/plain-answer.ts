@@ -1,0 +1,45 @@
+import { Code, type ConnectError } from "@connectrpc/connect";
+import { type ErrorReason, ErrorReasonSchema } from "../../gen/usageflow/v1/error_pb.ts";
+import { detailOf } from "./errors.ts";
+import type { NodeResponse } from "./one-port.ts";
+
+/** HTTP statuses of codes, as Connect maps them (its protocol reference, "Error Codes"). */
+const STATUS: Partial<Record<Code, number>> = {
+  [Code.InvalidArgument]: 400,
+  [Code.Unauthenticated]: 401,
+  [Code.PermissionDenied]: 403,
+  [Code.NotFound]: 404,
+  [Code.AlreadyExists]: 409,
+  [Code.FailedPrecondition]: 400,
+  [Code.ResourceExhausted]: 429,
+  [Code.Unimplemented]: 404,
+  [Code.Unavailable]: 503,
+};
+
+/** The name of a reason as plain JSON shows it: `UNKNOWN_METRIC`. */
+export function reasonName(reason: ErrorReason): string {
+  return (ErrorReasonSchema.value[reason]?.name ?? "").replace("ERROR_REASON_", "");
+}
+
+/** Answers a JSON document. */
+export function sendJson(response: NodeResponse, status: number, body: unknown, requestId?: string): void {
+  const text = JSON.stringify(body);
+  const headers: Record<string, string | number> = {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(text),
+  };
+  if (requestId) headers["x-request-id"] = requestId;
+  // Two overloads of one call: node:http and node:http2 type it apart.
+  (response as { writeHead(status: number, headers: object): unknown }).writeHead(status, headers);
+  response.end(text);
+}
+
+/** Answers a refusal as JSON, `{"error":{"code","reason","message","field","requestId"}}`, and says with which status. */
+export function sendError(response: NodeResponse, error: ConnectError, requestId: string, status?: number): number {
+  const { reason, field } = detailOf(error);
+  const code = Code[error.code].replace(/(?<!^)[A-Z]/g, "_$&").toLowerCase();
+  const body = { error: { code, reason: reasonName(reason), message: error.rawMessage, field, requestId } };
+  const sent = status ?? STATUS[error.code] ?? 500;
+  sendJson(response, sent, body, requestId);
+  return sent;
+}

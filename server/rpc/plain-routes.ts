@@ -1,0 +1,47 @@
+import { Code } from "@connectrpc/connect";
+import { sql } from "kysely";
+import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
+import type { App } from "../app.ts";
+import { answerError } from "./answer-error.ts";
+import { refusal } from "./errors.ts";
+import type { NodeHandler, NodeRequest, NodeResponse } from "./one-port.ts";
+import { sendError, sendJson } from "./plain-answer.ts";
+
+/** Routes by method and path: `POST /api/track`. */
+export type Routes = Record<string, NodeHandler>;
+
+/** What is no RPC: `/healthz` (alive), `/readyz` (able to serve), the given routes, and readable refusals of the rest. */
+export function plainRoutes(app: App, given: Routes): NodeHandler {
+  const routes = new Map(
+    Object.entries({
+      ...given,
+      "GET /healthz": (_, response) => sendJson(response, 200, { status: "alive" }),
+      "GET /readyz": (_, response) => void ready(app, response),
+    } satisfies Routes),
+  );
+  return (request, response) => {
+    const path = (request.url ?? "").split("?", 1)[0];
+    const route = routes.get(`${request.method} ${path}`);
+    if (route) route(request, response);
+    else refuse(app, request, response, path, [...routes.keys()]);
+  };
+}
+
+async function ready(app: App, response: NodeResponse): Promise<void> {
+  try {
+    await sql`select 1`.execute(app.db);
+    sendJson(response, 200, { status: "ready" });
+  } catch (error) {
+    sendError(response, answerError(app, error, ""), "", 503);
+  }
+}
+
+function refuse(app: App, request: NodeRequest, response: NodeResponse, path: string | undefined, keys: string[]) {
+  const methods = keys.filter((key) => key.endsWith(` ${path}`)).map((key) => key.split(" ", 1)[0]);
+  const message =
+    methods.length > 0
+      ? `${path} takes ${methods.join(", ")}, not ${request.method}`
+      : `there is nothing at ${request.method} ${path}; RPCs are at POST /usageflow.v1.<Service>/<Method>`;
+  const error = refusal(Code.Unimplemented, ErrorReason.UNKNOWN_ROUTE, message);
+  sendError(response, answerError(app, error, ""), "", methods.length > 0 ? 405 : 404);
+}

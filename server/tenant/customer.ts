@@ -1,0 +1,68 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { Selectable } from "kysely";
+import { CustomerSchema } from "../../gen/usageflow/v1/tenant_pb.ts";
+import { type ListCustomersRequest, ListCustomersResponseSchema } from "../../gen/usageflow/v1/tenant_service_pb.ts";
+import type { App } from "../app.ts";
+import { inTenant, type Tx } from "../db/database.ts";
+import type { Customer as CustomerRow } from "../db/tables.ts";
+import { notFound } from "../rpc/errors.ts";
+import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+
+/** The customer as callers see it. */
+export function toCustomer(row: Selectable<CustomerRow>) {
+  return create(CustomerSchema, {
+    id: row.id,
+    name: row.name,
+    createdAt: timestampFromDate(row.created_at),
+  });
+}
+
+/** One customer, or not-found. */
+export async function getCustomer(tx: Tx, tenantId: string, id: string): Promise<Selectable<CustomerRow>> {
+  const row = await tx
+    .selectFrom("customer")
+    .selectAll()
+    .where("tenant_id", "=", tenantId)
+    .where("id", "=", id)
+    .executeTakeFirst();
+  if (!row) throw notFound("customer", id);
+  return row;
+}
+
+/** Registers customers that are not known yet, and answers the ids of those. */
+export async function registerCustomers(
+  tx: Tx,
+  tenantId: string,
+  ids: readonly string[],
+  now: Date,
+): Promise<string[]> {
+  if (ids.length === 0) return [];
+  const rows = [...ids].sort().map((id) => ({ tenant_id: tenantId, id, created_at: now }));
+  const added = await tx
+    .insertInto("customer")
+    .values(rows)
+    .onConflict((conflict) => conflict.constraint("customer_pkey").doNothing())
+    .returning("id")
+    .execute();
+  return added.map((row) => row.id);
+}
+
+/** Customers of the tenant by id. */
+export function listCustomers(app: App, tenantId: string, request: ListCustomersRequest) {
+  const scope = { tenantId, list: "customer" };
+  const size = pageSize(request);
+  const after = pageStart(app, scope, request);
+  return inTenant(app.db, tenantId, async (tx) => {
+    const found = await tx
+      .selectFrom("customer")
+      .selectAll()
+      .where("tenant_id", "=", tenantId)
+      .$if(after !== undefined, (query) => query.where("id", ">", after as string))
+      .orderBy("id")
+      .limit(size + 1)
+      .execute();
+    const { rows, nextPageToken } = pageOf(app, scope, found, size, (row) => row.id);
+    return create(ListCustomersResponseSchema, { customers: rows.map(toCustomer), nextPageToken });
+  });
+}

@@ -1,0 +1,43 @@
+import { create } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import {
+  GetCustomerResponseSchema,
+  GetTenantResponseSchema,
+  type TenantService,
+} from "../../gen/usageflow/v1/tenant_service_pb.ts";
+import type { App } from "../app.ts";
+import { inTenant } from "../db/database.ts";
+import { callerOf } from "../rpc/caller.ts";
+import { advanceClock } from "./advance-clock.ts";
+import { listApiKeys } from "./api-key.ts";
+import { createApiKey } from "./create-api-key.ts";
+import { getCustomer, listCustomers, toCustomer } from "./customer.ts";
+import { putCustomer } from "./put-customer.ts";
+import { revokeApiKey } from "./revoke-api-key.ts";
+import { getTenant } from "./tenant.ts";
+import { updateTenant } from "./update-tenant.ts";
+
+/** TenantService: which file does what. */
+export function tenantService(app: App): ServiceImpl<typeof TenantService> {
+  return {
+    getTenant: (_, call) => {
+      const { tenantId } = callerOf(call);
+      return inTenant(app.db, tenantId, async (tx) =>
+        create(GetTenantResponseSchema, { tenant: await getTenant(app, tx, tenantId) }),
+      );
+    },
+    updateTenant: (request, call) => updateTenant(app, callerOf(call), request),
+    advanceClock: (request, call) => advanceClock(app, callerOf(call), request),
+    createApiKey: (request, call) => createApiKey(app, callerOf(call), request),
+    listApiKeys: (request, call) => listApiKeys(app, callerOf(call).tenantId, request),
+    revokeApiKey: (request, call) => revokeApiKey(app, callerOf(call), request),
+    putCustomer: (request, call) => putCustomer(app, callerOf(call), request),
+    getCustomer: (request, call) => {
+      const { tenantId } = callerOf(call);
+      return inTenant(app.db, tenantId, async (tx) =>
+        create(GetCustomerResponseSchema, { customer: toCustomer(await getCustomer(tx, tenantId, request.id)) }),
+      );
+    },
+    listCustomers: (request, call) => listCustomers(app, callerOf(call).tenantId, request),
+  };
+}

@@ -1,0 +1,26 @@
+import { create } from "@bufbuild/protobuf";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import { type UpdateTenantRequest, UpdateTenantResponseSchema } from "../../gen/usageflow/v1/tenant_service_pb.ts";
+import type { App } from "../app.ts";
+import type { Caller } from "../rpc/caller.ts";
+import { change } from "../rpc/change.ts";
+import { getTenant } from "./tenant.ts";
+
+/** Changes the settings that the request gives. */
+export function updateTenant(app: App, caller: Caller, request: UpdateTenantRequest) {
+  const { tenantId } = caller;
+  const settings = {
+    ...(request.gracePeriod ? { grace_period_s: wholeSeconds(request.gracePeriod) } : {}),
+    ...(request.backfillWindow ? { backfill_window_s: wholeSeconds(request.backfillWindow) } : {}),
+  };
+  return change(app, caller, UpdateTenantResponseSchema, async (tx) => {
+    if (Object.keys(settings).length > 0) {
+      await tx.updateTable("tenant").set(settings).where("tenant_id", "=", tenantId).execute();
+    }
+    return create(UpdateTenantResponseSchema, { tenant: await getTenant(app, tx, tenantId) });
+  });
+}
+
+function wholeSeconds(duration: Duration): number {
+  return Number(duration.seconds);
+}

@@ -1,0 +1,103 @@
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { createValidator } from "@bufbuild/protovalidate";
+import { distance } from "fastest-levenshtein";
+import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
+import { type UsageEvent, UsageEventSchema } from "../../gen/usageflow/v1/usage_pb.ts";
+import { newId } from "../id.ts";
+import { fieldPath } from "../rpc/interceptors.ts";
+import { readAmount } from "./amount.ts";
+import type { TenantFacts } from "./tenant-facts.ts";
+
+/** A row for `ingest_usage`. */
+export interface UsageRow {
+  tenantId: string;
+  key: string;
+  metric: string;
+  customerId: string;
+  amount: string;
+  /** RFC 3339 with microseconds. */
+  occurredAt: string;
+  occurredAtSent: boolean;
+  /** A JSON object. */
+  properties: string;
+}
+
+/** Why an event is not stored. */
+export interface Rejection {
+  reason: ErrorReason;
+  field: string;
+  message: string;
+}
+
+const AHEAD_MAX_S = 5 * 60;
+
+const validator = createValidator();
+
+/** The row of an event, or why it is rejected. Pure: what it needs to know of the tenant is given. */
+export function checkEvent(
+  event: UsageEvent,
+  tenant: TenantFacts,
+  request: { tenantId: string; backfill: boolean },
+): UsageRow | Rejection {
+  const result = validator.validate(UsageEventSchema, event);
+  if (result.kind === "error") throw result.error;
+  if (result.kind === "invalid") {
+    const [first] = result.violations;
+    return reject(ErrorReason.INVALID_FIELD, first ? fieldPath(first) : "", first?.message ?? "is not valid");
+  }
+  const metric = tenant.metrics.get(event.metric);
+  if (!metric) return unknownMetric(event.metric, [...tenant.metrics.keys()]);
+
+  const counts = metric.aggregation === "COUNT" || metric.aggregation === "UNIQUE";
+  const read = event.amount === "" && counts ? { amount: "1" } : readAmount(event.amount);
+  if ("problem" in read) return reject(ErrorReason.INVALID_AMOUNT, "amount", read.problem);
+  if (metric.uniqueProperty !== "" && !event.properties[metric.uniqueProperty]) {
+    const field = `properties["${metric.uniqueProperty}"]`;
+    return reject(ErrorReason.INVALID_FIELD, field, `is needed: ${event.metric} counts its different values`);
+  }
+  const untimely = event.occurredAt && checkTime(event.occurredAt, tenant, request.backfill);
+  if (untimely) return untimely;
+
+  return {
+    tenantId: request.tenantId,
+    key: event.idempotencyKey || newId(),
+    metric: event.metric,
+    customerId: event.customerId,
+    amount: read.amount,
+    occurredAt: event.occurredAt ? microseconds(event.occurredAt) : tenant.now.toISOString(),
+    occurredAtSent: event.occurredAt !== undefined,
+    properties: JSON.stringify(event.properties),
+  };
+}
+
+function checkTime(time: Timestamp, tenant: TenantFacts, backfill: boolean): Rejection | undefined {
+  const seconds = Number(time.seconds);
+  const now = tenant.now.getTime() / 1_000;
+  const clock = `the tenant's clock stands at ${tenant.now.toISOString()}`;
+  if (seconds > now + AHEAD_MAX_S) {
+    return reject(ErrorReason.TIME_AHEAD, "occurred_at", `is more than 5 minutes ahead: ${clock}`);
+  }
+  if (seconds < 0) return reject(ErrorReason.TIME_TOO_OLD, "occurred_at", "is before 1970");
+  if (!backfill && seconds < now - tenant.backfillWindowS) {
+    const days = tenant.backfillWindowS / 86_400;
+    const message = `is older than the backfill window of ${days} days (${clock}); set backfill to record it all the same`;
+    return reject(ErrorReason.TIME_TOO_OLD, "occurred_at", message);
+  }
+  return undefined;
+}
+
+function unknownMetric(key: string, known: readonly string[]): Rejection {
+  const [nearest] = [...known].sort((a, b) => distance(key, a) - distance(key, b));
+  const hint = nearest === undefined ? "this tenant has none yet; push a catalog" : `did you mean ${nearest}?`;
+  return reject(ErrorReason.UNKNOWN_METRIC, "metric", `there is no metric "${key}": ${hint}`);
+}
+
+function reject(reason: ErrorReason, field: string, message: string): Rejection {
+  return { reason, field, message };
+}
+
+/** To the microsecond, which is what PostgreSQL keeps; a JavaScript date would cut it to milliseconds. */
+function microseconds({ seconds, nanos }: Timestamp): string {
+  const whole = new Date(Number(seconds) * 1_000).toISOString().slice(0, 19);
+  return `${whole}.${String(Math.trunc(nanos / 1_000)).padStart(6, "0")}Z`;
+}

@@ -1,0 +1,96 @@
+import type { App } from "../app.ts";
+import { newId } from "../id.ts";
+import type { UsageRow } from "./check-event.ts";
+
+/** What `ingest_usage` answers for a row: accepted, duplicate, or `conflict:` and the field that differs. */
+export type IngestOutcome = string;
+
+/** Stores rows of any tenants. Resolves when they are on disk. */
+export interface Ingest {
+  store(rows: readonly UsageRow[]): Promise<readonly IngestOutcome[]>;
+}
+
+// Commits in flight: while one waits for the disk, the next is being worked out. More only makes the groups smaller.
+const COMMITS_MAX = 2;
+// Rows in a commit. Larger groups gain nothing, and make the requests in them wait.
+const ROWS_MAX = 2_000;
+
+interface Waiting {
+  rows: readonly UsageRow[];
+  resolve(outcomes: readonly IngestOutcome[]): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Group commit: what arrives while a commit is under way, of any tenants, shares the next one, so that single events are
+ * nearly as cheap as batches.
+ */
+export function createIngest(app: App): Ingest {
+  let waiting: Waiting[] = [];
+  let commits = 0;
+
+  const take = (): Waiting[] => {
+    let rows = 0;
+    let count = 0;
+    while (count < waiting.length && rows < ROWS_MAX) rows += (waiting[count++] as Waiting).rows.length;
+    const group = waiting.slice(0, count);
+    waiting = waiting.slice(count);
+    return group;
+  };
+  const pump = async (): Promise<void> => {
+    commits++;
+    while (waiting.length > 0) await commit(app, take());
+    commits--;
+  };
+  return {
+    store: (rows) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ rows, resolve, reject });
+        // Not at once: requests that are parsed in this turn of the event loop come along.
+        if (commits < COMMITS_MAX) setImmediate(() => void (commits < COMMITS_MAX && waiting.length > 0 && pump()));
+      }),
+  };
+}
+
+/** Commits a group. Never throws: each request hears of its own. */
+async function commit(app: App, group: readonly Waiting[]): Promise<void> {
+  const rows = group.length === 1 ? (group[0] as Waiting).rows : group.flatMap((one) => one.rows);
+  try {
+    const outcomes = await ingestRows(app, rows);
+    let from = 0;
+    for (const one of group) {
+      one.resolve(outcomes.slice(from, from + one.rows.length));
+      from += one.rows.length;
+    }
+  } catch (error) {
+    // Rows are checked before they come here; should one be refused all the same, it fails alone.
+    if (group.length > 1 && isDataError(error)) for (const one of group) await commit(app, [one]);
+    else for (const one of group) one.reject(error);
+  }
+}
+
+async function ingestRows(app: App, rows: readonly UsageRow[]): Promise<IngestOutcome[]> {
+  const { rows: answers } = await app.pool.query<[string]>({
+    text: "select ingest_usage($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    rowMode: "array",
+    values: [
+      rows.map((row) => row.tenantId),
+      rows.map((row) => row.key),
+      rows.map((row) => row.metric),
+      rows.map((row) => row.customerId),
+      rows.map((row) => row.amount),
+      rows.map((row) => row.occurredAt),
+      rows.map((row) => row.occurredAtSent),
+      rows.map((row) => row.properties),
+      newId(),
+      app.clock.now(),
+    ],
+  });
+  if (answers.length !== rows.length) throw new Error(`${rows.length} rows, and ${answers.length} answers`);
+  return answers.map(([outcome]) => outcome);
+}
+
+/** PostgreSQL's classes 22 (data) and 23 (integrity). */
+function isDataError(error: unknown): boolean {
+  return error instanceof Error && "code" in error && /^2[23]/.test(String(error.code));
+}

@@ -1,0 +1,137 @@
+import { isUtf8 } from "node:buffer";
+import { randomUUID } from "node:crypto";
+import type { JsonValue } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
+import { UsageOutcome, UsageOutcomeSchema, type UsageResult } from "../../gen/usageflow/v1/usage_pb.ts";
+import { UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
+import type { App } from "../app.ts";
+import { answerError } from "../rpc/answer-error.ts";
+import { type Authenticator, keyFrom } from "../rpc/authenticate.ts";
+import type { Caller } from "../rpc/caller.ts";
+import { detailOf, invalid, refusal, tooLarge } from "../rpc/errors.ts";
+import { permit } from "../rpc/interceptors.ts";
+import type { NodeHandler, NodeRequest } from "../rpc/one-port.ts";
+import { reasonName, sendError, sendJson } from "../rpc/plain-answer.ts";
+import { parseExactJson, readEvent } from "./read-json.ts";
+import { rejected, type Tracker } from "./track-usage.ts";
+
+const EVENTS_MAX = 1_000;
+
+/**
+ * `POST /api/track`: one event as a JSON object, or up to 1,000 in an array. One event answers 200 (accepted, duplicate),
+ * 409 (conflict) or 400 (rejected); an array answers 200 with the outcomes in order.
+ */
+export function trackRoute(app: App, authenticator: Authenticator, tracker: Tracker): NodeHandler {
+  return (request, response) => {
+    const requestId = randomUUID();
+    const started = app.clock.now().getTime();
+    const log = (status: number, caller?: Caller) =>
+      app.log.info("track", {
+        request_id: requestId,
+        tenant_id: caller?.tenantId,
+        key_id: caller?.keyId,
+        status,
+        duration_ms: app.clock.now().getTime() - started,
+      });
+    track(app, authenticator, tracker, request).then(
+      ({ status, body, caller }) => {
+        sendJson(response, status, body, requestId);
+        log(status, caller);
+      },
+      (error) => {
+        const status = sendError(response, answerError(app, error, requestId), requestId, statusOf(error));
+        // What was not read of a refused body would be taken for the next request.
+        if (!request.complete && request.httpVersionMajor === 1) request.socket.destroySoon();
+        log(status);
+      },
+    );
+  };
+}
+
+async function track(
+  app: App,
+  authenticator: Authenticator,
+  tracker: Tracker,
+  request: NodeRequest,
+): Promise<{ caller: Caller; status: number; body: unknown }> {
+  const { headers } = request;
+  const caller = await authenticator.authenticate(keyFrom((name) => headers[name]?.toString()));
+  permit(caller, UsageService.method.trackUsage);
+  if (!isJson(headers["content-type"]) || (headers["content-encoding"] ?? "identity") !== "identity") {
+    throw refusal(
+      Code.InvalidArgument,
+      ErrorReason.UNSUPPORTED_CONTENT_TYPE,
+      "send the body as plain JSON, with content-type: application/json",
+    );
+  }
+  const body = await readBody(request, app.config.requestBytesMax);
+  if (!isUtf8(body)) throw invalid("", "the body is not valid UTF-8", ErrorReason.MALFORMED_BODY);
+  const json = parseExactJson(body.toString());
+  const backfill = /[?&]backfill=true(&|$)/.test(request.url ?? "");
+  if (!Array.isArray(json)) {
+    const [result] = (await trackAll(tracker, caller, [json], backfill)) as [UsageResult];
+    return { caller, status: STATUS[result.outcome] ?? 500, body: toPlain(result) };
+  }
+  if (json.length === 0 || json.length > EVENTS_MAX) {
+    throw invalid("", `an array of 1 to ${EVENTS_MAX} events, and not of ${json.length}`, ErrorReason.TOO_LARGE);
+  }
+  const results = await trackAll(tracker, caller, json, backfill);
+  return { caller, status: 200, body: { results: results.map(toPlain) } };
+}
+
+const STATUS: Record<UsageOutcome, number> = {
+  [UsageOutcome.UNSPECIFIED]: 500,
+  [UsageOutcome.ACCEPTED]: 200,
+  [UsageOutcome.DUPLICATE]: 200,
+  [UsageOutcome.CONFLICT]: 409,
+  [UsageOutcome.REJECTED]: 400,
+};
+
+/** Tracks what can be read as events, and puts the answers for the rest in their places. */
+async function trackAll(tracker: Tracker, caller: Caller, json: readonly JsonValue[], backfill: boolean) {
+  const read = json.map(readEvent);
+  const events = read.filter((one) => "$typeName" in one);
+  const results = events.length > 0 ? await tracker.track(caller, events, { backfill }) : [];
+  let next = 0;
+  return read.map((one) => ("$typeName" in one ? (results[next++] as UsageResult) : rejected(one, "")));
+}
+
+function isJson(contentType: string | undefined): boolean {
+  return /^application\/json *(;.*)?$/i.test(contentType ?? "");
+}
+
+function readBody(request: NodeRequest, bytesMax: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  return new Promise((resolve, reject) => {
+    request.on("data", (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= bytesMax) chunks.push(chunk);
+      else {
+        request.pause();
+        reject(tooLarge(`the body is larger than ${bytesMax} bytes; send fewer events at a time`));
+      }
+    });
+    request.on("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+    request.on("error", reject);
+    request.on("close", () => reject(invalid("", "the body broke off", ErrorReason.MALFORMED_BODY)));
+  });
+}
+
+/** Where this route says more by its status than the code's own one does. */
+function statusOf(error: unknown): number | undefined {
+  if (!(error instanceof ConnectError)) return undefined;
+  const { reason } = detailOf(error);
+  if (reason === ErrorReason.TOO_LARGE && error.code === Code.ResourceExhausted) return 413;
+  return reason === ErrorReason.UNSUPPORTED_CONTENT_TYPE ? 415 : undefined;
+}
+
+/** An answer as this route writes it: `accepted`, and field names as the client wrote them. */
+function toPlain(result: UsageResult) {
+  const outcome = (UsageOutcomeSchema.value[result.outcome]?.name ?? "").replace("USAGE_OUTCOME_", "").toLowerCase();
+  const plain = { outcome, idempotencyKey: result.idempotencyKey };
+  if (result.reason === ErrorReason.UNSPECIFIED) return plain;
+  const field = result.field.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return { ...plain, reason: reasonName(result.reason), field, message: result.message };
+}

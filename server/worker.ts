@@ -1,0 +1,70 @@
+import type { App } from "./app.ts";
+import { closePeriods } from "./invoice/close-periods.ts";
+import { finalizeInvoices } from "./invoice/finalize-invoices.ts";
+import { startLoop } from "./loop.ts";
+import { dispatchEvents, dispatchEventsOf } from "./outbox/dispatch-events.ts";
+import { subscribeArrivals } from "./pricing/subscribe-arrivals.ts";
+import { purgeAnswers } from "./rpc/purge-answers.ts";
+import { dueTenants } from "./tenant/due-tenants.ts";
+import { walkClock } from "./tenant/walk-clock.ts";
+import { foldUsage, foldUsageOfAllTenants } from "./usage/fold-usage.ts";
+import { deliver } from "./webhook/deliver.ts";
+import { fanOut } from "./webhook/fan-out.ts";
+
+// Everything that happens in the background, in one place. Each loop's body does a bounded piece of work and answers how
+// much; any number of processes may run them.
+
+const consumers = (app: App) => [fanOut(app)];
+const TENANTS_MAX = 50;
+
+const loops: Record<string, (app: App, signal: AbortSignal) => Promise<number>> = {
+  foldUsage: foldUsageOfAllTenants,
+  billTenants,
+  walkClock: (app) => walkClock(app, billAndDispatch),
+  dispatchEvents: (app) => dispatchEvents(app, consumers(app)),
+  deliver,
+  purgeAnswers,
+};
+
+/** A running worker. `close` lets the passes under way end, and gives back what they hold. */
+export interface Worker {
+  close(): Promise<void>;
+}
+
+/** Starts all loops. */
+export function startWorker(app: App): Worker {
+  const running = Object.entries(loops).map(([name, runOnce]) => startLoop(app, name, runOnce));
+  return { close: async () => void (await Promise.all(running.map((loop) => loop.close()))) };
+}
+
+/** Runs every loop until none finds work: for tests, which have no running worker. */
+export async function drain(app: App): Promise<void> {
+  const never = new AbortController().signal;
+  for (let done = 1; done > 0; ) {
+    done = 0;
+    for (const runOnce of Object.values(loops)) done += await runOnce(app, never);
+  }
+}
+
+async function billTenants(app: App): Promise<number> {
+  let done = 0;
+  for (const tenantId of await dueTenants(app, TENANTS_MAX)) done += await billTenant(app, tenantId);
+  return done;
+}
+
+/**
+ * One round of billing for a tenant, in the only order that is right: usage that is pending counts before customers are
+ * subscribed and periods close, and what closed can be final. This line-up is what lets domains not call each other.
+ */
+async function billTenant(app: App, tenantId: string): Promise<number> {
+  let done = 0;
+  for (let folded = 1; folded > 0; done += folded) folded = await foldUsage(app, tenantId);
+  done += await subscribeArrivals(app, tenantId);
+  done += await closePeriods(app, tenantId);
+  done += await finalizeInvoices(app, tenantId);
+  return done;
+}
+
+async function billAndDispatch(app: App, tenantId: string): Promise<number> {
+  return (await billTenant(app, tenantId)) + (await dispatchEventsOf(app, tenantId, consumers(app)));
+}

@@ -1,0 +1,52 @@
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import type { TestProject } from "vitest/node";
+import { startPostgres } from "../../cli/emulator/postgres.ts";
+import { appUrls } from "../../server/db/login.ts";
+import { migrate } from "../../server/db/migrate.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Superuser's URL of a database that is not a test's. */
+    adminUrl: string;
+  }
+}
+
+export const TEMPLATE = "template_usageflow";
+
+/** One PostgreSQL for the run (an embedded one, or USAGEFLOW_TEST_DATABASE_URL), with a migrated template to clone. */
+export default async function setup(project: TestProject) {
+  const given = process.env.USAGEFLOW_TEST_DATABASE_URL;
+  const server = given ? undefined : await startEmbedded();
+  const adminUrl = given ?? (server as { url: string }).url;
+  const admin = new pg.Client(adminUrl);
+  await admin.connect();
+  await admin.query(`drop database if exists ${TEMPLATE}`);
+  await admin.query(`create database ${TEMPLATE}`);
+  await admin.end();
+  const template = new URL(adminUrl);
+  template.pathname = `/${TEMPLATE}`;
+  await migrate(template.href);
+  await appUrls(template.href);
+  project.provide("adminUrl", adminUrl);
+  return () => server?.stop();
+}
+
+async function startEmbedded() {
+  const folder = await mkdtemp(join(tmpdir(), "usageflow-test-"));
+  await chmod(folder, 0o755); // PostgreSQL may run under another account, and must reach its data
+  const server = await startPostgres({
+    dataDir: join(folder, "postgres"),
+    durable: false,
+    settings: { autovacuum: "off", max_connections: "300" },
+  });
+  return {
+    url: server.url,
+    async stop() {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,144 @@
+import { createHash } from "node:crypto";
+import type { DescService } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import { Kysely, PostgresDialect } from "kysely";
+import pg from "pg";
+import { onTestFinished } from "vitest";
+import { InvoiceService } from "../../gen/usageflow/v1/invoice_service_pb.ts";
+import { PricingService } from "../../gen/usageflow/v1/pricing_service_pb.ts";
+import { TenantService } from "../../gen/usageflow/v1/tenant_service_pb.ts";
+import { UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
+import { WebhookService } from "../../gen/usageflow/v1/webhook_service_pb.ts";
+import { type Api, startApi } from "../../server/api.ts";
+import { type App, closeApp, createApp } from "../../server/app.ts";
+import { type Config, defaults } from "../../server/config.ts";
+import type { Tables } from "../../server/db/tables.ts";
+import { createLog } from "../../server/log.ts";
+import { createSecrets } from "../../server/secrets.ts";
+import { createOrganization } from "../../server/tenant/create-organization.ts";
+import { drain } from "../../server/worker.ts";
+import { createTestDatabase, type TestDatabase } from "./database.ts";
+import { TestClock } from "./test-clock.ts";
+
+export const TEST_CLOCK = "2015-05-21T00:00:00Z";
+
+export interface Clients {
+  tenant: Client<typeof TenantService>;
+  pricing: Client<typeof PricingService>;
+  usage: Client<typeof UsageService>;
+  invoice: Client<typeof InvoiceService>;
+  webhook: Client<typeof WebhookService>;
+}
+
+export interface Organization {
+  testId: string;
+  liveId: string;
+  testKey: string;
+  liveKey: string;
+}
+
+export interface Harness {
+  app: App;
+  api: Api;
+  database: TestDatabase;
+  /** As the superuser: for what no role of the server may do. */
+  ownerDb: Kysely<Tables>;
+  clock: TestClock;
+  /** Of the first organization. */
+  tenant: Organization;
+  /** As the owner of the first organization's test tenant. */
+  clients: Clients;
+  clientsFor(secret: string): Clients;
+  /** Another organization, its test clock frozen at the same time. */
+  addOrganization(name: string): Promise<Organization>;
+  /** Another app on the same database, such as a second process has. */
+  addApp(config?: Partial<Config>): Promise<App>;
+  /** Runs every loop until none finds work. */
+  drain(): Promise<void>;
+  /** Advances the test tenant's clock, with all that falls due. */
+  advanceTo(time: string): Promise<void>;
+}
+
+/** Real Postgres, real HTTP, the real client; only the process clock is a fake. Closed when the test is finished. */
+export async function setup(options: { config?: Partial<Config> } = {}): Promise<Harness> {
+  const database = await createTestDatabase();
+  const clock = new TestClock();
+  const key = (name: string) => createHash("sha256").update(name).digest();
+  const config: Config = {
+    ...defaults,
+    ...database,
+    port: 0,
+    masterKey: key("master"),
+    keyPepper: key("pepper"),
+    emulator: false,
+    logLevel: "silent",
+    databaseConnectionsMax: 8,
+    shutdownGraceMs: 1_000,
+    ...options.config,
+  };
+  const apps: App[] = [];
+  const addApp = async (more: Partial<Config> = {}) => {
+    const app = await createApp({ ...config, ...more }, { clock, log: createLog(config.logLevel) });
+    apps.push(app);
+    return app;
+  };
+  const addOrganization = async (name: string): Promise<Organization> => {
+    const parts = { secrets: createSecrets(config.masterKey, config.keyPepper), clock };
+    const { live, test } = await createOrganization(database.ownerUrl, parts, {
+      name,
+      testClock: new Date(TEST_CLOCK),
+    });
+    return { testId: test.tenantId, liveId: live.tenantId, testKey: test.secret, liveKey: live.secret };
+  };
+  const app = await addApp();
+  const tenant = await addOrganization("Acme");
+  const api = await startApi(app);
+  const ownerDb = new Kysely<Tables>({
+    dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: database.ownerUrl, max: 4 }) }),
+  });
+  onTestFinished(async () => {
+    await api.close();
+    await Promise.all(apps.map(closeApp));
+    await ownerDb.destroy();
+    await database.drop();
+  });
+  const clientsFor = (secret: string) => createClients(api.url, secret);
+  const clients = clientsFor(tenant.testKey);
+  return {
+    app,
+    api,
+    database,
+    ownerDb,
+    clock,
+    tenant,
+    clients,
+    clientsFor,
+    addOrganization,
+    addApp,
+    drain: () => drain(app),
+    async advanceTo(time) {
+      const to = timestampFromDate(new Date(time));
+      await clients.tenant.advanceClock({ destination: { case: "to", value: to } });
+      await drain(app);
+    },
+  };
+}
+
+/** The generated clients over Connect, with an API key. */
+export function createClients(baseUrl: string, secret: string): Clients {
+  const withKey: Interceptor = (next) => (request) => {
+    request.header.set("x-usageflow-api-key", secret);
+    return next(request);
+  };
+  const transport = createConnectTransport({ baseUrl, httpVersion: "1.1", interceptors: [withKey] });
+  const client = <S extends DescService>(service: S) => createClient(service, transport);
+  return {
+    tenant: client(TenantService),
+    pricing: client(PricingService),
+    usage: client(UsageService),
+    invoice: client(InvoiceService),
+    webhook: client(WebhookService),
+  };
+}
