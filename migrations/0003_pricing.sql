@@ -41,7 +41,9 @@ create table subscription (
     references plan_version (tenant_id, plan_key, version),
   constraint subscription_period_order check (period_start <= period_end)
 );
-create index subscription_due_at on subscription (tenant_id, due_at) where due_at is not null;
+-- In the order in which billing takes them.
+create index subscription_due_at on subscription (tenant_id, due_at, customer_id, plan_key) where due_at is not null;
+create index subscription_customer on subscription (tenant_id, customer_id, id);
 -- A customer is on a plan once at a time.
 create unique index subscription_customer_plan_key
   on subscription (tenant_id, customer_id, plan_key) where due_at is not null;

@@ -9,7 +9,7 @@ create table invoice (
   customer_id text collate "C" not null,
   plan_key text collate "C" not null,
   plan_version integer not null,
-  kind text not null,
+  kind text collate "C" not null,
   currency text not null,
   period_start timestamptz not null,
   period_end timestamptz not null,

@@ -12,7 +12,7 @@ export async function dueTenants(app: App, limit: number): Promise<string[]> {
     from tenant_due d
     join tenant t on t.tenant_id = d.tenant_id
     where t.clock_target is null
-      and d.due_at <= coalesce(t.clock_frozen_at, ${now} + t.clock_offset_ms * interval '1 millisecond')
+      and d.due_at <= coalesce(t.clock_frozen_at, ${now}::timestamptz + t.clock_offset_ms * interval '1 millisecond')
     group by d.tenant_id
     order by min(d.due_at), d.tenant_id
     limit ${limit}`.execute(app.workerDb);

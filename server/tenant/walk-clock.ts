@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
-import { timeOf } from "./tenant-clock.ts";
+import { type ClockRow, timeOf } from "./tenant-clock.ts";
 
 // A worker that walks a clock has it for so long; each step takes it anew.
 const LEASE_MS = 60_000;
@@ -28,7 +28,7 @@ export async function walkClock(app: App, work: DueWork): Promise<number> {
     if (due && due <= now) await app.clock.sleep(WAIT_MS);
     else if (now >= target) {
       if (await arrive(app, tenantId, token, target)) return 1;
-    } else await step(app, tenantId, token, now, due && due < target ? due : target);
+    } else await step(app, tenantId, token, where, due && due < target ? due : target);
   }
 }
 
@@ -59,8 +59,16 @@ async function keepClock(app: App, tenantId: string, token: string): Promise<voi
     .execute();
 }
 
-/** Where the clock stands, where it is to go, and what falls due first. Undefined when it is no longer ours. */
-async function look(app: App, tenantId: string, token: string) {
+interface Where {
+  row: ClockRow;
+  now: Date;
+  target: Date;
+  /** What falls due first. Null: nothing. */
+  due: Date | null;
+}
+
+/** Where the clock stands and where it is to go. Undefined when it is no longer ours. */
+async function look(app: App, tenantId: string, token: string): Promise<Where | undefined> {
   const row = await app.workerDb
     .selectFrom("tenant")
     .select(["clock_frozen_at", "clock_offset_ms", "clock_target"])
@@ -73,24 +81,16 @@ async function look(app: App, tenantId: string, token: string) {
     .select((expression) => expression.fn.min("due_at").as("due"))
     .where("tenant_id", "=", tenantId)
     .executeTakeFirstOrThrow();
-  return { now: timeOf(row, app.clock), target: row.clock_target, due };
+  return { row, now: timeOf(row, app.clock), target: row.clock_target, due };
 }
 
 /** Moves the clock to `to`: a frozen one stands there, another runs on from there. */
-async function step(app: App, tenantId: string, token: string, now: Date, to: Date): Promise<void> {
+async function step(app: App, tenantId: string, token: string, { row, now }: Where, to: Date): Promise<void> {
   const ms = BigInt(to.getTime() - now.getTime());
   await held(app, tenantId, token)
-    .set((expression) => ({
-      clock_frozen_at: expression.case().when("clock_frozen_at", "is not", null).then(to).else(null).end(),
-      clock_offset_ms: expression
-        .case()
-        .when("clock_frozen_at", "is not", null)
-        .then(expression.ref("clock_offset_ms"))
-        .else(expression("clock_offset_ms", "+", ms))
-        .end(),
-      clock_lease_until: plusMs(app.clock.now(), LEASE_MS),
-    }))
+    .set(row.clock_frozen_at ? { clock_frozen_at: to } : { clock_offset_ms: row.clock_offset_ms + ms })
     .execute();
+  await keepClock(app, tenantId, token);
 }
 
 /** Ends the walk, unless the target was moved on meanwhile. */

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type Selectable, sql } from "kysely";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
-import { Aggregation, type Metric, MetricSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { Aggregation, AggregationSchema, type Metric, MetricSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import type { Tx } from "../db/database.ts";
 import type { Metric as MetricTable } from "../db/tables.ts";
 import { invalid } from "../rpc/errors.ts";
@@ -65,15 +65,9 @@ function toRow(tenantId: string, metric: Metric): MetricRow {
     key: metric.key,
     name: metric.name,
     unit: metric.unit,
-    aggregation: nameOf(metric.aggregation),
+    aggregation: AggregationSchema.value[metric.aggregation]?.localName ?? "",
     unique_property: metric.uniqueProperty,
   };
-}
-
-function nameOf(aggregation: Aggregation): string {
-  const found = Object.entries(Aggregation).find(([, value]) => value === aggregation);
-  if (!found) throw new Error("an aggregation that the contract does not define");
-  return found[0];
 }
 
 function sameRow(row: MetricRow, known: MetricRow | undefined): boolean {

@@ -6,6 +6,7 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
 import { onTestFinished } from "vitest";
+import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
 import { InvoiceService } from "../../gen/usageflow/v1/invoice_service_pb.ts";
 import { PricingService } from "../../gen/usageflow/v1/pricing_service_pb.ts";
 import { TenantService } from "../../gen/usageflow/v1/tenant_service_pb.ts";
@@ -141,4 +142,16 @@ export function createClients(baseUrl: string, secret: string): Clients {
     invoice: client(InvoiceService),
     webhook: client(WebhookService),
   };
+}
+
+/** All invoices of the clients' tenant, page by page. */
+export async function listAllInvoices(clients: Clients): Promise<Invoice[]> {
+  const invoices: Invoice[] = [];
+  let pageToken = "";
+  do {
+    const page = await clients.invoice.listInvoices({ pageSize: 1_000, pageToken });
+    invoices.push(...page.invoices);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "");
+  return invoices;
 }

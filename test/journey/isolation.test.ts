@@ -1,0 +1,99 @@
+import pg from "pg";
+import { expect, test } from "vitest";
+import { catalog } from "../support/catalog.ts";
+import { type Harness, setup } from "../support/harness.ts";
+import { startReceiver } from "../support/receiver.ts";
+
+/** Tables of which the worker sees rows of all tenants: its work. */
+const WORKERS_DOORS = ["delivery", "delivery_attempt", "outbox_event", "outbox_pending", "rpc_answer", "usage_batch"];
+
+/** A month of an organization with usage, an invoice, an endpoint, a delivery and a stored answer. */
+async function live(harness: Harness, key: string, url: string): Promise<void> {
+  const clients = harness.clientsFor(key);
+  const headers = { "idempotency-key": "push" };
+  await clients.pricing.pushCatalog({ catalog }, { headers });
+  await clients.webhook.createEndpoint({ url });
+  await clients.usage.trackUsage({ events: [{ metric: "API_CALL", amount: "150", customerId: "user_123" }] });
+  const to = { seconds: BigInt(Date.parse("2015-06-02T00:00:00Z") / 1_000) };
+  await clients.tenant.advanceClock({ destination: { case: "to", value: to } });
+  await harness.drain();
+}
+
+test("row-level security alone keeps tenants apart: no statement of these names a tenant", async () => {
+  const receiver = await startReceiver();
+  const harness = await setup({ config: { emulator: true } });
+  const other = await harness.addOrganization("Other");
+  await live(harness, harness.tenant.testKey, receiver.url);
+  await live(harness, other.testKey, receiver.url);
+  const { rows: tables } = await harness.app.pool.query<{ name: string }>(`
+    select c.relname as name from pg_class c where c.relkind = 'r' and c.relrowsecurity
+      and c.relnamespace = 'public'::regnamespace order by 1`);
+  const seenBy = async (url: string, table: string, tenantId?: string) => {
+    const client = new pg.Client(url);
+    await client.connect();
+    await client.query("begin");
+    if (tenantId) await client.query(`set local app.tenant_id = '${tenantId}'`);
+    const { rows } = await client
+      .query(`select distinct tenant_id from ${table}`)
+      .catch((error: Error & { code: string }) => ({ rows: [{ tenant_id: error.code }] }));
+    await client.end();
+    return rows.map((row) => row.tenant_id);
+  };
+  const forbidden = ["42501"]; // insufficient_privilege: the role may not read the table at all
+  for (const { name } of tables) {
+    const { rows } = await new pg.Pool({ connectionString: harness.database.ownerUrl, max: 1 }).query(
+      `select count(distinct tenant_id)::int as tenants from ${name}`,
+    );
+    const transient = ["usage_batch", "outbox_pending", "customer_arrival", "usage_value"].includes(name);
+    if (!transient) expect([name, rows[0].tenants >= 2]).toEqual([name, true]);
+    const app = await seenBy(harness.database.databaseUrl, name);
+    expect([name, app]).toEqual([name, app.length > 0 ? forbidden : []]);
+    const own = await seenBy(harness.database.databaseUrl, name, other.testId);
+    if (own[0] !== forbidden[0] && !transient) expect([name, own]).toEqual([name, [other.testId]]);
+    if (WORKERS_DOORS.includes(name)) continue;
+    const worker = await seenBy(harness.database.workerDatabaseUrl, name);
+    expect([name, worker]).toEqual([name, worker.length > 0 ? forbidden : []]);
+  }
+});
+
+test("a stranger's answer to every question about another tenant's things is not found, or nothing", async () => {
+  const receiver = await startReceiver();
+  const harness = await setup({ config: { emulator: true } });
+  await live(harness, harness.tenant.testKey, receiver.url);
+  const { invoice, webhook, tenant, pricing } = harness.clients;
+  const stranger = harness.clientsFor((await harness.addOrganization("Other")).testKey);
+  const invoices = (await invoice.listInvoices({})).invoices;
+  const deliveries = (await webhook.listDeliveries({})).deliveries;
+  const endpoints = (await webhook.listEndpoints({})).endpoints;
+  const subscriptions = (await pricing.listSubscriptions({})).subscriptions;
+  const keys = (await tenant.listApiKeys({})).apiKeys;
+  const idOf = (list: readonly { id: string }[]) => (list[0] as { id: string }).id;
+  const questions = [
+    stranger.invoice.getInvoice({ id: idOf(invoices) }),
+    stranger.webhook.getDelivery({ id: idOf(deliveries) }),
+    stranger.webhook.getEndpoint({ id: idOf(endpoints) }),
+    stranger.webhook.updateEndpoint({ id: idOf(endpoints), url: receiver.url }),
+    stranger.webhook.deleteEndpoint({ id: idOf(endpoints) }),
+    stranger.pricing.getSubscription({ id: idOf(subscriptions) }),
+    stranger.pricing.endSubscription({ id: idOf(subscriptions) }),
+    stranger.pricing.getPlan({ key: "pro" }),
+    stranger.tenant.getCustomer({ id: "user_123" }),
+    stranger.tenant.revokeApiKey({ id: idOf(keys) }),
+  ];
+  for (const answer of await Promise.allSettled(questions)) {
+    expect(answer).toMatchObject({ status: "rejected", reason: { code: 5 } });
+  }
+  const lists = await Promise.all([
+    stranger.invoice.listInvoices({}).then((answer) => answer.invoices),
+    stranger.webhook.listDeliveries({}).then((answer) => answer.deliveries),
+    stranger.webhook.listEndpoints({}).then((answer) => answer.endpoints),
+    stranger.pricing.listSubscriptions({}).then((answer) => answer.subscriptions),
+    stranger.pricing.listPlans({}).then((answer) => answer.plans),
+    stranger.tenant.listCustomers({}).then((answer) => answer.customers),
+  ]);
+  expect(lists.flat()).toEqual([]);
+  expect((await stranger.tenant.listApiKeys({})).apiKeys.map((key) => key.id)).not.toContain(idOf(keys));
+  const page = await invoice.listInvoices({ pageSize: 1 });
+  if (page.nextPageToken === "") return;
+  await expect(stranger.invoice.listInvoices({ pageToken: page.nextPageToken })).rejects.toMatchObject({ code: 3 });
+});

@@ -1,0 +1,188 @@
+import { execFile } from "node:child_process";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createTestDatabase, type TestDatabase } from "./support/database.ts";
+
+// The rules of the schema, read from the database's own catalog.
+
+/** Looked up before a tenant is known, or across tenants by the worker: small, and all of them are here. */
+const CONTROL_PLANE = ["organization", "tenant", "tenant_due"];
+
+/** Policies beside a table's own: the doors across tenants, and for whom they are open. */
+const DOORS = [
+  "delivery: worker for usageflow_worker",
+  "delivery_attempt: worker for usageflow_worker",
+  "outbox_event: worker for usageflow_worker",
+  "outbox_pending: worker for usageflow_worker",
+  "rpc_answer: worker for usageflow_worker",
+  "rpc_answer: worker_read for usageflow_worker",
+  "usage_batch: ingest for usageflow_ingest",
+  "usage_batch: worker for usageflow_worker",
+  "usage_event: ingest for usageflow_ingest",
+];
+
+let database: TestDatabase;
+let db: pg.Client;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  db = new pg.Client(database.ownerUrl);
+  await db.connect();
+});
+afterAll(async () => {
+  await db.end();
+  await database.drop();
+});
+
+async function column(query: string, values: unknown[] = []): Promise<string[]> {
+  const { rows } = await db.query({ text: query, values, rowMode: "array" });
+  return rows.map(([value]) => value);
+}
+
+const TENANT_TABLES = `
+  select c.oid, c.relname from pg_class c
+  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+    and c.relname not like 'schema_migration%'`;
+
+describe("every table but the control plane's", () => {
+  test("has a tenant_id that is never null", async () => {
+    const without = await column(`
+      select c.relname from (${TENANT_TABLES}) c
+      where not exists (select from pg_attribute a
+        where a.attrelid = c.oid and a.attname = 'tenant_id' and a.attnotnull and a.atttypid = 'uuid'::regtype)`);
+    expect(without).toEqual(["organization"]);
+  });
+
+  test("has row-level security, enabled and forced", async () => {
+    const open = await column(`
+      select c.relname from (${TENANT_TABLES}) t join pg_class c on c.oid = t.oid
+      where not (c.relrowsecurity and c.relforcerowsecurity) order by 1`);
+    expect(open).toEqual(CONTROL_PLANE);
+  });
+
+  test("has the one tenant policy, bare, so that it can use an index and be distributed", async () => {
+    const { rows } = await db.query(`
+      select tablename, qual, with_check, cmd, roles::text from pg_policies where policyname = 'tenant'`);
+    const tables = await column(`select relname from (${TENANT_TABLES}) c order by 1`);
+    expect(rows.map((row) => row.tablename).sort()).toEqual(tables.filter((name) => !CONTROL_PLANE.includes(name)));
+    for (const row of rows) {
+      expect(row).toMatchObject({
+        qual: "(tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)",
+        with_check: null,
+        cmd: "ALL",
+        roles: "{public}",
+      });
+    }
+  });
+
+  test("begins its primary, unique and foreign keys and its indexes with tenant_id", async () => {
+    const keys = await column(`
+      select c.relname || '.' || k.conname from (${TENANT_TABLES}) c join pg_constraint k on k.conrelid = c.oid
+      join pg_attribute a on a.attrelid = c.oid and a.attnum = k.conkey[1]
+      where k.contype in ('p', 'u', 'f', 'x') and a.attname <> 'tenant_id' order by 1`);
+    expect(keys).toEqual([
+      "organization.organization_pkey",
+      "tenant.tenant_organization_fkey",
+      "tenant.tenant_organization_kind_key",
+    ]);
+    const indexes = await column(`
+      select i.indexrelid::regclass::text from (${TENANT_TABLES}) c join pg_index i on i.indrelid = c.oid
+      join pg_attribute a on a.attrelid = c.oid and a.attnum = i.indkey[0]
+      where a.attname <> 'tenant_id' order by 1`);
+    // Work that is claimed across tenants is found by its time.
+    expect(indexes).toEqual([
+      "delivery_due",
+      "organization_pkey",
+      "rpc_answer_created_at",
+      "tenant_due_due_at",
+      "tenant_organization_kind_key",
+    ]);
+  });
+
+  test("refers within its tenant, and never sets a key to null", async () => {
+    const foreign = await column(`
+      select k.conname from pg_constraint k
+      where k.contype = 'f' and (k.confdeltype not in ('a', 'r', 'c')
+        or (select a.attname from pg_attribute a where a.attrelid = k.confrelid and a.attnum = k.confkey[1])
+          <> 'tenant_id')`);
+    expect(foreign).toEqual(["tenant_organization_fkey"]);
+  });
+});
+
+test("there are no doors across tenants but the known ones", async () => {
+  const doors = await column(`
+    select tablename || ': ' || policyname || ' for ' || array_to_string(roles, ',') from pg_policies
+    where policyname <> 'tenant' order by 1`);
+  expect(doors).toEqual(DOORS);
+});
+
+test("there are no triggers, and no keys that compare by a language's rules", async () => {
+  expect(await column("select tgname from pg_trigger where not tgisinternal")).toEqual([]);
+  const keys = await column(`
+    select c.relname || '.' || a.attname from (${TENANT_TABLES}) c
+    join pg_index i on i.indrelid = c.oid join pg_attribute a on a.attrelid = c.oid and a.attnum = any (i.indkey)
+    where a.atttypid = 'text'::regtype and a.attcollation <> '"C"'::regcollation
+      and c.relname not in (${CONTROL_PLANE.map((name) => `'${name}'`)})`);
+  expect(keys).toEqual([]);
+});
+
+test("the server's roles bypass nothing, own no tables, and cannot change what is final", async () => {
+  const { rows } = await db.query(`
+    select rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb,
+      (select count(*)::int from pg_class where relowner = r.oid) as owned
+    from pg_roles r where rolname like 'usageflow\\_%' order by 1`);
+  expect(rows.map((row) => row.rolname)).toEqual(["usageflow_app", "usageflow_ingest", "usageflow_worker"]);
+  for (const row of rows) {
+    expect(row).toMatchObject({
+      rolsuper: false,
+      rolbypassrls: false,
+      rolcreaterole: false,
+      rolcreatedb: false,
+      owned: 0,
+    });
+  }
+  const writable = await column(`
+    select r.rolname || ' ' || p || ' ' || t
+    from pg_roles r, unnest(array['UPDATE', 'DELETE', 'TRUNCATE']) p,
+      unnest(array['invoice_document', 'invoice_line', 'plan_version', 'usage_event', 'outbox_event']) t
+    where r.rolname like 'usageflow\\_%'
+      and (has_table_privilege(r.oid, t, p) or (p = 'UPDATE' and has_any_column_privilege(r.oid, t, p)))`);
+  expect(writable).toEqual([]);
+});
+
+test("the ingest role may insert usage, compare it, and do nothing else", async () => {
+  const { rows } = await db.query(`
+    select table_name || ' ' || privilege_type as right from information_schema.role_table_grants
+    where grantee = 'usageflow_ingest' order by 1`);
+  expect(rows.map((row) => row.right)).toEqual(["usage_batch INSERT", "usage_event INSERT", "usage_event SELECT"]);
+  const owned = await column(`select p.proname from pg_proc p join pg_roles r on r.oid = p.proowner
+    where r.rolname = 'usageflow_ingest'`);
+  expect(owned).toEqual(["ingest_usage"]);
+  const definers = await column(
+    `select proname from pg_proc where prosecdef and pronamespace = 'public'::regnamespace`,
+  );
+  expect(definers).toEqual(["ingest_usage"]);
+});
+
+test("the row types are those of the migrated database", async () => {
+  const out = join(tmpdir(), `usageflow-tables-${process.pid}.ts`);
+  await generateTables(database.ownerUrl, out);
+  try {
+    expect(await readFile(out, "utf8")).toBe(await readFile("server/db/tables.ts", "utf8"));
+  } finally {
+    await rm(out);
+  }
+});
+
+async function generateTables(url: string, out: string): Promise<void> {
+  await promisify(execFile)("node_modules/.bin/kysely-codegen", [
+    ...["--url", url, "--dialect", "postgres", "--out-file", out, "--numeric-parser", "string"],
+    ...["--exclude-pattern", "schema_migration*", "--type-mapping", '{"int8":"bigint"}', "--type-only-imports"],
+  ]);
+  const text = await readFile(out, "utf8");
+  await writeFile(out, text.replace("export interface DB {", "export interface Tables {"));
+}
