@@ -1,0 +1,152 @@
+import { sql } from "kysely";
+import type { Plan } from "../../gen/usageflow/v1/pricing_pb.ts";
+import type { App } from "../app.ts";
+import { plusMs } from "../clock.ts";
+import { inTenant, type Tx } from "../db/database.ts";
+import { newId } from "../id.ts";
+import { appendEvents } from "../outbox/append-event.ts";
+import { periodAt } from "../pricing/billing-period.ts";
+import { gracePeriodMs } from "../pricing/grace-period.ts";
+import { isInAdvance, plansOf } from "../pricing/plan.ts";
+import { periodDueAt, type SubscriptionRow } from "../pricing/subscription.ts";
+import { makeDue, settleDue, takeDue } from "../tenant/due.ts";
+import { tenantNow } from "../tenant/tenant-clock.ts";
+import { linesOfDrafts } from "./draft.ts";
+import { type InvoiceRow, toInvoice } from "./invoice.ts";
+
+// Enough to share the cost of a transaction, few enough to keep it short.
+const BATCH_MAX = 500;
+
+/**
+ * Moves subscriptions that are due one step on: fees in advance of a period that has begun, or the close of one that has
+ * ended. Each makes a draft, if the plan has prices for it. Answers how many were moved; one that is several periods
+ * behind is due again at once.
+ */
+export function closePeriods(app: App, tenantId: string): Promise<number> {
+  return inTenant(app.workerDb, tenantId, async (tx) => {
+    const now = await tenantNow(tx, tenantId, app.clock);
+    if (!(await takeDue(tx, tenantId, "CLOSE_PERIODS", now))) return 0;
+    const due = await dueSubscriptions(tx, tenantId, now);
+    if (due.length > 0) {
+      const planOf = await plansOf(tx, tenantId, due);
+      const graceMs = await gracePeriodMs(tx, tenantId);
+      const moves = due.map((subscription) => moveOf(subscription, planOf(subscription), now, graceMs));
+      await saveSubscriptions(
+        tx,
+        tenantId,
+        moves.map((move) => move.subscription),
+      );
+      await insertDrafts(
+        tx,
+        tenantId,
+        moves.flatMap((move) => move.draft ?? []),
+        now,
+      );
+    }
+    await settleDue(tx, tenantId, "CLOSE_PERIODS", await nextDueAt(tx, tenantId));
+    return due.length;
+  });
+}
+
+/** Equal times in the order of customers, so that the same usage makes the same invoices in the same order. */
+function dueSubscriptions(tx: Tx, tenantId: string, now: Date): Promise<SubscriptionRow[]> {
+  return tx
+    .selectFrom("subscription")
+    .selectAll()
+    .where("tenant_id", "=", tenantId)
+    .where("due_at", "<=", now)
+    .orderBy("due_at")
+    .orderBy("customer_id")
+    .orderBy("plan_key")
+    .limit(BATCH_MAX)
+    .forUpdate()
+    .execute();
+}
+
+interface Move {
+  /** The subscription as it stands afterwards. */
+  subscription: SubscriptionRow;
+  draft?: InvoiceRow;
+}
+
+/** The one step that a due subscription takes. */
+function moveOf(subscription: SubscriptionRow, plan: Plan, now: Date, graceMs: number): Move {
+  const { period_start, period_end, ends_at, advance_billed_until } = subscription;
+  if (advance_billed_until < period_end && plan.prices.some(isInAdvance)) {
+    return {
+      subscription: { ...subscription, advance_billed_until: period_end, due_at: period_end },
+      // Its amounts do not depend on usage, so it waits for none.
+      draft: { ...newDraft(subscription, plan, now), kind: "IN_ADVANCE", finalize_at: period_start },
+    };
+  }
+  const over = ends_at !== null && ends_at <= period_end;
+  const next = over ? { start: period_end, end: period_end } : periodAt(period_end);
+  const moved = {
+    ...subscription,
+    period_start: next.start,
+    period_end: next.end,
+    due_at: over ? null : periodDueAt(plan, next),
+  };
+  if (plan.prices.every(isInAdvance)) return { subscription: moved };
+  return {
+    subscription: moved,
+    draft: { ...newDraft(subscription, plan, now), kind: "IN_ARREARS", finalize_at: plusMs(period_end, graceMs) },
+  };
+}
+
+/** A draft for the open period of a subscription. */
+function newDraft(subscription: SubscriptionRow, plan: Plan, now: Date): Omit<InvoiceRow, "kind" | "finalize_at"> {
+  return {
+    tenant_id: subscription.tenant_id,
+    id: newId(),
+    subscription_id: subscription.id,
+    customer_id: subscription.customer_id,
+    plan_key: subscription.plan_key,
+    plan_version: subscription.plan_version,
+    currency: plan.currency,
+    period_start: subscription.period_start,
+    period_end: subscription.period_end,
+    state: "DRAFT",
+    created_at: now,
+  };
+}
+
+async function saveSubscriptions(tx: Tx, tenantId: string, rows: readonly SubscriptionRow[]): Promise<void> {
+  await sql`
+    update subscription set period_start = moved.period_start, period_end = moved.period_end,
+      advance_billed_until = moved.advance_billed_until, due_at = moved.due_at
+    from unnest(
+      ${rows.map((row) => row.id)}::uuid[],
+      ${rows.map((row) => row.period_start)}::timestamptz[],
+      ${rows.map((row) => row.period_end)}::timestamptz[],
+      ${rows.map((row) => row.advance_billed_until)}::timestamptz[],
+      ${rows.map((row) => row.due_at)}::timestamptz[]
+    ) as moved (id, period_start, period_end, advance_billed_until, due_at)
+    where subscription.tenant_id = ${tenantId} and subscription.id = moved.id`.execute(tx);
+}
+
+async function insertDrafts(tx: Tx, tenantId: string, drafts: readonly InvoiceRow[], now: Date): Promise<void> {
+  if (drafts.length === 0) return;
+  await tx.insertInto("invoice").values(drafts).execute();
+  const { lines } = await linesOfDrafts(tx, tenantId, drafts);
+  const events = drafts.map((draft, i) => ({
+    type: "invoice.created" as const,
+    occurredAt: now,
+    facts: { invoice: toInvoice(draft, lines[i] ?? []) },
+  }));
+  await appendEvents(tx, tenantId, events);
+  const finalizeAt = Math.min(...drafts.map((draft) => draft.finalize_at.getTime()));
+  await makeDue(tx, tenantId, "FINALIZE_INVOICES", new Date(finalizeAt));
+}
+
+async function nextDueAt(tx: Tx, tenantId: string): Promise<Date | null> {
+  const row = await tx
+    .selectFrom("subscription")
+    .select("due_at")
+    .where("tenant_id", "=", tenantId)
+    .where("due_at", "is not", null)
+    .orderBy("due_at")
+    .limit(1)
+    .executeTakeFirst();
+  return row?.due_at ?? null;
+}

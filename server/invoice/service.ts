@@ -1,0 +1,20 @@
+import { create } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import { GetInvoiceResponseSchema, type InvoiceService } from "../../gen/usageflow/v1/invoice_service_pb.ts";
+import type { App } from "../app.ts";
+import { inTenant } from "../db/database.ts";
+import { callerOf } from "../rpc/caller.ts";
+import { getInvoice, listInvoices } from "./invoice.ts";
+
+/** InvoiceService: which file does what. */
+export function invoiceService(app: App): ServiceImpl<typeof InvoiceService> {
+  return {
+    getInvoice: ({ id }, call) => {
+      const { tenantId } = callerOf(call);
+      return inTenant(app.db, tenantId, async (tx) =>
+        create(GetInvoiceResponseSchema, { invoice: await getInvoice(tx, tenantId, id) }),
+      );
+    },
+    listInvoices: (request, call) => listInvoices(app, callerOf(call).tenantId, request),
+  };
+}

@@ -1,0 +1,97 @@
+import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { type Selectable, sql } from "kysely";
+import { FlatTiming, type Plan, PlanSchema, type Price } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { type ListPlansRequest, ListPlansResponseSchema } from "../../gen/usageflow/v1/pricing_service_pb.ts";
+import type { App } from "../app.ts";
+import { inTenant, type Tx } from "../db/database.ts";
+import type { PlanVersion as PlanVersionTable } from "../db/tables.ts";
+import { notFound } from "../rpc/errors.ts";
+import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+
+/** The version of a plan that a row is on. */
+export interface PlanRef {
+  plan_key: string;
+  plan_version: number;
+}
+
+/** The plan version as callers see it. */
+export function toPlan(row: Pick<Selectable<PlanVersionTable>, "definition" | "version">): Plan {
+  return { ...fromJson(PlanSchema, row.definition as JsonValue), version: row.version };
+}
+
+/** Whether a price is billed when the period begins. All others are billed when it has ended. */
+export function isInAdvance({ model }: Price): boolean {
+  return model.case === "flat" && model.value.timing === FlatTiming.IN_ADVANCE;
+}
+
+/** One version of a plan, or not-found. Version 0 is the latest. */
+export async function getPlan(tx: Tx, tenantId: string, key: string, version = 0): Promise<Plan> {
+  const row = await versions(tx, tenantId)
+    .where("plan.key", "=", key)
+    .where("version", "=", (query) => (version === 0 ? query.ref("plan.latest_version") : query.val(version)))
+    .executeTakeFirst();
+  if (!row) throw notFound("plan", version === 0 ? key : `${key} version ${version}`);
+  return toPlan(row);
+}
+
+/** The latest version of each plan, in the order of the keys. */
+export async function latestPlans(tx: Tx, tenantId: string): Promise<Plan[]> {
+  const rows = await versions(tx, tenantId)
+    .whereRef("version", "=", "plan.latest_version")
+    .orderBy("plan.key")
+    .execute();
+  return rows.map(toPlan);
+}
+
+/** The latest version of the plan to which customers first seen in usage are subscribed, if there is one. */
+export async function findDefaultPlan(tx: Tx, tenantId: string): Promise<Plan | undefined> {
+  const row = await versions(tx, tenantId)
+    .where("plan.is_default", "=", true)
+    .whereRef("version", "=", "plan.latest_version")
+    .executeTakeFirst();
+  return row && toPlan(row);
+}
+
+/** Reads the plan versions that rows are on, each once, and answers how to find a row's. */
+export async function plansOf(tx: Tx, tenantId: string, refs: readonly PlanRef[]): Promise<(ref: PlanRef) => Plan> {
+  const rows = await versions(tx, tenantId)
+    .where(
+      sql<boolean>`(plan_key, version) in (select * from unnest(
+        ${refs.map((ref) => ref.plan_key)}::text[], ${refs.map((ref) => ref.plan_version)}::integer[]))`,
+    )
+    .execute();
+  const plans = new Map(rows.map((row) => [`${row.plan_key} ${row.version}`, toPlan(row)]));
+  return (ref) => {
+    const plan = plans.get(`${ref.plan_key} ${ref.plan_version}`);
+    if (!plan) throw new Error("a row on a plan version that does not exist");
+    return plan;
+  };
+}
+
+/** The latest version of each plan by key. */
+export function listPlans(app: App, tenantId: string, request: ListPlansRequest) {
+  const scope = { tenantId, list: "plan" };
+  const size = pageSize(request);
+  const after = pageStart(app, scope, request);
+  return inTenant(app.db, tenantId, async (tx) => {
+    const found = await versions(tx, tenantId)
+      .whereRef("version", "=", "plan.latest_version")
+      .$if(after !== undefined, (query) => query.where("plan.key", ">", after as string))
+      .orderBy("plan.key")
+      .limit(size + 1)
+      .execute();
+    const { rows, nextPageToken } = pageOf(app, scope, found, size, (row) => row.plan_key);
+    return create(ListPlansResponseSchema, { plans: rows.map(toPlan), nextPageToken });
+  });
+}
+
+function versions(tx: Tx, tenantId: string) {
+  return tx
+    .selectFrom("plan")
+    .innerJoin("plan_version", (join) =>
+      join.onRef("plan_version.tenant_id", "=", "plan.tenant_id").onRef("plan_version.plan_key", "=", "plan.key"),
+    )
+    .select(["plan_key", "version", "definition"])
+    .where("plan.tenant_id", "=", tenantId)
+    .where("plan_version.tenant_id", "=", tenantId);
+}

@@ -1,0 +1,42 @@
+import { create } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import {
+  GetPlanResponseSchema,
+  GetSubscriptionResponseSchema,
+  type PricingService,
+} from "../../gen/usageflow/v1/pricing_service_pb.ts";
+import type { App } from "../app.ts";
+import { inTenant } from "../db/database.ts";
+import { callerOf } from "../rpc/caller.ts";
+import { pullCatalog } from "./catalog.ts";
+import { endSubscription } from "./end-subscription.ts";
+import { getPlan, listPlans } from "./plan.ts";
+import { pushCatalog } from "./push-catalog.ts";
+import { startSubscription } from "./start-subscription.ts";
+import { getSubscription, listSubscriptions, toSubscription } from "./subscription.ts";
+
+/** PricingService: which file does what. */
+export function pricingService(app: App): ServiceImpl<typeof PricingService> {
+  return {
+    pushCatalog: (request, call) => pushCatalog(app, callerOf(call), request),
+    pullCatalog: (_, call) => pullCatalog(app, callerOf(call).tenantId),
+    getPlan: ({ key, version }, call) => {
+      const { tenantId } = callerOf(call);
+      return inTenant(app.db, tenantId, async (tx) =>
+        create(GetPlanResponseSchema, { plan: await getPlan(tx, tenantId, key, version) }),
+      );
+    },
+    listPlans: (request, call) => listPlans(app, callerOf(call).tenantId, request),
+    startSubscription: (request, call) => startSubscription(app, callerOf(call), request),
+    endSubscription: (request, call) => endSubscription(app, callerOf(call), request),
+    getSubscription: ({ id }, call) => {
+      const { tenantId } = callerOf(call);
+      return inTenant(app.db, tenantId, async (tx) =>
+        create(GetSubscriptionResponseSchema, {
+          subscription: toSubscription(await getSubscription(tx, tenantId, id)),
+        }),
+      );
+    },
+    listSubscriptions: (request, call) => listSubscriptions(app, callerOf(call).tenantId, request),
+  };
+}

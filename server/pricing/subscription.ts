@@ -1,0 +1,106 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { Selectable } from "kysely";
+import { type Plan, type Subscription, SubscriptionSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
+import {
+  type ListSubscriptionsRequest,
+  ListSubscriptionsResponseSchema,
+} from "../../gen/usageflow/v1/pricing_service_pb.ts";
+import type { App } from "../app.ts";
+import { inTenant, type Tx } from "../db/database.ts";
+import type { Subscription as SubscriptionTable } from "../db/tables.ts";
+import { formatId, newId, parseId } from "../id.ts";
+import { notFound } from "../rpc/errors.ts";
+import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import type { BillingPeriod } from "./billing-period.ts";
+import { isInAdvance } from "./plan.ts";
+
+// Billing moves a subscription's open period along, one calendar period after the other:
+//
+//   period [start, end) ──fees in advance, at start──▶ the same, billed in advance ──close, at end──▶ the next period
+//                                                                                └──when ends_at is reached──▶ over
+//
+// `due_at` says when the next of these is to happen; it is null when the subscription is over and all is invoiced.
+
+/** A customer on a plan version: a row of `subscription`. */
+export type SubscriptionRow = Selectable<SubscriptionTable>;
+
+/** The subscription as callers see it. */
+export function toSubscription(row: SubscriptionRow): Subscription {
+  return create(SubscriptionSchema, {
+    id: formatId("sub", row.id),
+    customerId: row.customer_id,
+    plan: row.plan_key,
+    planVersion: row.plan_version,
+    startedAt: timestampFromDate(row.started_at),
+    ...(row.ends_at ? { endsAt: timestampFromDate(row.ends_at) } : {}),
+    periodStart: timestampFromDate(row.period_start),
+    periodEnd: timestampFromDate(row.period_end),
+  });
+}
+
+/** A subscription that begins with `period`, of which nothing is billed. */
+export function newSubscription(
+  tenantId: string,
+  customerId: string,
+  plan: Plan,
+  period: BillingPeriod,
+): SubscriptionRow {
+  return {
+    tenant_id: tenantId,
+    id: newId(),
+    customer_id: customerId,
+    plan_key: plan.key,
+    plan_version: plan.version,
+    started_at: period.start,
+    ends_at: null,
+    period_start: period.start,
+    period_end: period.end,
+    advance_billed_until: period.start,
+    due_at: periodDueAt(plan, period),
+  };
+}
+
+/** When billing must look at a period that it has not yet looked at: for fees in advance at its start, else at its end. */
+export function periodDueAt(plan: Plan, period: BillingPeriod): Date {
+  return plan.prices.some(isInAdvance) ? period.start : period.end;
+}
+
+/** One subscription, or not-found. `forUpdate` locks its row: what follows in the transaction is true of it. */
+export async function getSubscription(
+  tx: Tx,
+  tenantId: string,
+  id: string,
+  { forUpdate = false } = {},
+): Promise<SubscriptionRow> {
+  const uuid = parseId("sub", id);
+  const row =
+    uuid &&
+    (await subscriptions(tx, tenantId)
+      .where("id", "=", uuid)
+      .$if(forUpdate, (query) => query.forUpdate())
+      .executeTakeFirst());
+  if (!row) throw notFound("subscription", id);
+  return row;
+}
+
+/** Subscriptions of the tenant, or of one of its customers, oldest first. */
+export function listSubscriptions(app: App, tenantId: string, request: ListSubscriptionsRequest) {
+  const scope = { tenantId, list: "subscription" };
+  const size = pageSize(request);
+  const after = pageStart(app, scope, request);
+  return inTenant(app.db, tenantId, async (tx) => {
+    const found = await subscriptions(tx, tenantId)
+      .$if(request.customerId !== "", (query) => query.where("customer_id", "=", request.customerId))
+      .$if(after !== undefined, (query) => query.where("id", ">", after as string))
+      .orderBy("id")
+      .limit(size + 1)
+      .execute();
+    const { rows, nextPageToken } = pageOf(app, scope, found, size, (row) => row.id);
+    return create(ListSubscriptionsResponseSchema, { subscriptions: rows.map(toSubscription), nextPageToken });
+  });
+}
+
+function subscriptions(tx: Tx, tenantId: string) {
+  return tx.selectFrom("subscription").selectAll().where("tenant_id", "=", tenantId);
+}

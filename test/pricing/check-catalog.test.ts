@@ -1,0 +1,138 @@
+import { fromJson, type JsonObject } from "@bufbuild/protobuf";
+import { ConnectError } from "@connectrpc/connect";
+import { describe, expect, test } from "vitest";
+import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
+import { CatalogSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { checkCatalog } from "../../server/pricing/check-catalog.ts";
+import { detailOf } from "../../server/rpc/errors.ts";
+import { catalog } from "../support/catalog.ts";
+
+const known = { metrics: new Set(["KNOWN"]), plans: new Set(["basic"]) };
+const metric = { key: "CALLS", aggregation: "AGGREGATION_SUM" };
+const flat = { key: "fee", flat: { amount: "1" } };
+const tiered = (...bounds: string[]) => tiers("graduated", bounds);
+
+function tiers(model: string, bounds: string[]): JsonObject {
+  return { key: "calls", metric: "CALLS", [model]: { tiers: bounds.map((upTo) => ({ upTo, unitAmount: "1" })) } };
+}
+
+function planOf(...prices: JsonObject[]): JsonObject {
+  return { metrics: [metric], plans: [{ key: "pro", currency: "USD", period: "PERIOD_MONTHLY", prices }] };
+}
+
+function check(json: JsonObject) {
+  try {
+    checkCatalog(fromJson(CatalogSchema, json), known);
+  } catch (error) {
+    if (!(error instanceof ConnectError)) throw error;
+    const { reason, field } = detailOf(error);
+    expect(reason).toBe(ErrorReason.INVALID_CATALOG);
+    return { field, message: error.rawMessage };
+  }
+  return undefined;
+}
+
+describe("checkCatalog", () => {
+  test("finds nothing wrong with the catalog of the first journey", () => {
+    expect(() => checkCatalog(catalog, known)).not.toThrow();
+  });
+
+  test.each<[string, JsonObject]>([
+    ["a metric that exists already", planOf({ key: "calls", metric: "KNOWN", perUnit: { unitAmount: "1" } })],
+    ["a default plan that exists already", { defaultPlan: "basic" }],
+    ["no default plan", planOf(flat)],
+    ["one tier without a bound", planOf(tiered(""))],
+    ["the same price key in two plans", { plans: ["a", "b"].map((key) => ({ key, currency: "USD", prices: [flat] })) }],
+  ])("accepts %s", (_, json) => {
+    expect(check(json)).toBeUndefined();
+  });
+
+  test.each<[string, JsonObject, string, string]>([
+    [
+      "a metric key used twice",
+      { metrics: [metric, { key: "OTHER" }, metric] },
+      "catalog.metrics[2].key",
+      'must be unique, and "CALLS" is catalog.metrics[0].key too',
+    ],
+    [
+      "a plan key used twice",
+      { plans: ["a", "a"].map((key) => ({ key, currency: "USD", prices: [flat] })) },
+      "catalog.plans[1].key",
+      'must be unique, and "a" is catalog.plans[0].key too',
+    ],
+    [
+      "a price key used twice",
+      planOf(flat, flat),
+      "catalog.plans[0].prices[1].key",
+      'must be unique, and "fee" is catalog.plans[0].prices[0].key too',
+    ],
+    [
+      "a currency that does not exist",
+      { plans: [{ key: "a", currency: "ZZZ", prices: [flat] }] },
+      "catalog.plans[0].currency",
+      'must be an ISO 4217 code such as USD, and is "ZZZ"',
+    ],
+    [
+      "a metric that does not exist",
+      planOf(flat, { key: "x", metric: "NOPE", perUnit: { unitAmount: "1" } }),
+      "catalog.plans[0].prices[1].metric",
+      'must be a metric of this catalog or one that exists, and is "NOPE"',
+    ],
+    [
+      "a flat price with a metric",
+      planOf({ ...flat, metric: "CALLS" }),
+      "catalog.plans[0].prices[0].metric",
+      "must be empty: a flat price does not depend on usage",
+    ],
+    [
+      "a metered price without a metric",
+      planOf({ key: "x", perUnit: { unitAmount: "1" } }),
+      "catalog.plans[0].prices[0].metric",
+      "must name the metric that is priced; only a flat price has none",
+    ],
+    [
+      "tiers out of order",
+      planOf(tiered("10", "5", "")),
+      "catalog.plans[0].prices[0].graduated.tiers[1].up_to",
+      "must be more than 10, where this tier begins",
+    ],
+    [
+      "a tier of no width",
+      planOf(tiers("volume", ["10", "10.0", ""])),
+      "catalog.plans[0].prices[0].volume.tiers[1].up_to",
+      "must be more than 10, where this tier begins",
+    ],
+    [
+      "a first tier up to 0",
+      planOf(tiered("0", "")),
+      "catalog.plans[0].prices[0].graduated.tiers[0].up_to",
+      "must be more than 0, where this tier begins",
+    ],
+    [
+      "a bound on the last tier",
+      planOf(tiered("10", "20")),
+      "catalog.plans[0].prices[0].graduated.tiers[1].up_to",
+      "must be empty: the last tier has no bound",
+    ],
+    [
+      "two tiers without a bound",
+      planOf(tiered("10", "", "")),
+      "catalog.plans[0].prices[0].graduated.tiers[1].up_to",
+      "must be given: only the last tier has no bound",
+    ],
+    [
+      "a package of nothing",
+      planOf({ key: "x", metric: "CALLS", package: { size: "0.000", amount: "1" } }),
+      "catalog.plans[0].prices[0].package.size",
+      "must be more than 0",
+    ],
+    [
+      "a default plan that does not exist",
+      { ...planOf(flat), defaultPlan: "nope" },
+      "catalog.default_plan",
+      'must be a plan of this catalog or one that exists, and is "nope"',
+    ],
+  ])("refuses %s, with its path and what is allowed", (_, json, field, message) => {
+    expect(check(json)).toEqual({ field, message });
+  });
+});
