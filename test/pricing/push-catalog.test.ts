@@ -1,11 +1,12 @@
 import { clone, fromJson, type JsonObject } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { Aggregation, CatalogSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
-import { detailOf } from "../../server/rpc/errors.ts";
 import { catalog } from "../support/catalog.ts";
-import { type Clients, setup } from "../support/harness.ts";
+import type { Clients } from "../support/clients.ts";
+import { setup } from "../support/harness.ts";
+import { refused } from "../support/refused.ts";
 
 function catalogOf(json: JsonObject) {
   return fromJson(CatalogSchema, json);
@@ -21,14 +22,6 @@ function withFee(amount: string) {
 
 async function pull(clients: Clients) {
   return (await clients.pricing.pullCatalog({})).catalog;
-}
-
-async function refused(call: Promise<unknown>) {
-  const error = await call.then(
-    () => undefined,
-    (reason: unknown) => ConnectError.from(reason),
-  );
-  return error && { code: error.code, ...detailOf(error) };
 }
 
 describe("pushCatalog", () => {
