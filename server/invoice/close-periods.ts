@@ -31,17 +31,8 @@ export function closePeriods(app: App, tenantId: string): Promise<number> {
       const planOf = await plansOf(tx, tenantId, due);
       const graceMs = await gracePeriodMs(tx, tenantId);
       const moves = due.map((subscription) => moveOf(subscription, planOf(subscription), now, graceMs));
-      await saveSubscriptions(
-        tx,
-        tenantId,
-        moves.map((move) => move.subscription),
-      );
-      await insertDrafts(
-        tx,
-        tenantId,
-        moves.flatMap((move) => move.draft ?? []),
-        now,
-      );
+      await saveSubscriptions(tx, tenantId, moves);
+      await insertDrafts(tx, tenantId, moves, now);
     }
     await settleDue(tx, tenantId, "CLOSE_PERIODS", await nextDueAt(tx, tenantId));
     return due.length;
@@ -111,7 +102,8 @@ function newDraft(subscription: SubscriptionRow, plan: Plan, now: Date): Omit<In
   };
 }
 
-async function saveSubscriptions(tx: Tx, tenantId: string, rows: readonly SubscriptionRow[]): Promise<void> {
+async function saveSubscriptions(tx: Tx, tenantId: string, moves: readonly Move[]): Promise<void> {
+  const rows = moves.map((move) => move.subscription);
   await sql`
     update subscription set period_start = moved.period_start, period_end = moved.period_end,
       advance_billed_until = moved.advance_billed_until, due_at = moved.due_at
@@ -125,7 +117,8 @@ async function saveSubscriptions(tx: Tx, tenantId: string, rows: readonly Subscr
     where subscription.tenant_id = ${tenantId} and subscription.id = moved.id`.execute(tx);
 }
 
-async function insertDrafts(tx: Tx, tenantId: string, drafts: readonly InvoiceRow[], now: Date): Promise<void> {
+async function insertDrafts(tx: Tx, tenantId: string, moves: readonly Move[], now: Date): Promise<void> {
+  const drafts = moves.flatMap((move) => move.draft ?? []);
   if (drafts.length === 0) return;
   await tx.insertInto("invoice").values(drafts).execute();
   const { lines } = await linesOfDrafts(tx, tenantId, drafts);

@@ -1,8 +1,9 @@
 import { InvoiceKind, type InvoiceLine } from "../../gen/usageflow/v1/invoice_pb.ts";
+import type { Price } from "../../gen/usageflow/v1/pricing_pb.ts";
 import type { Tx } from "../db/database.ts";
 import { type PlanRef, plansOf } from "../pricing/plan.ts";
-import { metricsByKey } from "../usage/metric.ts";
-import { usageTotals } from "../usage/usage-total.ts";
+import { type MetricRow, metricsByKey } from "../usage/metric.ts";
+import { type UsageSpan, usageTotals } from "../usage/usage-total.ts";
 import { billedPrices, draftLines } from "./draft-lines.ts";
 
 /** What an invoice bills: columns of its row. */
@@ -27,31 +28,36 @@ export async function linesOfDrafts(
   tenantId: string,
   drafts: readonly Draft[],
 ): Promise<{ lines: InvoiceLine[][]; foldNumber: bigint }> {
+  if (drafts.length === 0) return { lines: [], foldNumber: 0n };
   const planOf = await plansOf(tx, tenantId, drafts);
   const metrics = await metricsByKey(tx, tenantId);
+  const metricOf = (price: Price): MetricRow => {
+    const metric = metrics.get(price.metric);
+    if (!metric) throw new Error("a price of a metric that does not exist");
+    return metric;
+  };
   const spans = drafts.flatMap((draft) =>
-    billedPrices(planOf(draft), kindOf(draft)).flatMap((price) => {
-      if (!price.metric) return [];
-      const metric = metrics.get(price.metric);
-      if (!metric) throw new Error("a price of a metric that does not exist");
-      return [
-        {
-          customerId: draft.customer_id,
-          metric: metric.key,
-          aggregation: metric.aggregation,
-          start: draft.period_start,
-          end: draft.period_end,
-        },
-      ];
-    }),
+    billedPrices(planOf(draft), kindOf(draft))
+      .filter((price) => price.metric)
+      .map((price) => spanOf(draft, metricOf(price))),
   );
   const { quantities, foldNumber } = await usageTotals(tx, tenantId, spans);
-  const nextQuantity = quantities.values();
+  const inOrder = quantities.values(); // of the drafts and their metered prices, as they are asked for again
   const lines = drafts.map((draft) =>
-    draftLines(planOf(draft), kindOf(draft), ({ metric }) => ({
-      quantity: nextQuantity.next().value ?? "",
-      unit: metrics.get(metric)?.unit ?? "",
+    draftLines(planOf(draft), kindOf(draft), (price) => ({
+      quantity: inOrder.next().value as string,
+      unit: metricOf(price).unit,
     })),
   );
   return { lines, foldNumber };
+}
+
+function spanOf(draft: Draft, metric: MetricRow): UsageSpan {
+  return {
+    customerId: draft.customer_id,
+    metric: metric.key,
+    aggregation: metric.aggregation,
+    start: draft.period_start,
+    end: draft.period_end,
+  };
 }

@@ -12,12 +12,12 @@ import { type InvoiceRow, toInvoice, totalOf } from "./invoice.ts";
 // Enough to share the cost of a transaction, few enough to keep it short.
 const BATCH_MAX = 500;
 
-/** A draft that becomes final. */
+/** An invoice that becomes final. */
 interface Final {
-  row: InvoiceRow;
+  invoice: InvoiceRow;
+  lines: InvoiceLine[];
   sequence: bigint;
   number: string;
-  lines: InvoiceLine[];
 }
 
 /**
@@ -56,15 +56,14 @@ async function finalize(tx: Tx, tenantId: string, drafts: readonly InvoiceRow[],
   const finals = drafts.map((draft, i): Final => {
     const sequence = firstSequence + BigInt(i);
     const number = `INV-${sequence.toString().padStart(6, "0")}`;
-    const row = { ...draft, state: "FINALIZED", number, finalized_at: now };
-    return { row, sequence, number, lines: lines[i] ?? [] };
+    return { invoice: { ...draft, state: "FINALIZED" }, lines: lines[i] ?? [], sequence, number };
   });
   await tx
     .insertInto("invoice_document")
     .values(
       finals.map((final) => ({
         tenant_id: tenantId,
-        invoice_id: final.row.id,
+        invoice_id: final.invoice.id,
         sequence: final.sequence,
         number: final.number,
         total_minor: totalOf(final.lines),
@@ -74,27 +73,24 @@ async function finalize(tx: Tx, tenantId: string, drafts: readonly InvoiceRow[],
     )
     .execute();
   await insertLines(tx, tenantId, finals);
-  const events = finals.map(({ row, lines }) => ({
+  const events = finals.map(({ invoice, lines, number }) => ({
     type: "invoice.finalized" as const,
     occurredAt: now,
-    facts: { invoice: toInvoice(row, lines) },
+    facts: { invoice: toInvoice(invoice, lines, { number, finalized_at: now }) },
   }));
   await appendEvents(tx, tenantId, events);
 }
 
 async function leaveDraft(tx: Tx, tenantId: string, drafts: readonly InvoiceRow[]): Promise<void> {
+  const ids = drafts.map((draft) => draft.id);
   const { numUpdatedRows } = await tx
     .updateTable("invoice")
     .set({ state: "FINALIZED" })
     .where("tenant_id", "=", tenantId)
-    .where(
-      "id",
-      "in",
-      drafts.map((draft) => draft.id),
-    )
+    .where("id", "in", ids)
     .where("state", "=", "DRAFT")
     .executeTakeFirstOrThrow();
-  if (numUpdatedRows !== BigInt(drafts.length)) throw new Error("an invoice was finalized that is no draft");
+  if (numUpdatedRows !== BigInt(ids.length)) throw new Error("an invoice that is no draft was to be finalized");
 }
 
 /** Takes the tenant's next `count` numbers, and answers the first. Whoever comes next waits, so none is left out. */
@@ -115,10 +111,10 @@ async function takeSequences(tx: Tx, tenantId: string, count: number): Promise<b
 
 /** One parameter for all lines: a batch may have more than a statement can have parameters. */
 async function insertLines(tx: Tx, tenantId: string, finals: readonly Final[]): Promise<void> {
-  const rows = finals.flatMap(({ row, lines }) =>
+  const rows = finals.flatMap(({ invoice, lines }) =>
     lines.map((line, position) => ({
       tenant_id: tenantId,
-      invoice_id: row.id,
+      invoice_id: invoice.id,
       position,
       price_key: line.priceKey,
       metric: line.metric,
@@ -129,10 +125,8 @@ async function insertLines(tx: Tx, tenantId: string, finals: readonly Final[]): 
       steps: line.steps.map((step) => toJson(InvoiceLineStepSchema, step)),
     })),
   );
-  await sql`
-    insert into invoice_line select * from json_populate_recordset(null::invoice_line, ${JSON.stringify(rows)})`.execute(
-    tx,
-  );
+  const json = JSON.stringify(rows);
+  await sql`insert into invoice_line select * from json_populate_recordset(null::invoice_line, ${json})`.execute(tx);
 }
 
 async function nextFinalizeAt(tx: Tx, tenantId: string): Promise<Date | null> {

@@ -26,17 +26,20 @@ import { kindOf, linesOfDrafts } from "./draft.ts";
 // A draft has no number and no stored lines: they are worked out whenever it is read. A finalized one has its document and
 // lines as rows that nobody may change.
 
-/** A row of `invoice`, with what its document says once it is final. */
-export type InvoiceRow = Selectable<InvoiceTable> & {
-  number?: string | null;
-  finalized_at?: Date | null;
-};
+/** A row of `invoice`. */
+export type InvoiceRow = Selectable<InvoiceTable>;
+
+/** What the document of a finalized invoice adds. */
+export interface DocumentFacts {
+  number: string | null;
+  finalized_at: Date | null;
+}
 
 /** The invoice as callers see it. */
-export function toInvoice(row: InvoiceRow, lines: InvoiceLine[]): Invoice {
+export function toInvoice(row: InvoiceRow, lines: InvoiceLine[], document?: DocumentFacts): Invoice {
   return create(InvoiceSchema, {
     id: formatId("inv", row.id),
-    number: row.number ?? "",
+    number: document?.number ?? "",
     customerId: row.customer_id,
     state: InvoiceState[row.state as keyof typeof InvoiceState],
     currency: row.currency,
@@ -49,7 +52,7 @@ export function toInvoice(row: InvoiceRow, lines: InvoiceLine[]): Invoice {
     planVersion: row.plan_version,
     kind: kindOf(row),
     createdAt: timestampFromDate(row.created_at),
-    ...(row.finalized_at ? { finalizedAt: timestampFromDate(row.finalized_at) } : {}),
+    ...(document?.finalized_at ? { finalizedAt: timestampFromDate(document.finalized_at) } : {}),
     finalizeAt: timestampFromDate(row.finalize_at),
   });
 }
@@ -104,39 +107,24 @@ function selectInvoices(tx: Tx, tenantId: string) {
 }
 
 /** Adds the lines: those that finalized invoices have, and those that drafts would have now. */
-async function withLines(tx: Tx, tenantId: string, rows: readonly InvoiceRow[]): Promise<Invoice[]> {
-  const drafts = rows.filter((row) => row.state === "DRAFT");
-  const linesById = await storedLines(
-    tx,
-    tenantId,
-    rows.map((row) => row.id),
-  );
-  if (drafts.length > 0) {
-    const { lines } = await linesOfDrafts(tx, tenantId, drafts);
-    drafts.forEach((draft, i) => void linesById.set(draft.id, lines[i] ?? []));
-  }
-  return rows.map((row) => toInvoice(row, linesById.get(row.id) ?? []));
-}
-
-async function storedLines(
-  tx: Tx,
-  tenantId: string,
-  invoiceIds: readonly string[],
-): Promise<Map<string, InvoiceLine[]>> {
-  const rows = await tx
+async function withLines(tx: Tx, tenantId: string, rows: readonly (InvoiceRow & DocumentFacts)[]): Promise<Invoice[]> {
+  const ids = rows.map((row) => row.id);
+  const stored = await tx
     .selectFrom("invoice_line")
     .selectAll()
     .where("tenant_id", "=", tenantId)
-    .where(sql<boolean>`invoice_id = any(${invoiceIds})`)
+    .where(sql<boolean>`invoice_id = any(${ids})`)
     .orderBy("invoice_id")
     .orderBy("position")
     .execute();
-  const linesById = new Map<string, InvoiceLine[]>();
-  for (const row of rows) {
-    const lines = linesById.get(row.invoice_id) ?? [];
-    linesById.set(row.invoice_id, [...lines, toInvoiceLine(row)]);
-  }
-  return linesById;
+  const storedOf = Map.groupBy(stored, (line) => line.invoice_id);
+  const drafts = rows.filter((row) => row.state === "DRAFT");
+  const { lines } = await linesOfDrafts(tx, tenantId, drafts);
+  const linesOf = new Map(drafts.map((draft, i) => [draft.id, lines[i]]));
+  return rows.map((row) => {
+    const its = linesOf.get(row.id) ?? storedOf.get(row.id)?.map(toInvoiceLine) ?? [];
+    return toInvoice(row, its, row);
+  });
 }
 
 function toInvoiceLine(row: Selectable<InvoiceLineTable>): InvoiceLine {

@@ -94,13 +94,6 @@ async function subscribe(
       .execute();
     await makeDue(tx, tenantId, "CLOSE_PERIODS", periodDueAt(plan, open)); // none of them is earlier
   }
-  await tx
-    .deleteFrom("customer_arrival")
-    .where("tenant_id", "=", tenantId)
-    .where(
-      "customer_id",
-      "in",
-      arrivals.map((arrival) => arrival.customer_id),
-    )
-    .execute();
+  const seen = arrivals.map((arrival) => arrival.customer_id);
+  await tx.deleteFrom("customer_arrival").where("tenant_id", "=", tenantId).where("customer_id", "in", seen).execute();
 }
