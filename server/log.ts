@@ -13,7 +13,9 @@ export type LogLevel = "info" | "warn" | "error" | "silent";
 
 /** A log on stderr: stdout belongs to what a command answers. */
 export function createLog(level: LogLevel): Log {
-  const out = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2));
+  // Not in step with the caller: a line is written when the event loop has time, with those that wait beside it.
+  const destination = pino.destination({ dest: 2, sync: false });
+  const out = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
   return {
     info: (event, facts) => out.info(facts ?? {}, event),
     warn: (event, facts) => out.warn(facts ?? {}, event),

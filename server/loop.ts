@@ -8,11 +8,18 @@ export interface Loop {
 
 const BACK_OFF_MAX_MS = 30_000;
 
+/** What a loop does: a bounded piece of work, of which it answers how much. */
+export interface LoopBody {
+  runOnce: (app: App, signal: AbortSignal) => Promise<number>;
+  /** Rest after work was found, for work that is cheaper by the heap than one by one. */
+  restMs?: number;
+}
+
 /**
  * Calls `runOnce` again and again until closed: at once while it finds work, after `pollMs` when it finds none, and after
- * a growing pause when it fails. The only place that decides about time; `runOnce` does the work and answers how much.
+ * a growing pause when it fails. The only place that decides about time.
  */
-export function startLoop(app: App, name: string, runOnce: (app: App, signal: AbortSignal) => Promise<number>): Loop {
+export function startLoop(app: App, name: string, { runOnce, restMs = 0 }: LoopBody): Loop {
   const stop = new AbortController();
   const { pollMs } = app.config;
   const run = async () => {
@@ -22,7 +29,7 @@ export function startLoop(app: App, name: string, runOnce: (app: App, signal: Ab
       try {
         const done = await runOnce(app, stop.signal);
         failures = 0;
-        if (done === 0) pauseMs = pollMs;
+        pauseMs = done === 0 ? pollMs : restMs;
       } catch (error) {
         failures++;
         pauseMs = Math.min(pollMs * 2 ** failures, BACK_OFF_MAX_MS);

@@ -47,7 +47,7 @@ export function createGate(app: App, authenticator: Authenticator, open: OpenSer
 export function permit(caller: Caller, method: DescMethod): void {
   const needed = permissionOf(method);
   if (needed && allows(caller.role, needed)) return;
-  throw forbidden(`your key's role lacks the permission ${needed ?? "for this method"}`);
+  throw forbidden(`your key's role lacks the permission ${needed || "for this method"}`);
 }
 
 /** One line for each call, and every error in the form of the contract. */

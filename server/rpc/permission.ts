@@ -7,9 +7,15 @@ const grantsOf = new Map<Role, readonly string[]>(
   RoleSchema.values.map((value) => [value.number as Role, getOption(value, grants)]),
 );
 
-/** The permission that a method needs. Undefined: nobody may call it. */
-export function permissionOf(method: DescMethod): string | undefined {
-  return getOption(method, permission) || undefined;
+const permissions = new Map<DescMethod, string>(); // reading an option decodes it anew each time
+
+/** The permission that a method needs. Empty: nobody may call it. */
+export function permissionOf(method: DescMethod): string {
+  const known = permissions.get(method);
+  if (known !== undefined) return known;
+  const needed = getOption(method, permission);
+  permissions.set(method, needed);
+  return needed;
 }
 
 /** Whether a role has a permission. */

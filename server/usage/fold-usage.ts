@@ -6,7 +6,7 @@ import { makeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 
 // Batches folded in one transaction: enough to share its cost, few enough to keep it short.
-const BATCHES_MAX = 200;
+const BATCHES_MAX = 1_000;
 const TENANTS_MAX = 50;
 
 /** Folds waiting usage of all tenants into buckets, and answers how many batches. */

@@ -115,7 +115,7 @@ function readBody(request: NodeRequest, bytesMax: number): Promise<Buffer> {
     });
     request.on("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
     request.on("error", reject);
-    request.on("close", () => reject(invalid("", "the body broke off", ErrorReason.MALFORMED_BODY)));
+    request.on("aborted", () => reject(invalid("", "the body broke off", ErrorReason.MALFORMED_BODY)));
   });
 }
 

@@ -1,17 +1,9 @@
 import { createHash } from "node:crypto";
-import type { DescService } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
 import { onTestFinished } from "vitest";
 import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
-import { InvoiceService } from "../../gen/usageflow/v1/invoice_service_pb.ts";
-import { PricingService } from "../../gen/usageflow/v1/pricing_service_pb.ts";
-import { TenantService } from "../../gen/usageflow/v1/tenant_service_pb.ts";
-import { UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
-import { WebhookService } from "../../gen/usageflow/v1/webhook_service_pb.ts";
 import { type Api, startApi } from "../../server/api.ts";
 import { type App, closeApp, createApp } from "../../server/app.ts";
 import { type Config, defaults } from "../../server/config.ts";
@@ -20,18 +12,11 @@ import { createLog } from "../../server/log.ts";
 import { createSecrets } from "../../server/secrets.ts";
 import { createOrganization } from "../../server/tenant/create-organization.ts";
 import { drain } from "../../server/worker.ts";
+import { type Clients, createClients } from "./clients.ts";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
 import { TestClock } from "./test-clock.ts";
 
 export const TEST_CLOCK = "2015-05-21T00:00:00Z";
-
-export interface Clients {
-  tenant: Client<typeof TenantService>;
-  pricing: Client<typeof PricingService>;
-  usage: Client<typeof UsageService>;
-  invoice: Client<typeof InvoiceService>;
-  webhook: Client<typeof WebhookService>;
-}
 
 export interface Organization {
   testId: string;
@@ -124,23 +109,6 @@ export async function setup(options: { config?: Partial<Config> } = {}): Promise
       await clients.tenant.advanceClock({ destination: { case: "to", value: to } });
       await drain(app);
     },
-  };
-}
-
-/** The generated clients over Connect, with an API key. */
-export function createClients(baseUrl: string, secret: string): Clients {
-  const withKey: Interceptor = (next) => (request) => {
-    request.header.set("x-usageflow-api-key", secret);
-    return next(request);
-  };
-  const transport = createConnectTransport({ baseUrl, httpVersion: "1.1", interceptors: [withKey] });
-  const client = <S extends DescService>(service: S) => createClient(service, transport);
-  return {
-    tenant: client(TenantService),
-    pricing: client(PricingService),
-    usage: client(UsageService),
-    invoice: client(InvoiceService),
-    webhook: client(WebhookService),
   };
 }
 

@@ -1,0 +1,18 @@
+import { type Config, defaults } from "../../server/config.ts";
+import { serve } from "../../server/main.ts";
+
+// The server under test, in a process of its own: its defaults, and the database that the bench made for it.
+
+const given = JSON.parse(process.argv[2] as string) as { databaseUrl: string; workerDatabaseUrl: string; key: string };
+const key = Buffer.from(given.key, "base64");
+const config: Config = {
+  ...defaults,
+  databaseUrl: given.databaseUrl,
+  workerDatabaseUrl: given.workerDatabaseUrl,
+  port: 0,
+  masterKey: key,
+  keyPepper: key,
+};
+const served = await serve(config, "all");
+process.send?.(served.url as string);
+process.on("SIGTERM", () => void served.close().then(() => process.exit(0)));
