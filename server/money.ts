@@ -20,43 +20,35 @@ export function plain(value: Decimal): string {
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
-// ISO 4217:2015 amendment 176: active currencies whose minor unit is not a hundredth.
-const OTHER_MINOR_DIGITS: Record<string, number> = {
-  BIF: 0,
-  CLP: 0,
-  DJF: 0,
-  GNF: 0,
-  ISK: 0,
-  JPY: 0,
-  KMF: 0,
-  KRW: 0,
-  PYG: 0,
-  RWF: 0,
-  UGX: 0,
-  VND: 0,
-  VUV: 0,
-  XAF: 0,
-  XOF: 0,
-  XPF: 0,
-  BHD: 3,
-  IQD: 3,
-  JOD: 3,
-  KWD: 3,
-  LYD: 3,
-  OMR: 3,
-  TND: 3,
+// ISO 4217, list one: the active currencies, by digits of the minor unit. Without funds, metals and test codes, and
+// without the four currencies of other minor units (CLF, UYW, MGA, MRU), which no invoice here can be in.
+const CURRENCIES: Record<number, string> = {
+  0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
+  2:
+    "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP CRC CUP " +
+    "CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES " +
+    "KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MKD MMK MNT MOP MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD " +
+    "PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT " +
+    "TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG",
+  3: "BHD IQD JOD KWD LYD OMR TND",
 };
 
-const currencies = new Set(Intl.supportedValuesOf("currency"));
+const minorDigitsOf = new Map(
+  Object.entries(CURRENCIES).flatMap(([digits, codes]) =>
+    codes.split(" ").map((code) => [code, Number(digits)] as const),
+  ),
+);
 
 /** Whether this is the code of a currency that an invoice can be in. */
 export function isCurrency(code: string): boolean {
-  return currencies.has(code) && !code.startsWith("XT");
+  return minorDigitsOf.has(code);
 }
 
 /** Digits of the currency's minor unit: JPY 0, USD 2, KWD 3. */
 export function minorDigits(currency: string): number {
-  return OTHER_MINOR_DIGITS[currency] ?? 2;
+  const digits = minorDigitsOf.get(currency);
+  if (digits === undefined) throw new Error(`no currency: ${currency}`);
+  return digits;
 }
 
 /** The one place where money is rounded: to minor units, half away from zero. */

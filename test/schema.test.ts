@@ -1,11 +1,10 @@
-import { execFile } from "node:child_process";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "./support/database.ts";
+import { generateTables } from "./support/tables.ts";
 
 // The rules of the schema, read from the database's own catalog.
 
@@ -177,12 +176,3 @@ test("the row types are those of the migrated database", async () => {
     await rm(out);
   }
 });
-
-async function generateTables(url: string, out: string): Promise<void> {
-  await promisify(execFile)("node_modules/.bin/kysely-codegen", [
-    ...["--url", url, "--dialect", "postgres", "--out-file", out, "--numeric-parser", "string"],
-    ...["--exclude-pattern", "schema_migration*", "--type-mapping", '{"int8":"bigint"}', "--type-only-imports"],
-  ]);
-  const text = await readFile(out, "utf8");
-  await writeFile(out, text.replace("export interface DB {", "export interface Tables {"));
-}

@@ -9,6 +9,9 @@ import { change } from "../rpc/change.ts";
 import { invalid, stateConflict } from "../rpc/errors.ts";
 import { timeOf, toClock } from "./tenant-clock.ts";
 
+// The contract's own bound for `to`; `by` could step over it.
+const LATEST = new Date("2200-01-01T00:00:00Z");
+
 /** Sets where the clock of a test tenant is to go; `walk-clock.ts` takes it there. */
 export function advanceClock(app: App, caller: Caller, request: AdvanceClockRequest) {
   if (caller.kind === "LIVE") {
@@ -36,6 +39,7 @@ export function advanceClock(app: App, caller: Caller, request: AdvanceClockRequ
         ErrorReason.CLOCK_BACKWARDS,
       );
     }
+    if (target > LATEST) throw invalid(way ?? "destination", `must not lead beyond ${LATEST.toISOString()}`);
     await tenant.set({ clock_target: target }).execute();
     return create(AdvanceClockResponseSchema, { clock: toClock({ ...row, clock_target: target }, app.clock) });
   });

@@ -30,22 +30,14 @@ export async function getCustomer(tx: Tx, tenantId: string, id: string): Promise
   return row;
 }
 
-/** Registers customers that are not known yet, and answers the ids of those. */
-export async function registerCustomers(
-  tx: Tx,
-  tenantId: string,
-  ids: readonly string[],
-  now: Date,
-): Promise<string[]> {
-  if (ids.length === 0) return [];
+/** Registers customers that are not known yet. */
+export async function registerCustomers(tx: Tx, tenantId: string, ids: readonly string[], now: Date): Promise<void> {
   const rows = [...ids].sort().map((id) => ({ tenant_id: tenantId, id, created_at: now }));
-  const added = await tx
+  await tx
     .insertInto("customer")
     .values(rows)
     .onConflict((conflict) => conflict.constraint("customer_pkey").doNothing())
-    .returning("id")
     .execute();
-  return added.map((row) => row.id);
 }
 
 /** Customers of the tenant by id. */

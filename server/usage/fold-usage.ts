@@ -24,7 +24,7 @@ export async function foldUsageOfAllTenants(app: App): Promise<number> {
 
 /**
  * Folds some of a tenant's waiting batches into buckets: nothing twice and nothing never, because claims, buckets and fold
- * number change in one transaction. Registers customers that are seen for the first time.
+ * number change in one transaction.
  */
 export function foldUsage(app: App, tenantId: string): Promise<number> {
   return inTenant(app.workerDb, tenantId, async (tx) => {
@@ -76,23 +76,23 @@ async function claimBatches(tx: Tx, tenantId: string): Promise<string[]> {
   return rows.map((row) => row.id);
 }
 
+/** Registers customers of whom this is the first usage, and leaves word of them for pricing. */
 async function registerArrivals(app: App, tx: Tx, tenantId: string, batches: readonly string[]): Promise<void> {
-  const { rows: unknown } = await sql<{ customer_id: string }>`
+  const { rows } = await sql<{ customer_id: string }>`
     select distinct e.customer_id from usage_event e
     where e.tenant_id = ${tenantId} and e.batch_id = any(${batches})
-      and not exists (select from customer c where c.tenant_id = ${tenantId} and c.id = e.customer_id)`.execute(tx);
-  if (unknown.length === 0) return;
+      and not exists (
+        select from usage_bucket b where b.tenant_id = ${tenantId} and b.customer_id = e.customer_id
+      )
+    order by 1`.execute(tx);
+  if (rows.length === 0) return;
   const now = await tenantNow(tx, tenantId, app.clock);
-  const arrived = await registerCustomers(
-    tx,
-    tenantId,
-    unknown.map((row) => row.customer_id),
-    now,
-  );
-  if (arrived.length === 0) return;
+  const ids = rows.map((row) => row.customer_id);
+  await registerCustomers(tx, tenantId, ids, now);
   await tx
     .insertInto("customer_arrival")
-    .values(arrived.map((customer_id) => ({ tenant_id: tenantId, customer_id })))
+    .values(ids.map((customer_id) => ({ tenant_id: tenantId, customer_id })))
+    .onConflict((conflict) => conflict.constraint("customer_arrival_pkey").doNothing())
     .execute();
   await makeDue(tx, tenantId, "SUBSCRIBE_ARRIVALS", now);
 }

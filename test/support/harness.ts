@@ -1,13 +1,11 @@
 import { createHash } from "node:crypto";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { Kysely, PostgresDialect } from "kysely";
-import pg from "pg";
 import { onTestFinished } from "vitest";
 import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
 import { type Api, startApi } from "../../server/api.ts";
 import { type App, closeApp, createApp } from "../../server/app.ts";
 import { type Config, defaults } from "../../server/config.ts";
-import type { Tables } from "../../server/db/tables.ts";
+import { type Db, openDatabase } from "../../server/db/database.ts";
 import { createLog } from "../../server/log.ts";
 import { createSecrets } from "../../server/secrets.ts";
 import { createOrganization } from "../../server/tenant/create-organization.ts";
@@ -30,7 +28,7 @@ export interface Harness {
   api: Api;
   database: TestDatabase;
   /** As the superuser: for what no role of the server may do. */
-  ownerDb: Kysely<Tables>;
+  ownerDb: Db;
   clock: TestClock;
   /** Of the first organization. */
   tenant: Organization;
@@ -81,8 +79,11 @@ export async function setup(options: { config?: Partial<Config> } = {}): Promise
   const app = await addApp();
   const tenant = await addOrganization("Acme");
   const api = await startApi(app);
-  const ownerDb = new Kysely<Tables>({
-    dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: database.ownerUrl, max: 4 }) }),
+  const { db: ownerDb } = openDatabase({
+    url: database.ownerUrl,
+    connectionsMax: 4,
+    statementTimeoutMs: 60_000,
+    onIdleError: () => {},
   });
   onTestFinished(async () => {
     await api.close();

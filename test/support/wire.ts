@@ -1,0 +1,153 @@
+import { connect } from "node:http2";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { fromBinary } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
+import { type ErrorDetail, ErrorDetailSchema, ErrorReasonSchema } from "../../gen/usageflow/v1/error_pb.ts";
+
+/** One call as bytes, so that a test can send what no client would. */
+export interface WireCall {
+  /** Of the server. */
+  url: string;
+  /** Such as `/usageflow.v1.UsageService/TrackUsage`. */
+  path: string;
+  /** The message as the protocol has it: JSON, or protobuf. */
+  body: Uint8Array | string;
+  headers?: Record<string, string>;
+}
+
+/** What came back, in the same form from every protocol. */
+export interface WireAnswer {
+  /** HTTP's. */
+  status: number;
+  /** `ok`, or Connect's name of the code: `invalid_argument`. */
+  code: string;
+  /** Without its prefix: `UNKNOWN_METRIC`. Empty when there is none. */
+  reason: string;
+  field: string;
+  message: string;
+  requestId: string;
+  /** The answer's message when it is `ok`, as the protocol has it. */
+  body: Uint8Array;
+}
+
+/** A protocol: how bytes become a call. */
+export type Wire = (call: WireCall) => Promise<WireAnswer>;
+
+/** Connect with JSON. */
+export const connectJson: Wire = (call) => connectWith(call, "application/json");
+
+/** Connect with protobuf. */
+export const connectProto: Wire = (call) => connectWith(call, "application/proto");
+
+async function connectWith(call: WireCall, type: string): Promise<WireAnswer> {
+  const headers = { "content-type": type, ...call.headers };
+  const response = await fetch(call.url + call.path, { method: "POST", headers, body: call.body as BodyInit });
+  const body = new Uint8Array(await response.arrayBuffer());
+  const told = { status: response.status, body, requestId: response.headers.get("x-request-id") ?? "" };
+  if (response.ok) return { ...told, code: "ok", reason: "", field: "", message: "" };
+  const error = JSON.parse(Buffer.from(body).toString());
+  const detail = error.details?.find(({ type }: { type: string }) => type === ErrorDetailSchema.typeName);
+  const parsed = detail && fromBinary(ErrorDetailSchema, Buffer.from(detail.value, "base64"));
+  return { ...told, code: error.code, message: error.message, ...facts(parsed, told.requestId) };
+}
+
+/** gRPC over HTTP/2: for TrackUsage, the lane. */
+export const grpc: Wire = (call) => grpcWith(call, frameOf(0, bytesOf(call.body)), {});
+
+/** gRPC with a compressed message, which the lane leaves to Connect. */
+export const grpcGzip: Wire = (call) =>
+  grpcWith(call, frameOf(1, gzipSync(bytesOf(call.body))), { "grpc-encoding": "gzip" });
+
+/** gRPC with a body that is not even framed. */
+export const grpcUnframed: Wire = (call) => grpcWith(call, bytesOf(call.body), {});
+
+function grpcWith(call: WireCall, frame: Uint8Array, more: Record<string, string>): Promise<WireAnswer> {
+  const session = connect(call.url);
+  return new Promise<WireAnswer>((resolve, reject) => {
+    session.on("error", reject);
+    const stream = session.request({
+      ":method": "POST",
+      ":path": call.path,
+      "content-type": "application/grpc",
+      te: "trailers",
+      ...more,
+      ...call.headers,
+    });
+    const trailer = new Headers();
+    let status = 0;
+    const take = (headers: object) => {
+      for (const [name, value] of Object.entries(headers)) if (!name.startsWith(":")) trailer.set(name, String(value));
+    };
+    const chunks: Buffer[] = [];
+    stream.on("response", (headers) => {
+      status = headers[":status"] ?? 0;
+      take(headers);
+    });
+    stream.on("trailers", take);
+    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+    stream.on("error", reject);
+    stream.on("end", () => resolve(grpcAnswer(status, trailer, Buffer.concat(chunks))));
+    stream.end(frame);
+  }).finally(() => session.close());
+}
+
+/** gRPC-Web over HTTP/1.1. */
+export const grpcWeb: Wire = async (call) => {
+  const headers = { "content-type": "application/grpc-web+proto", ...call.headers };
+  const body = frameOf(0, bytesOf(call.body)) as BodyInit;
+  const response = await fetch(call.url + call.path, { method: "POST", headers, body });
+  const trailer = new Headers(response.headers);
+  const bytes = Buffer.from(await response.arrayBuffer());
+  let messageEnd = bytes.length;
+  for (let at = 0; at < bytes.length; at += 5 + bytes.readUInt32BE(at + 1)) {
+    if (((bytes[at] ?? 0) & 0x80) === 0) continue; // the flagged frame holds the trailers
+    messageEnd = at;
+    for (const line of bytes.subarray(at + 5).toString().trim().split("\r\n")) {
+      const colon = line.indexOf(":");
+      trailer.set(line.slice(0, colon), line.slice(colon + 1).trim());
+    }
+    break;
+  }
+  return grpcAnswer(response.status, trailer, bytes.subarray(0, messageEnd));
+};
+
+function grpcAnswer(status: number, trailer: Headers, body: Buffer): WireAnswer {
+  const error = trailer.has("grpc-status") ? findTrailerError(trailer) : undefined;
+  const requestId = trailer.get("x-request-id") ?? "";
+  const flag = body[0] ?? 0;
+  const message = flag === 1 ? gunzipSync(body.subarray(5)) : body.subarray(5);
+  if (!error) {
+    const code = trailer.has("grpc-status") ? "ok" : "";
+    return { status, code, reason: "", field: "", message: "", requestId, body: message };
+  }
+  const [detail] = error.findDetails(ErrorDetailSchema);
+  return { status, code: codeName(error.code), message: error.rawMessage, body: message, ...facts(detail, requestId) };
+}
+
+function facts(detail: ErrorDetail | undefined, requestId: string) {
+  const name = detail ? (ErrorReasonSchema.value[detail.reason]?.name ?? "") : "";
+  return {
+    reason: name.replace(/^ERROR_REASON_(UNSPECIFIED)?/, ""),
+    field: detail?.field ?? "",
+    // The detail's and the header's must be one.
+    requestId: detail?.requestId === requestId ? requestId : `${detail?.requestId} is not ${requestId}`,
+  };
+}
+
+function codeName(code: Code): string {
+  return Code[code].replace(/(?<!^)[A-Z]/g, "_$&").toLowerCase();
+}
+
+/** A message in gRPC's frame: a flag, the length, the bytes. */
+export function frameOf(flag: number, message: Uint8Array): Uint8Array {
+  const frame = Buffer.alloc(5 + message.length);
+  frame[0] = flag;
+  frame.writeUInt32BE(message.length, 1);
+  frame.set(message, 5);
+  return frame;
+}
+
+function bytesOf(body: Uint8Array | string): Uint8Array {
+  return typeof body === "string" ? Buffer.from(body) : body;
+}
