@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import pg from "pg";
 import { expect, test } from "vitest";
 import { catalog } from "../support/catalog.ts";
@@ -41,11 +42,11 @@ test("row-level security alone keeps tenants apart: no statement of these names 
   };
   const forbidden = ["42501"]; // insufficient_privilege: the role may not read the table at all
   for (const { name } of tables) {
-    const { rows } = await new pg.Pool({ connectionString: harness.database.ownerUrl, max: 1 }).query(
-      `select count(distinct tenant_id)::int as tenants from ${name}`,
-    );
+    const { rows } = await sql<{ tenants: number }>`
+      select count(distinct tenant_id)::int as tenants from ${sql.table(name)}`.execute(harness.ownerDb);
+    const tenants = rows[0]?.tenants ?? 0;
     const transient = ["usage_batch", "outbox_pending", "customer_arrival", "usage_value"].includes(name);
-    if (!transient) expect([name, rows[0].tenants >= 2]).toEqual([name, true]);
+    if (!transient) expect([name, tenants >= 2]).toEqual([name, true]);
     const app = await seenBy(harness.database.databaseUrl, name);
     expect([name, app]).toEqual([name, app.length > 0 ? forbidden : []]);
     const own = await seenBy(harness.database.databaseUrl, name, other.testId);
