@@ -9,3 +9,9 @@ export interface EventFacts {
 }
 
 export type EventType = keyof EventFacts;
+
+// A record, so that the compiler refuses a type that is missing here and one that does not exist.
+const known: Record<EventType, true> = { "invoice.created": true, "invoice.finalized": true };
+
+/** The event types by name. */
+export const eventTypes: readonly string[] = Object.keys(known);

@@ -1,0 +1,53 @@
+import type { KeyObject } from "node:crypto";
+import type { App } from "../app.ts";
+import { plusMs } from "../clock.ts";
+import { formatId } from "../id.ts";
+import type { ClaimedDelivery } from "./claim-deliveries.ts";
+import { nextDelayMs } from "./retry-schedule.ts";
+import type { Settlement } from "./settle-deliveries.ts";
+import { sign } from "./signature.ts";
+import { webhookBody } from "./webhook-body.ts";
+import type { Post } from "./webhook-client.ts";
+
+/** Where a delivery goes. */
+export interface Target {
+  url: string;
+  /** The signing secret. Throws when this server cannot open it. */
+  key(): KeyObject;
+}
+
+/** Sends a delivery once, and answers what that came to: it was taken, is tried again, or is given up. */
+export async function attempt(app: App, post: Post, delivery: ClaimedDelivery, target: Target): Promise<Settlement> {
+  const sentAt = app.clock.now();
+  const outcome = await post(target.url, ...signed(delivery, target.key(), sentAt));
+  const now = app.clock.now();
+  const attempted = {
+    tenant_id: delivery.tenant_id,
+    id: delivery.id,
+    lease_token: delivery.lease_token,
+    sent_at: sentAt,
+    duration_us: outcome.durationUs,
+    status: outcome.status,
+    response_body: outcome.responseBody,
+  };
+  if (outcome.kind === "delivered") {
+    return { ...attempted, error: "", state: "DELIVERED", completed_at: now, next_attempt_at: null };
+  }
+  const { error } = outcome;
+  const delay = nextDelayMs(app.config.deliveryScheduleMs, delivery.attempt_count + 1, Math.random());
+  return delay === undefined
+    ? { ...attempted, error, state: "FAILED", completed_at: now, next_attempt_at: null }
+    : { ...attempted, error, state: "PENDING", completed_at: null, next_attempt_at: plusMs(now, delay) };
+}
+
+function signed(delivery: ClaimedDelivery, key: KeyObject, at: Date): [headers: Record<string, string>, body: string] {
+  const id = formatId("evt", delivery.event_id);
+  const timestamp = Math.floor(at.getTime() / 1000);
+  const body = webhookBody({ ...delivery, occurredAt: delivery.occurred_at });
+  const headers = {
+    "webhook-id": id,
+    "webhook-timestamp": String(timestamp),
+    "webhook-signature": sign(key, id, timestamp, body),
+  };
+  return [headers, body];
+}

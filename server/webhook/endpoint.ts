@@ -1,0 +1,63 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { Selectable } from "kysely";
+import { EndpointSchema } from "../../gen/usageflow/v1/webhook_pb.ts";
+import { type ListEndpointsRequest, ListEndpointsResponseSchema } from "../../gen/usageflow/v1/webhook_service_pb.ts";
+import type { App } from "../app.ts";
+import { inTenant, type Tx } from "../db/database.ts";
+import type { Endpoint as EndpointRow } from "../db/tables.ts";
+import { formatId, parseId } from "../id.ts";
+import { notFound } from "../rpc/errors.ts";
+import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+
+/** The endpoint as callers see it. */
+export function toEndpoint(row: Selectable<EndpointRow>) {
+  return create(EndpointSchema, {
+    id: formatId("whe", row.id),
+    url: row.url,
+    description: row.description,
+    eventTypes: row.event_types,
+    createdAt: timestampFromDate(row.created_at),
+  });
+}
+
+/** One endpoint that is not deleted, or not-found. */
+export async function getEndpoint(tx: Tx, tenantId: string, id: string): Promise<Selectable<EndpointRow>> {
+  const uuid = parseId("whe", id);
+  const row = uuid
+    ? await tx
+        .selectFrom("endpoint")
+        .selectAll()
+        .where("tenant_id", "=", tenantId)
+        .where("id", "=", uuid)
+        .where("deleted_at", "is", null)
+        .executeTakeFirst()
+    : undefined;
+  if (!row) throw notFound("endpoint", id);
+  return row;
+}
+
+/** Endpoints of the tenant that are not deleted, oldest first. */
+export function listEndpoints(app: App, tenantId: string, request: ListEndpointsRequest) {
+  const scope = { tenantId, list: "endpoint" };
+  const size = pageSize(request);
+  const after = pageStart(app, scope, request);
+  return inTenant(app.db, tenantId, async (tx) => {
+    const found = await tx
+      .selectFrom("endpoint")
+      .selectAll()
+      .where("tenant_id", "=", tenantId)
+      .where("deleted_at", "is", null)
+      .$if(after !== undefined, (query) => query.where("id", ">", after as string))
+      .orderBy("id")
+      .limit(size + 1)
+      .execute();
+    const { rows, nextPageToken } = pageOf(app, scope, found, size, (row) => row.id);
+    return create(ListEndpointsResponseSchema, { endpoints: rows.map(toEndpoint), nextPageToken });
+  });
+}
+
+/** Where an endpoint's secret is kept: what it is sealed with and bound to. */
+export function secretPlace(tenantId: string, id: string): string {
+  return `${tenantId}|endpoint|${id}`;
+}

@@ -1,0 +1,65 @@
+import { sql } from "kysely";
+import type { App } from "../app.ts";
+import { plusMs } from "../clock.ts";
+import type { Tx } from "../db/database.ts";
+import { newId } from "../id.ts";
+import type { EventConsumer } from "../outbox/dispatch-events.ts";
+import { receives } from "./event-filter.ts";
+import { nextDelayMs } from "./retry-schedule.ts";
+
+interface NewDelivery {
+  id: string;
+  eventId: string;
+  endpointId: string;
+  sequence: bigint;
+}
+
+/** The consumer of the outbox that makes a delivery of each event for each endpoint that receives its type. */
+export function fanOut(app: App): EventConsumer {
+  return async (tx, tenantId, events) => {
+    const endpoints = await lockEndpoints(tx, tenantId);
+    const made = endpoints.flatMap((endpoint) =>
+      events
+        .filter((event) => receives(endpoint.event_types, event.type))
+        .map((event, index) => ({
+          id: newId(),
+          eventId: event.id,
+          endpointId: endpoint.id,
+          sequence: endpoint.last_sequence + BigInt(index + 1),
+        })),
+    );
+    if (made.length > 0) await insertDeliveries(app, tx, tenantId, made);
+  };
+}
+
+/** Locked in order of ids, endpoints give their sequences to one fan-out after the other, and no two wait for each other. */
+function lockEndpoints(tx: Tx, tenantId: string) {
+  return tx
+    .selectFrom("endpoint")
+    .select(["id", "event_types", "last_sequence"])
+    .where("tenant_id", "=", tenantId)
+    .where("deleted_at", "is", null)
+    .orderBy("id")
+    .forNoKeyUpdate()
+    .execute();
+}
+
+async function insertDeliveries(app: App, tx: Tx, tenantId: string, made: readonly NewDelivery[]): Promise<void> {
+  const now = app.clock.now();
+  const delay = nextDelayMs(app.config.deliveryScheduleMs, 0, Math.random()) ?? 0;
+  await sql`
+    with made as (
+      select * from unnest(
+        ${made.map((one) => one.id)}::uuid[], ${made.map((one) => one.eventId)}::uuid[],
+        ${made.map((one) => one.endpointId)}::uuid[], ${made.map((one) => one.sequence)}::bigint[]
+      ) as row (id, event_id, endpoint_id, sequence)
+    ), counted as (
+      update endpoint set last_sequence = last.sequence
+      from (select endpoint_id, max(sequence) as sequence from made group by endpoint_id) as last
+      where endpoint.tenant_id = ${tenantId} and endpoint.id = last.endpoint_id
+    )
+    insert into delivery (tenant_id, id, event_id, endpoint_id, sequence, state, next_attempt_at, created_at)
+    select ${tenantId}::uuid, id, event_id, endpoint_id, sequence, 'PENDING',
+      ${plusMs(now, delay)}::timestamptz, ${now}::timestamptz
+    from made`.execute(tx);
+}

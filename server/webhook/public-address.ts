@@ -1,0 +1,56 @@
+import { BlockList, isIPv4 } from "node:net";
+
+// Where webhooks do not go: addresses that mean something else inside a network than outside of it. From the registries
+// of special-purpose addresses (RFC 6890 and its updates), and the metadata services of clouds.
+const refused = ranges(
+  "0.0.0.0/8", // this network
+  "10.0.0.0/8", // private
+  "100.64.0.0/10", // shared by carriers; metadata at 100.100.100.200
+  "127.0.0.0/8", // loopback
+  "168.63.129.16/32", // metadata, though the address is a public one
+  "169.254.0.0/16", // link-local; metadata at 169.254.169.254
+  "172.16.0.0/12", // private
+  "192.0.0.0/24", // protocol assignments; metadata at 192.0.0.192
+  "192.0.2.0/24", // documentation
+  "192.88.99.0/24", // 6to4 relays
+  "192.168.0.0/16", // private
+  "198.18.0.0/15", // benchmarks
+  "198.51.100.0/24", // documentation
+  "203.0.113.0/24", // documentation
+  "224.0.0.0/4", // multicast
+  "240.0.0.0/4", // reserved, and broadcast
+  "2001::/23", // protocol assignments; Teredo, which carries IPv4, is 2001::/32
+  "2001:db8::/32", // documentation
+  "2002::/16", // 6to4, which carries IPv4
+  "3fff::/20", // documentation
+);
+
+// All that is public in IPv6 is in here. Outside are loopback and unspecified (::/96), discard (100::/64), segment routing
+// (5f00::/16), private (fc00::/7, with metadata at fd00:ec2::254), link-local (fe80::/10), site-local (fec0::/10),
+// multicast (ff00::/8), and IPv4 in other clothes (::ffff:0:0/96, ::ffff:0:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48).
+const globalIpv6 = ranges("2000::/3");
+
+const loopback = ranges("127.0.0.0/8", "::1/128");
+
+/** Whether an IP address is one of the public internet. */
+export function isPublic(address: string): boolean {
+  return (isIPv4(address) || globalIpv6.check(address, "ipv6")) && !contains(refused, address);
+}
+
+/** Whether an IP address is one on which a machine talks to itself. ::ffff:127.0.0.1 is: a BlockList sees through it. */
+export function isLoopback(address: string): boolean {
+  return contains(loopback, address);
+}
+
+function contains(list: BlockList, address: string): boolean {
+  return list.check(address, isIPv4(address) ? "ipv4" : "ipv6");
+}
+
+function ranges(...texts: string[]): BlockList {
+  const list = new BlockList();
+  for (const text of texts) {
+    const [address = "", bits] = text.split("/");
+    list.addSubnet(address, Number(bits), isIPv4(address) ? "ipv4" : "ipv6");
+  }
+  return list;
+}

@@ -1,0 +1,38 @@
+import { create } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import {
+  GetDeliveryResponseSchema,
+  GetEndpointResponseSchema,
+  type WebhookService,
+} from "../../gen/usageflow/v1/webhook_service_pb.ts";
+import type { App } from "../app.ts";
+import { inTenant } from "../db/database.ts";
+import { callerOf } from "../rpc/caller.ts";
+import { createEndpoint } from "./create-endpoint.ts";
+import { deleteEndpoint } from "./delete-endpoint.ts";
+import { getDelivery, listDeliveries } from "./delivery.ts";
+import { getEndpoint, listEndpoints, toEndpoint } from "./endpoint.ts";
+import { updateEndpoint } from "./update-endpoint.ts";
+
+/** WebhookService: which file does what. */
+export function webhookService(app: App): ServiceImpl<typeof WebhookService> {
+  return {
+    createEndpoint: (request, call) => createEndpoint(app, callerOf(call), request),
+    getEndpoint: (request, call) => {
+      const { tenantId } = callerOf(call);
+      return inTenant(app.db, tenantId, async (tx) =>
+        create(GetEndpointResponseSchema, { endpoint: toEndpoint(await getEndpoint(tx, tenantId, request.id)) }),
+      );
+    },
+    listEndpoints: (request, call) => listEndpoints(app, callerOf(call).tenantId, request),
+    updateEndpoint: (request, call) => updateEndpoint(app, callerOf(call), request),
+    deleteEndpoint: (request, call) => deleteEndpoint(app, callerOf(call), request),
+    getDelivery: (request, call) => {
+      const { tenantId } = callerOf(call);
+      return inTenant(app.db, tenantId, async (tx) =>
+        create(GetDeliveryResponseSchema, { delivery: await getDelivery(tx, tenantId, request.id) }),
+      );
+    },
+    listDeliveries: (request, call) => listDeliveries(app, callerOf(call).tenantId, request),
+  };
+}

@@ -1,0 +1,52 @@
+import { sql } from "kysely";
+import type { App } from "../app.ts";
+
+/** What an attempt came to: the log of it, and the delivery as it is after it. */
+export interface Settlement {
+  tenant_id: string;
+  id: string;
+  /** Of the claim under which it was sent. */
+  lease_token: string;
+  state: "PENDING" | "DELIVERED" | "FAILED";
+  next_attempt_at: Date | null;
+  completed_at: Date | null;
+  sent_at: Date;
+  duration_us: number;
+  status: number;
+  error: string;
+  response_body: string;
+}
+
+/**
+ * Writes attempts and what they change, all in one statement, for deliveries that are still held under their tokens;
+ * answers the ids of those. For any other nothing changes: it was claimed anew, or its endpoint is gone.
+ */
+export async function settleDeliveries(app: App, settlements: readonly Settlement[]): Promise<ReadonlySet<string>> {
+  const { rows } = await sql<{ delivery_id: string }>`
+    with made as (
+      select * from json_to_recordset(${JSON.stringify(settlements)}) as made (
+        tenant_id uuid, id uuid, lease_token uuid, state text, next_attempt_at timestamptz, completed_at timestamptz,
+        sent_at timestamptz, duration_us bigint, status integer, error text, response_body text
+      )
+    ), held as (
+      select made.* from (select * from made order by tenant_id, id) as made -- as an endpoint's deletion locks them
+      cross join lateral ( -- by key, whatever the planner thinks of the queue's index
+        select from delivery d
+        where d.tenant_id = made.tenant_id and d.id = made.id
+          and d.state = 'PENDING' and d.lease_token = made.lease_token
+        for update
+      ) as locked
+    ), settled as (
+      update delivery d set
+        state = held.state, attempt_count = d.attempt_count + 1, last_status = held.status, last_error = held.error,
+        next_attempt_at = coalesce(held.next_attempt_at, d.next_attempt_at), completed_at = held.completed_at,
+        lease_until = null, lease_token = null
+      from held
+      where d.tenant_id = held.tenant_id and d.id = held.id
+      returning held.*, d.attempt_count
+    )
+    insert into delivery_attempt (tenant_id, delivery_id, number, sent_at, duration_us, status, error, response_body)
+    select tenant_id, id, attempt_count, sent_at, duration_us, status, error, response_body from settled
+    returning delivery_id`.execute(app.workerDb);
+  return new Set(rows.map((row) => row.delivery_id));
+}

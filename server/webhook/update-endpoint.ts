@@ -1,0 +1,32 @@
+import { create } from "@bufbuild/protobuf";
+import { type UpdateEndpointRequest, UpdateEndpointResponseSchema } from "../../gen/usageflow/v1/webhook_service_pb.ts";
+import type { App } from "../app.ts";
+import { parseId } from "../id.ts";
+import type { Caller } from "../rpc/caller.ts";
+import { change } from "../rpc/change.ts";
+import { notFound } from "../rpc/errors.ts";
+import { toEndpoint } from "./endpoint.ts";
+import { checkUrl } from "./endpoint-url.ts";
+import { checkPatterns } from "./event-filter.ts";
+
+/** Replaces an endpoint's URL, description and event types. What waits for it goes to the new URL. */
+export async function updateEndpoint(app: App, caller: Caller, request: UpdateEndpointRequest) {
+  checkPatterns(request.eventTypes);
+  await checkUrl(request.url, app.config.emulator);
+  const { tenantId } = caller;
+  return change(app, caller, UpdateEndpointResponseSchema, async (tx) => {
+    const id = parseId("whe", request.id);
+    const row = id
+      ? await tx
+          .updateTable("endpoint")
+          .set({ url: request.url, description: request.description, event_types: request.eventTypes })
+          .where("tenant_id", "=", tenantId)
+          .where("id", "=", id)
+          .where("deleted_at", "is", null)
+          .returningAll()
+          .executeTakeFirst()
+      : undefined;
+    if (!row) throw notFound("endpoint", request.id);
+    return create(UpdateEndpointResponseSchema, { endpoint: toEndpoint(row) });
+  });
+}

@@ -1,0 +1,28 @@
+import { create } from "@bufbuild/protobuf";
+import { InvoiceSchema } from "../../gen/usageflow/v1/invoice_pb.ts";
+import type { App } from "../../server/app.ts";
+import { inTenant } from "../../server/db/database.ts";
+import { appendEvents } from "../../server/outbox/append-event.ts";
+import type { EventType } from "../../server/outbox/event-type.ts";
+
+export const OCCURRED_AT = "2015-06-01T01:00:00Z";
+
+/** Stages events of these types, in this order, as a verb does. Their invoices are told apart by customer: 0, 1, ... */
+export function stageEvents(app: App, tenantId: string, types: readonly EventType[]): Promise<void> {
+  return inTenant(app.db, tenantId, (tx) =>
+    appendEvents(
+      tx,
+      tenantId,
+      types.map((type, index) => ({
+        type,
+        occurredAt: new Date(OCCURRED_AT),
+        facts: { invoice: create(InvoiceSchema, { customerId: String(index), totalMinor: 2n ** 60n }) },
+      })),
+    ),
+  );
+}
+
+/** `count` times the same type. */
+export function times(count: number, type: EventType = "invoice.finalized"): EventType[] {
+  return Array.from({ length: count }, () => type);
+}
