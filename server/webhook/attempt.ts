@@ -1,4 +1,6 @@
 import type { KeyObject } from "node:crypto";
+import { toJsonString } from "@bufbuild/protobuf";
+import { TimestampSchema, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import { formatId } from "../id.ts";
@@ -6,7 +8,6 @@ import type { ClaimedDelivery } from "./claim-deliveries.ts";
 import { nextDelayMs } from "./retry-schedule.ts";
 import type { Settlement } from "./settle-deliveries.ts";
 import { sign } from "./signature.ts";
-import { webhookBody } from "./webhook-body.ts";
 import type { Post } from "./webhook-client.ts";
 
 /** Where a delivery goes. */
@@ -43,11 +44,20 @@ export async function attempt(app: App, post: Post, delivery: ClaimedDelivery, t
 function signed(delivery: ClaimedDelivery, key: KeyObject, at: Date): [headers: Record<string, string>, body: string] {
   const id = formatId("evt", delivery.event_id);
   const timestamp = Math.floor(at.getTime() / 1000);
-  const body = webhookBody({ ...delivery, occurredAt: delivery.occurred_at });
+  const body = bodyOf(delivery);
   const headers = {
     "webhook-id": id,
     "webhook-timestamp": String(timestamp),
     "webhook-signature": sign(key, id, timestamp, body),
   };
   return [headers, body];
+}
+
+/**
+ * The contract's WebhookBody as proto3 JSON. The stored facts are in it as they stand, so every attempt sends the same
+ * bytes, whatever later versions of the contract add.
+ */
+function bodyOf({ type, occurred_at, sequence, data }: ClaimedDelivery): string {
+  const timestamp = toJsonString(TimestampSchema, timestampFromDate(occurred_at));
+  return `{"type":${JSON.stringify(type)},"timestamp":${timestamp},"sequence":"${sequence}","data":${data}}`;
 }
