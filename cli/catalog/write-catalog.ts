@@ -1,0 +1,45 @@
+import type { DescField } from "@bufbuild/protobuf";
+import { isReflectMessage, type ReflectList, type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { Document, isScalar, visit } from "yaml";
+import { type Catalog, CatalogSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
+
+/** Fields that the server sets and does not read. */
+const OUTPUT_ONLY = new Set(["usageflow.v1.Plan.version"]);
+const LINE_WIDTH = 100;
+
+/** A catalog as the YAML file that a person would write: pushed again, it changes nothing. */
+export function writeCatalog(catalog: Catalog): string {
+  const doc = new Document(plain(reflect(CatalogSchema, catalog)));
+  visit(doc, {
+    // What holds single values only stands on one line: metrics, tiers, flat prices.
+    Map(_, node) {
+      if (node !== doc.contents && node.items.every(({ value }) => isScalar(value))) node.flow = true;
+    },
+  });
+  return doc.toString({ lineWidth: LINE_WIDTH });
+}
+
+/** A message as the file writes it: what is empty left out, enumerations without their prefix. */
+function plain(message: ReflectMessage): Record<string, unknown> {
+  const fields = message.fields.filter((field) => message.isSet(field) && !OUTPUT_ONLY.has(nameOf(message, field)));
+  return Object.fromEntries(
+    fields.map((field) => {
+      const value: unknown = message.get(field);
+      const written =
+        field.fieldKind === "list"
+          ? Array.from(value as ReflectList, (item) => plainValue(field, item))
+          : plainValue(field, value);
+      return [field.jsonName, written];
+    }),
+  );
+}
+
+function plainValue(field: DescField, value: unknown): unknown {
+  if (isReflectMessage(value)) return plain(value);
+  if (field.enum) return field.enum.value[value as number]?.localName ?? value;
+  return value;
+}
+
+function nameOf(message: ReflectMessage, field: DescField): string {
+  return `${message.desc.typeName}.${field.name}`;
+}

@@ -1,0 +1,53 @@
+import { type DescMessage, type DescService, type JsonValue, type MessageShape, toJson } from "@bufbuild/protobuf";
+import { type Client, createClient } from "@connectrpc/connect";
+import { Flags } from "@oclif/core";
+import { BaseCommand } from "./base-command.ts";
+import { connect } from "./client.ts";
+import { type Column, table } from "./output/table.ts";
+import { readSettings, type ServerFlags } from "./settings.ts";
+
+/** A command that calls a server. */
+export abstract class ClientCommand extends BaseCommand {
+  static override baseFlags = {
+    url: Flags.string({
+      description: "The server. Default: the emulator that is running.",
+      env: "USAGEFLOW_URL",
+      helpGroup: "GLOBAL",
+    }),
+    "api-key": Flags.string({
+      description: "The API key, which also says for which tenant. Default: the emulator's.",
+      env: "USAGEFLOW_API_KEY",
+      helpGroup: "GLOBAL",
+    }),
+  };
+
+  /** A client of one service. */
+  protected async client<S extends DescService>(service: S, flags: ServerFlags): Promise<Client<S>> {
+    return createClient(service, connect(await readSettings(flags)));
+  }
+
+  /** Answers one message. */
+  protected answerOne<S extends DescMessage>(schema: S, message: MessageShape<S>, text: () => string): void {
+    this.answer(() => bare(schema, message), text);
+  }
+
+  /** Answers a list: under `--json` as `{"<name>": [...]}`. */
+  protected answerList<S extends DescMessage>(
+    name: string,
+    schema: S,
+    { items, more }: { items: readonly MessageShape<S>[]; more: boolean },
+    columns: readonly Column<MessageShape<S>>[],
+  ): void {
+    this.answer(
+      () => ({ [name]: items.map((item) => bare(schema, item)) }),
+      () => (items.length > 0 ? table(columns, items) : ""),
+    );
+    if (items.length === 0) this.say(`There are no ${name} to show.`);
+    if (more) this.say(`These are the first ${items.length}. --all shows all.`);
+  }
+}
+
+/** A message as proto3 JSON, zero values included, as the server writes it. */
+export function bare<S extends DescMessage>(schema: S, message: MessageShape<S>): JsonValue {
+  return toJson(schema, message, { alwaysEmitImplicit: true });
+}

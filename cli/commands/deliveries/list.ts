@@ -1,0 +1,64 @@
+import { Flags } from "@oclif/core";
+import {
+  type Delivery,
+  DeliverySchema,
+  DeliveryState,
+  DeliveryStateSchema,
+} from "../../../gen/usageflow/v1/webhook_pb.ts";
+import { WebhookService } from "../../../gen/usageflow/v1/webhook_service_pb.ts";
+import { ClientCommand } from "../../client-command.ts";
+import type { Column } from "../../output/table.ts";
+import { time, word } from "../../output/text.ts";
+import { listFlags, readPages } from "../../pages.ts";
+
+const STATES = {
+  pending: DeliveryState.PENDING,
+  delivered: DeliveryState.DELIVERED,
+  failed: DeliveryState.FAILED,
+};
+
+const columns: Column<Delivery>[] = [
+  { title: "DELIVERY", value: (delivery) => delivery.id },
+  { title: "EVENT", value: (delivery) => delivery.eventType },
+  { title: "STATE", value: (delivery) => word(DeliveryStateSchema, delivery.state) },
+  { title: "TRIES", value: (delivery) => String(delivery.attemptCount), right: true },
+  { title: "LAST ANSWER", value: lastAnswer, cut: true },
+  { title: "NEXT TRY", value: (delivery) => time(delivery.nextAttemptAt) },
+];
+
+function lastAnswer(delivery: Delivery): string {
+  if (delivery.attemptCount === 0) return "";
+  return [delivery.lastStatus || "", delivery.lastError].filter((part) => part !== "").join(" ");
+}
+
+export default class DeliveriesList extends ClientCommand {
+  static override summary = "List deliveries of webhooks, newest first.";
+  static override description =
+    "A delivery is one event for one endpoint. It is tried again until it is answered with a 2xx, or given up after three days.";
+  static override examples = [
+    "<%= config.bin %> <%= command.id %>",
+    "<%= config.bin %> <%= command.id %> --state failed --all",
+    "<%= config.bin %> <%= command.id %> --json",
+  ];
+  static override flags = {
+    endpoint: Flags.string({ description: "Only to this endpoint (whe_...)." }),
+    event: Flags.string({ description: "Only of this event (evt_...)." }),
+    state: Flags.option({ options: ["pending", "delivered", "failed"] as const, description: "Only in this state." })(),
+    ...listFlags,
+  };
+
+  override async run(): Promise<void> {
+    const { flags } = await this.parse(DeliveriesList);
+    const service = await this.client(WebhookService, flags);
+    const filter = {
+      endpointId: flags.endpoint ?? "",
+      eventId: flags.event ?? "",
+      state: flags.state ? STATES[flags.state] : DeliveryState.UNSPECIFIED,
+    };
+    const found = await readPages(flags, async (page) => {
+      const answer = await service.listDeliveries({ ...filter, ...page });
+      return { items: answer.deliveries, nextPageToken: answer.nextPageToken };
+    });
+    this.answerList("deliveries", DeliverySchema, found, columns);
+  }
+}

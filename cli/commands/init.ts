@@ -1,0 +1,33 @@
+import { Flags } from "@oclif/core";
+import { systemClock } from "../../server/clock.ts";
+import { readConfig } from "../../server/config.ts";
+import { createSecrets } from "../../server/secrets.ts";
+import { createOrganization } from "../../server/tenant/create-organization.ts";
+import { BaseCommand } from "../base-command.ts";
+import { facts } from "../output/table.ts";
+import { ownerUrlFlag } from "../owner-url.ts";
+
+export default class Init extends BaseCommand {
+  static override summary = "Make an organization on a migrated database, and show its two API keys once.";
+  static override description =
+    "An organization has a live tenant and a test tenant; each key is its tenant's owner. The environment gives USAGEFLOW_MASTER_KEY and USAGEFLOW_KEY_PEPPER: those that the servers have.";
+  static override examples = ["<%= config.bin %> <%= command.id %> --organization Acme"];
+  static override flags = {
+    organization: Flags.string({ description: "Its name.", required: true }),
+    "owner-url": ownerUrlFlag,
+  };
+
+  override async run(): Promise<void> {
+    const { flags } = await this.parse(Init);
+    const ownerUrl = flags["owner-url"];
+    const roles = { DATABASE_URL: ownerUrl, USAGEFLOW_WORKER_DATABASE_URL: ownerUrl }; // needed by servers only
+    const { masterKey, keyPepper } = readConfig({ ...roles, ...process.env });
+    const parts = { secrets: createSecrets(masterKey, keyPepper), clock: systemClock };
+    const { live, test } = await createOrganization(ownerUrl, parts, { name: flags.organization });
+    this.answer(
+      () => ({ liveKey: live.secret, testKey: test.secret }),
+      () => facts({ "Live key": live.secret, "Test key": test.secret }),
+    );
+    this.say("Keep the keys now: they are not shown again.");
+  }
+}

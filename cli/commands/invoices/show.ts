@@ -1,0 +1,24 @@
+import { Args } from "@oclif/core";
+import { type Invoice, InvoiceSchema } from "../../../gen/usageflow/v1/invoice_pb.ts";
+import { InvoiceService } from "../../../gen/usageflow/v1/invoice_service_pb.ts";
+import { ClientCommand } from "../../client-command.ts";
+import { invoiceText } from "../../output/invoice.ts";
+
+export default class InvoicesShow extends ClientCommand {
+  static override summary = "Show one invoice, and how each line came about.";
+  static override description = "Each line shows what was priced, tier by tier, exactly, before it was rounded once.";
+  static override examples = [
+    "<%= config.bin %> <%= command.id %> INV-000001",
+    "<%= config.bin %> <%= command.id %> INV-000001 --json",
+  ];
+  static override args = {
+    invoice: Args.string({ required: true, description: "Its number, or its id (inv_...)." }),
+  };
+
+  override async run(): Promise<void> {
+    const { args, flags } = await this.parse(InvoicesShow);
+    const service = await this.client(InvoiceService, flags);
+    const { invoice } = await service.getInvoice({ id: args.invoice });
+    this.answerOne(InvoiceSchema, invoice as Invoice, () => invoiceText(invoice as Invoice));
+  }
+}

@@ -1,0 +1,33 @@
+import { RoleSchema } from "../../../gen/usageflow/v1/permission_pb.ts";
+import { type ApiKey, ApiKeySchema } from "../../../gen/usageflow/v1/tenant_pb.ts";
+import { TenantService } from "../../../gen/usageflow/v1/tenant_service_pb.ts";
+import { ClientCommand } from "../../client-command.ts";
+import type { Column } from "../../output/table.ts";
+import { time, word } from "../../output/text.ts";
+import { listFlags, readPages } from "../../pages.ts";
+
+const columns: Column<ApiKey>[] = [
+  { title: "KEY", value: (key) => key.id },
+  { title: "NAME", value: (key) => key.name, cut: true },
+  { title: "ROLE", value: (key) => word(RoleSchema, key.role) },
+  { title: "BEGINS", value: (key) => key.prefix },
+  { title: "MADE", value: (key) => time(key.createdAt) },
+  { title: "REVOKED", value: (key) => time(key.revokedAt) },
+];
+
+export default class KeysList extends ClientCommand {
+  static override summary = "List API keys, newest first, revoked ones included.";
+  static override description = "The keys themselves are not kept: only how they begin.";
+  static override examples = ["<%= config.bin %> <%= command.id %>", "<%= config.bin %> <%= command.id %> --json"];
+  static override flags = listFlags;
+
+  override async run(): Promise<void> {
+    const { flags } = await this.parse(KeysList);
+    const service = await this.client(TenantService, flags);
+    const found = await readPages(flags, async (page) => {
+      const { apiKeys, nextPageToken } = await service.listApiKeys(page);
+      return { items: apiKeys, nextPageToken };
+    });
+    this.answerList("apiKeys", ApiKeySchema, found, columns);
+  }
+}

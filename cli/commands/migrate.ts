@@ -1,0 +1,25 @@
+import { migrate } from "../../server/db/migrate.ts";
+import { BaseCommand } from "../base-command.ts";
+import { count } from "../output/text.ts";
+import { ownerUrlFlag } from "../owner-url.ts";
+
+export default class Migrate extends BaseCommand {
+  static override summary = "Bring the database's schema up to date.";
+  static override description =
+    "Runs the migrations that the database does not have yet, all of them or none. Run again, it changes nothing.";
+  static override examples = [
+    "<%= config.bin %> <%= command.id %> --owner-url postgres://owner@localhost/usageflow",
+    "USAGEFLOW_OWNER_DATABASE_URL=postgres://owner@localhost/usageflow <%= config.bin %> <%= command.id %> --json",
+  ];
+  static override flags = { "owner-url": ownerUrlFlag };
+
+  override async run(): Promise<void> {
+    const { flags } = await this.parse(Migrate);
+    const migrations = await migrate(flags["owner-url"]);
+    this.answer(
+      () => ({ migrations }),
+      () => migrations.join("\n"),
+    );
+    this.say(migrations.length > 0 ? `Ran ${count(migrations.length, "migration")}.` : "The schema is up to date.");
+  }
+}

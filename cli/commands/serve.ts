@@ -1,0 +1,37 @@
+import { Flags } from "@oclif/core";
+import { readConfig } from "../../server/config.ts";
+import { serve } from "../../server/main.ts";
+import { BaseCommand } from "../base-command.ts";
+import { stopped, stopSignal } from "../stop-signal.ts";
+
+export default class Serve extends BaseCommand {
+  static override summary = "Run a server in production: the API, the workers, or both.";
+  static override description =
+    `Any number may run on one database. It is configured by the environment: DATABASE_URL and USAGEFLOW_WORKER_DATABASE_URL (logins with the roles usageflow_app and usageflow_worker), USAGEFLOW_MASTER_KEY, USAGEFLOW_KEY_PEPPER, and USAGEFLOW_* for the rest.
+
+It logs JSON lines to stderr. SIGTERM stops it: calls in flight end first.`;
+  static override examples = [
+    "<%= config.bin %> <%= command.id %>",
+    "USAGEFLOW_PORT=8080 <%= config.bin %> <%= command.id %> --role api",
+    "<%= config.bin %> <%= command.id %> --role worker",
+  ];
+  static override flags = {
+    role: Flags.option({
+      options: ["api", "worker", "all"] as const,
+      default: "all" as const,
+      description: "What to run here.",
+    })(),
+  };
+
+  override async run(): Promise<void> {
+    const { flags } = await this.parse(Serve);
+    const stop = stopSignal();
+    const server = await serve(readConfig(process.env), flags.role);
+    this.answer(
+      () => ({ type: "ready", url: server.url ?? "" }),
+      () => (server.url ? `Listening on ${server.url}` : "Working"),
+    );
+    await stopped(stop);
+    await server.close();
+  }
+}

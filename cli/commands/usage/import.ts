@@ -1,0 +1,84 @@
+import { open } from "node:fs/promises";
+import { addAbortSignal, type Readable } from "node:stream";
+import { Args, Flags } from "@oclif/core";
+import { UsageService } from "../../../gen/usageflow/v1/usage_service_pb.ts";
+import { CliError } from "../../cli-error.ts";
+import { ClientCommand } from "../../client-command.ts";
+import { createProgress } from "../../output/progress.ts";
+import { count, printable } from "../../output/text.ts";
+import { stopSignal } from "../../stop-signal.ts";
+import { importUsage, type Tally } from "../../usage/import-usage.ts";
+import { readLines } from "../../usage/read-lines.ts";
+
+const PROBLEMS_TOLD_MAX = 20;
+
+export default class UsageImport extends ClientCommand {
+  static override summary = "Send usage events from a file, one JSON object a line.";
+  static override description =
+    `Each line is the body of POST /api/track: metric, amount, customerId, and if wanted idempotencyKey, occurredAt and properties.
+
+An import may be run again, whole or after it broke off: nothing is counted twice. A line without an idempotencyKey gets one from its content and its place among equal lines.
+
+Lines that were not stored are named on stderr, the rest goes in, and the exit code is 1.`;
+  static override examples = [
+    "<%= config.bin %> <%= command.id %> events.ndjson",
+    "zcat events.ndjson.gz | <%= config.bin %> <%= command.id %> - --json",
+  ];
+  static override args = { file: Args.string({ required: true, description: "The file, or - for stdin." }) };
+  static override flags = {
+    backfill: Flags.boolean({ description: "Take events older than the tenant's backfill window too." }),
+  };
+
+  override async run(): Promise<void> {
+    const { args, flags } = await this.parse(UsageImport);
+    const stop = stopSignal();
+    const chunks = addAbortSignal(stop, await openInput(args.file));
+    const usage = await this.client(UsageService, flags);
+    const progress = createProgress();
+    let problems = 0;
+    let sent = 0;
+    let tally: Tally;
+    try {
+      tally = await importUsage(usage, {
+        lines: readLines(chunks),
+        backfill: flags.backfill,
+        signal: stop,
+        onProblem: (line, problem) => {
+          if (++problems > PROBLEMS_TOLD_MAX) return;
+          progress.end();
+          process.stderr.write(`line ${line}: ${printable(problem)}\n`);
+        },
+        onProgress: (so) => {
+          sent = so.accepted + so.duplicate + so.conflict + so.rejected;
+          progress.show(`${count(sent, "event")} sent`);
+        },
+      });
+    } catch (error) {
+      if (!stop.aborted) throw error;
+      throw new CliError("interrupted", `stopped after ${count(sent, "event")}`, {
+        hint: "Run it again to go on: nothing is counted twice.",
+      });
+    } finally {
+      progress.end();
+    }
+    if (problems > PROBLEMS_TOLD_MAX) process.stderr.write(`and ${problems - PROBLEMS_TOLD_MAX} more\n`);
+    this.answer(
+      () => tally,
+      () =>
+        Object.entries(tally)
+          .map(([outcome, n]) => `${outcome} ${n.toLocaleString("en")}`)
+          .join("  "),
+    );
+    if (problems > 0) process.exitCode = 1;
+  }
+}
+
+async function openInput(name: string): Promise<Readable> {
+  if (name === "-") return process.stdin;
+  const file = await open(name).catch((cause) => {
+    if (cause.code === "ENOENT") throw new CliError("not_found", `${name}: no such file`, {}, cause);
+    throw new CliError("failed", `${name}: ${cause.message}`, {}, cause);
+  });
+  if ((await file.stat()).isDirectory()) throw new CliError("failed", `${name}: is a folder`);
+  return file.createReadStream();
+}

@@ -1,0 +1,119 @@
+import { stripVTControlCharacters } from "node:util";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { ErrorDetailSchema, ErrorReasonSchema } from "../gen/usageflow/v1/error_pb.ts";
+import { CliError } from "./cli-error.ts";
+import { printable } from "./output/text.ts";
+
+/** What is told of an error: the `error` object under `--json`. A field that does not apply is empty. */
+export interface Failure {
+  /** A code of gRPC in words (`not_found`), or `usage`, `failed`, `interrupted`. Decides the exit code. */
+  code: string;
+  /** Reason of the contract, such as `UNKNOWN_METRIC`. */
+  reason: string;
+  message: string;
+  /** Path of the field at fault in the request. */
+  field: string;
+  /** Names the call in the server's log. */
+  requestId: string;
+  /** What to do next. */
+  hint: string;
+}
+
+/** Exit codes that tell a script what kind of failure it was. Every other one is 1. */
+const EXIT_CODES: Record<string, number> = {
+  usage: 2,
+  unauthenticated: 3,
+  permission_denied: 3,
+  not_found: 4,
+  already_exists: 5,
+  failed_precondition: 5,
+  aborted: 5,
+  unavailable: 6,
+  deadline_exceeded: 7,
+  interrupted: 130,
+};
+
+const HINTS: Record<string, string> = {
+  unauthenticated: "Give a key with --api-key or USAGEFLOW_API_KEY.",
+  permission_denied: "Use a key whose role may do this.",
+  unavailable: "Is the server running? Start one with: usageflow emulator start",
+  deadline_exceeded: "The server took too long. Try again.",
+};
+
+/** Tells an error, on stderr and in the exit code. */
+export function report(error: unknown, argv: readonly string[]): void {
+  const failure = failureOf(error, argv);
+  process.exitCode = EXIT_CODES[failure.code] ?? 1;
+  if (wantsJson(argv)) {
+    process.stderr.write(`${JSON.stringify({ error: failure })}\n`);
+    return;
+  }
+  process.stderr.write(`Error: ${failure.message}\n${failure.hint && `${failure.hint}\n`}`);
+  if (process.env.DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+}
+
+/** The facts of an error, wherever it came from. */
+export function failureOf(error: unknown, argv: readonly string[] = []): Failure {
+  if (!(error instanceof Error)) return { ...NONE, message: String(error) };
+  const message = tidied(error);
+  if (error instanceof CliError) return { ...NONE, ...error.facts, code: error.code, message };
+  if (error instanceof ConnectError) return failureOfCall(error);
+  if ("oclif" in error) return failureOfUsage(message, argv);
+  if (error.name === "ConfigError") return { ...NONE, code: "usage", message };
+  if ("code" in error && UNREACHABLE.test(String(error.code))) return { ...NONE, code: "unavailable", message };
+  return { ...NONE, message, hint: process.env.DEBUG ? "" : "With DEBUG=1 it says where it happened." };
+}
+
+const NONE: Failure = { code: "failed", reason: "", message: "", field: "", requestId: "", hint: "" };
+const UNREACHABLE = /^(ECONN[A-Z]+|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH|EAI_AGAIN)$/;
+
+/** A message without what oclif writes around it; of several attempts that failed, all. */
+function tidied(error: Error): string {
+  const message = error instanceof AggregateError ? error.errors.map(String).join("; ") : error.message;
+  return stripVTControlCharacters(message)
+    .replace("\nSee more help with --help", "")
+    .replace(/^The following errors? occurred:\n\s*/, "")
+    .replace(/^Parsing (--\S+) \n\t/, "$1: ");
+}
+
+function failureOfCall(error: ConnectError): Failure {
+  const [detail] = error.findDetails(ErrorDetailSchema);
+  if (!detail && error.code !== Code.DeadlineExceeded) return failureOfTransport(error);
+  const code = Code[error.code].replace(/\B[A-Z]/g, "_$&").toLowerCase();
+  const reason = detail ? (ErrorReasonSchema.value[detail.reason]?.name ?? "") : "";
+  return {
+    code,
+    reason: reason.replace("ERROR_REASON_", ""),
+    message: printable(error.rawMessage),
+    field: detail?.field ?? "",
+    requestId: detail?.requestId ?? "",
+    hint: HINTS[code] ?? "",
+  };
+}
+
+/** An error without a detail is not the server's: the connection broke, or something else answered. */
+function failureOfTransport({ code, rawMessage }: ConnectError): Failure {
+  if (code === Code.Unavailable || code === Code.Aborted) {
+    const message = `the server cannot be reached: ${printable(rawMessage)}`;
+    return { ...NONE, code: "unavailable", message, hint: HINTS.unavailable as string };
+  }
+  const hint = "Is this the URL of a UsageFlow server?";
+  return { ...NONE, code: "unavailable", message: `the call broke off: ${printable(rawMessage)}`, hint };
+}
+
+/** Errors of oclif's: of its parser, and of commands that do not exist. */
+function failureOfUsage(message: string, argv: readonly string[]): Failure {
+  const firstFlag = argv.findIndex((arg) => arg.startsWith("-"));
+  const words = (firstFlag < 0 ? argv : argv.slice(0, firstFlag)).join(" ");
+  if (/^command \S+ not found/i.test(message)) {
+    const hint = "See what there is: usageflow --help";
+    return { ...NONE, code: "usage", message: `there is no command "${words}"`, hint };
+  }
+  return { ...NONE, code: "usage", message, hint: `See: usageflow ${words} --help` };
+}
+
+/** Whether `--json` stands among the arguments that are ours: those before `--`. */
+export function wantsJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf("--");
+  return (end < 0 ? argv : argv.slice(0, end)).includes("--json");
+}

@@ -1,0 +1,150 @@
+import { Config } from "@oclif/core";
+import { expect, test } from "vitest";
+import { setup } from "../support/harness.ts";
+import { createPlace } from "./run-cli.ts";
+
+const root = new URL("../../", import.meta.url).pathname;
+
+const NOTHING = { code: "", reason: "", message: "", field: "", requestId: "", hint: "" };
+
+test("every command explains itself, with an example", { timeout: 120_000 }, async () => {
+  const { run } = await createPlace();
+  const { commands } = await Config.load({ root });
+  expect(commands.length).toBeGreaterThan(20);
+  for (const { id, summary, description } of commands) {
+    expect([id, summary, description]).toEqual([id, expect.stringMatching(/\.$/), expect.stringMatching(/\.$/)]);
+    const words = id.split(":");
+    const { code, stdout, stderr } = await run([...words, "--help"]);
+    expect([id, code, stderr]).toEqual([id, 0, ""]);
+    expect(stdout).toContain(`USAGE\n  $ usageflow ${words.join(" ")}`);
+    expect(stdout).toMatch(new RegExp(`EXAMPLES\\n(.*\\n)*.*usageflow ${words.join(" ")}`));
+  }
+});
+
+test("help and version are found under all their names", async () => {
+  const { run } = await createPlace();
+  const help = await run(["invoices", "list", "--help"]);
+  expect(await run(["help", "invoices", "list"])).toEqual(help);
+  expect(await run(["invoices", "list", "-h"])).toEqual(help);
+  const version = { code: 0, stdout: expect.stringMatching(/^usageflow \d+\.\d+\.\d+\n$/), stderr: "" };
+  expect(await run(["--version"])).toEqual(version);
+  expect(await run(["-v"])).toEqual(version);
+});
+
+test.each([
+  [["invoices", "list", "--bad"], 2, "usage", "Nonexistent flag: --bad"],
+  [["invoices", "show"], 2, "usage", "Missing 1 required arg:\ninvoice  Its number, or its id (inv_...)."],
+  [["invoices", "lst"], 2, "usage", 'there is no command "invoices lst"'],
+  [["nothing"], 2, "usage", 'there is no command "nothing"'],
+  [["invoices", "list", "--state", "old"], 2, "usage", "Expected --state=old to be one of: draft, finalized"],
+  [["clock", "advance"], 2, "usage", "Exactly one of the following must be provided: --by, --to"],
+  [["clock", "advance", "--to", "1"], 2, "usage", '--to: "1" is no time: write it like 2015-06-02T00:00:00Z'],
+  [["clock", "advance", "--by", "1"], 2, "usage", '--by: "1" is no span of time: write it like 10d, 1h30m or 90s'],
+  [["invoices", "list", "--url", "ftp://x"], 2, "usage", '"ftp://x" is no http or https URL'],
+  [["invoices", "list", "--url", "http://127.0.0.1:1"], 3, "unauthenticated", "no API key for http://127.0.0.1:1"],
+  [["invoices", "list"], 6, "unavailable", "no emulator is running, and no other server was named"],
+  [["usage", "import", "none.ndjson"], 4, "not_found", "none.ndjson: no such file"],
+  [["catalog", "push", "none.yaml"], 4, "not_found", "none.yaml: no such file"],
+  [["emulator", "exec"], 2, "usage", "no command to run"],
+  [["migrate", "--owner-url", "postgres://127.0.0.1:1/x"], 6, "unavailable", "connect ECONNREFUSED 127.0.0.1:1"],
+])("%j fails with one JSON object under --json", async (args, code, name, message) => {
+  const { run } = await createPlace();
+  const failed = await run([...args, "--json"]);
+  expect(failed).toMatchObject({ code, stdout: "" });
+  expect(JSON.parse(failed.stderr)).toEqual({ error: { ...NOTHING, code: name, message, hint: expect.any(String) } });
+});
+
+test("people are told what happened and what to do next", async () => {
+  const { run } = await createPlace();
+  expect(await run(["invoices", "list", "--bad"])).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: "Error: Nonexistent flag: --bad\nSee: usageflow invoices list --help\n",
+  });
+  const { code, stderr } = await run(["serve"]);
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/^Error: configuration:\n {2}DATABASE_URL is not set\n/)]);
+});
+
+test("a server that is not there, or is none of ours, is unreachable", async () => {
+  const { run } = await createPlace();
+  const env = { USAGEFLOW_URL: "http://127.0.0.1:1", USAGEFLOW_API_KEY: "key" };
+  const { code, stderr } = await run(["invoices", "list", "--json"], { env });
+  expect([code, JSON.parse(stderr).error]).toMatchObject([
+    6,
+    { code: "unavailable", message: "the server cannot be reached: connect ECONNREFUSED 127.0.0.1:1" },
+  ]);
+});
+
+test("a refusal by the server keeps its code, reason, field and request id", async () => {
+  const { run } = await createPlace();
+  const { api, tenant } = await setup();
+  const as = (key: string) => ({ env: { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: key } });
+  const failure = async (args: string[], key = tenant.testKey) => {
+    const { code, stdout, stderr } = await run([...args, "--json"], as(key));
+    return { code, stdout, error: JSON.parse(stderr).error };
+  };
+  expect(await failure(["invoices", "show", "INV-000009"])).toEqual({
+    code: 4,
+    stdout: "",
+    error: {
+      code: "not_found",
+      reason: "NOT_FOUND",
+      message: 'there is no invoice "INV-000009"',
+      field: "",
+      requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      hint: "",
+    },
+  });
+  expect(await failure(["invoices", "show", "in valid"])).toMatchObject({
+    code: 1,
+    error: { code: "invalid_argument", reason: "INVALID_FIELD", field: "id" },
+  });
+  expect(await failure(["clock", "advance", "--by", "1d"], tenant.liveKey)).toMatchObject({
+    code: 5,
+    error: { code: "failed_precondition", reason: "CLOCK_NOT_MOVABLE" },
+  });
+  expect(await failure(["plans", "list"], `${tenant.testKey}x`)).toMatchObject({
+    code: 3,
+    error: {
+      code: "unauthenticated",
+      reason: "KEY_MALFORMED",
+      hint: "Give a key with --api-key or USAGEFLOW_API_KEY.",
+    },
+  });
+});
+
+test("keys are made, seen and revoked", async () => {
+  const { run } = await createPlace();
+  const { api, tenant } = await setup();
+  const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
+  const json = async (...args: string[]) => JSON.parse((await run([...args, "--json"], { env })).stdout);
+  const made = await json("keys", "create", "--role", "ingest", "--name", "backend");
+  expect(made).toMatchObject({
+    apiKey: { name: "backend", role: "ROLE_INGEST" },
+    secret: expect.stringMatching(/^uf_test_/),
+  });
+  expect(await json("keys", "revoke", made.apiKey.id)).toMatchObject({
+    id: made.apiKey.id,
+    revokedAt: expect.stringMatching(/^\d{4}-/),
+  });
+  expect((await json("keys", "list")).apiKeys).toHaveLength(2);
+  const { stdout } = await run(["keys", "list", "--limit", "1"], { env });
+  expect(stdout.split("\n")[1]).toMatch(/^key_\w{22} {2}backend {2}ingest {2}uf_test_/);
+});
+
+test("a catalog is pushed, refused with its line, and pulled as it was pushed", async () => {
+  const { run } = await createPlace();
+  const { api, tenant } = await setup();
+  const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
+  const file = "metrics: [{ key: CALLS, aggregation: SUM }]\nplans:\n  - key: pro\n    currency: XXX\n";
+  const refused = await run(["catalog", "push", "-"], { env, input: file });
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/^Error: -:\d:\d+: plans\[0\]/) });
+
+  const good = "metrics:\n  - { key: CALLS, name: Calls, aggregation: SUM }\n";
+  expect(await run(["catalog", "push", "-"], { env, input: good })).toMatchObject({
+    code: 0,
+    stdout: "metric CALLS\n",
+  });
+  expect(await run(["catalog", "pull"], { env })).toEqual({ code: 0, stdout: good, stderr: "" });
+  expect(await run(["catalog", "push", "-"], { env, input: good })).toMatchObject({ code: 0, stdout: "" });
+});

@@ -1,0 +1,135 @@
+import { readdir, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Webhook } from "standardwebhooks";
+import { expect, test } from "vitest";
+import { demoCatalog } from "../../cli/demo/demo-catalog.ts";
+import { startReceiver } from "../support/receiver.ts";
+import { createPlace, type Place } from "./run-cli.ts";
+
+/** What is left of emulators whose data was thrown away. */
+async function leftovers({ folder }: Place): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => name.startsWith("usageflow-"));
+}
+
+test("does the whole job, and goes on where it was after a stop and after a SIGKILL", async () => {
+  const receiver = await startReceiver();
+  const place = await createPlace();
+  const { folder, run, startEmulator } = place;
+  const json = async (...args: string[]) => JSON.parse((await run([...args, "--json"])).stdout);
+  const catalog = join(folder, "catalog.yaml");
+  await writeFile(catalog, demoCatalog);
+  const flags = ["--data", join(folder, "data"), "--catalog", catalog, "--forward-to", receiver.url];
+  const first = await startEmulator(...flags, "--clock", "2015-05-21T00:00:00Z");
+  expect(first.ready).toEqual({
+    type: "ready",
+    url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    apiKey: expect.stringMatching(/^uf_test_/),
+    webhookSecret: expect.stringMatching(/^whsec_/),
+  });
+  expect((await stat(join(folder, "data/usageflow.json"))).mode & 0o777).toBe(0o600);
+
+  const tracked = await fetch(`${first.ready.url}/api/track`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-usageflow-api-key": first.ready.apiKey },
+    body: '{"metric":"API_CALL","amount":1000,"customerId":"user_123"}',
+  });
+  expect([tracked.status, await tracked.json()]).toMatchObject([200, { outcome: "accepted" }]);
+  const lines = '{"metric":"API_CALL","amount":7,"customerId":"user_456"}\n{"metric":"API_CALLS","amount":1}\n';
+  const imported = await run(["usage", "import", "-", "--json"], { input: lines });
+  expect(imported).toEqual({
+    code: 1,
+    stdout: '{"accepted":1,"duplicate":0,"conflict":0,"rejected":1}\n',
+    stderr: expect.stringMatching(/^line 2: /),
+  });
+
+  expect(await json("clock", "advance", "--to", "2015-06-02")).toEqual({ now: "2015-06-02T00:00:00Z", frozen: true });
+  const { invoices } = await json("invoices", "list", "--all");
+  expect(invoices).toMatchObject([
+    {
+      number: "INV-000001",
+      customerId: "user_123",
+      state: "INVOICE_STATE_FINALIZED",
+      currency: "USD",
+      totalMinor: "5447",
+    },
+    {
+      number: "INV-000002",
+      customerId: "user_456",
+      lines: [{ amountMinor: "2000" }, { amountMinor: "0" }, { amountMinor: "0" }],
+    },
+  ]);
+  await expect
+    .poll(async () => new Set((await json("deliveries", "list")).deliveries.map((one: { state: string }) => one.state)))
+    .toEqual(new Set(["DELIVERY_STATE_DELIVERED"]));
+  expect(receiver.got).toHaveLength(4);
+  for (const { body, headers } of receiver.got) new Webhook(first.ready.webhookSecret).verify(body, headers);
+  expect(first.lines.map((line) => JSON.parse(line))).toMatchObject(
+    Array(4).fill({ type: "delivery", status: 204, error: "" }),
+  );
+
+  expect(await run(["emulator", "start", "--data", join(folder, "data")])).toMatchObject({ code: 5, stdout: "" });
+  expect(await first.stop("SIGTERM")).toBe(0);
+  expect(await run(["invoices", "list"])).toMatchObject({ code: 6 });
+
+  const { type: _, url: __, ...kept } = first.ready;
+  const second = await startEmulator(...flags);
+  expect(second.ready).toMatchObject(kept);
+  expect(await json("invoices", "list", "--all")).toEqual({ invoices });
+  expect(await second.stop("SIGKILL")).toBe(null);
+
+  const third = await startEmulator("--data", join(folder, "data"), "--clock", "2015-05-21T00:00:00Z");
+  expect(third.ready).toMatchObject(kept);
+  expect(await json("invoices", "list", "--all")).toEqual({ invoices });
+  expect(await json("endpoints", "list")).toEqual({ endpoints: [] }); // no --forward-to any more
+  expect(await third.stop("SIGINT")).toBe(0);
+  expect((await readdir(join(folder, "data"))).toSorted()).toEqual(["postgres", "usageflow.json"]);
+
+  const other = await run(["emulator", "start", ...flags, "--clock", "2016-01-01"]);
+  expect(other).toMatchObject({ code: 5, stderr: expect.stringContaining("began with its clock at 2015-05-21") });
+  expect(await leftovers(place)).toEqual([]);
+});
+
+test("runs a command with its settings, and exits with its code", async () => {
+  const place = await createPlace();
+  const { run } = place;
+  const names = "$USAGEFLOW_URL $USAGEFLOW_API_KEY $USAGEFLOW_WEBHOOK_SECRET";
+  expect(await run(["emulator", "exec", "--port", "0", "--", "sh", "-c", `echo ${names}; exit 7`])).toEqual({
+    code: 7,
+    stdout: expect.stringMatching(/^http:\S+ uf_test_\S+ whsec_\S+\n$/),
+    stderr: "",
+  });
+  expect(await run(["emulator", "exec", "--port", "0", "--", "no-such-command"])).toMatchObject({ code: 127 });
+  expect(await leftovers(place)).toEqual([]);
+});
+
+test("a catalog with an error is told before anything is started", async () => {
+  const place = await createPlace();
+  const { code, stderr } = await place.run(["emulator", "start", "--catalog", "-"], { input: "plan: []" });
+  expect([code, stderr]).toEqual([
+    1,
+    "Error: -:1:1: plan: there is no such field; allowed here: metrics, plans, defaultPlan\n",
+  ]);
+  const { code: late, stderr: told } = await place.run(["emulator", "start", "--catalog", "-"], {
+    input: "metrics: [{ key: A, aggregation: UNIQUE }]",
+  });
+  expect([late, told]).toEqual([1, expect.stringMatching(/^Error: -:1:\d+: metrics\[0\]: uniqueProperty is needed/)]);
+  expect(await leftovers(place)).toEqual([]);
+});
+
+test("the demo shows a month of usage as invoices and verified webhooks, and leaves nothing behind", async () => {
+  const place = await createPlace();
+  const { code, stdout, stderr } = await place.run(["demo", "--json"]);
+  expect([code, stderr]).toEqual([0, ""]);
+  const { accepted, duplicate, invoices, received, verified, steps } = JSON.parse(stdout);
+  expect({ accepted, duplicate, received, verified }).toEqual({
+    accepted: 4_000,
+    duplicate: 182,
+    received: 72,
+    verified: 72,
+  });
+  expect(invoices).toHaveLength(36);
+  const total = invoices.reduce((sum: number, { totalMinor }: { totalMinor: string }) => sum + Number(totalMinor), 0);
+  expect(total).toBe(162_506);
+  expect(steps.map(({ name }: { name: string }) => name)).toEqual(["emulator", "usage", "clock", "webhooks"]);
+  expect(await leftovers(place)).toEqual([]);
+});
