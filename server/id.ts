@@ -42,15 +42,23 @@ export function parseId(prefix: IdPrefix, id: string): string | undefined {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
+// Digits that are taken off at a time: as many as a JavaScript number holds exactly. Big integers are slow to divide.
+const CHUNK_DIGITS = 8;
+const CHUNK = 62n ** BigInt(CHUNK_DIGITS);
+
 /** Bytes as a number in base62, padded to `length` digits. */
 export function toBase62(bytes: Buffer, length: number): string {
   let rest = BigInt(`0x${bytes.toString("hex")}`);
   let text = "";
   while (rest > 0n) {
-    text = ALPHABET[Number(rest % 62n)] + text;
-    rest /= 62n;
+    let chunk = Number(rest % CHUNK);
+    rest /= CHUNK;
+    for (let digit = 0; digit < CHUNK_DIGITS; digit++) {
+      text = ALPHABET[chunk % 62] + text;
+      chunk = Math.floor(chunk / 62);
+    }
   }
-  return text.padStart(length, "0");
+  return text.slice(-length).padStart(length, "0");
 }
 
 /** The `byteLength` bytes that `toBase62` wrote, or undefined when the text is none of its answers. */

@@ -8,7 +8,7 @@ import { purgeAnswers } from "./rpc/purge-answers.ts";
 import { dueTenants } from "./tenant/due-tenants.ts";
 import { walkClock } from "./tenant/walk-clock.ts";
 import { foldUsage, foldUsageOfAllTenants } from "./usage/fold-usage.ts";
-import { deliver } from "./webhook/deliver.ts";
+import { DELIVER_PASSES, deliver } from "./webhook/deliver.ts";
 import { fanOut } from "./webhook/fan-out.ts";
 
 // Everything that happens in the background, in one place. Each loop's body does a bounded piece of work and answers how
@@ -22,8 +22,9 @@ const loops: Record<string, LoopBody> = {
   foldUsage: { runOnce: foldUsageOfAllTenants, restMs: 250 },
   billTenants: { runOnce: billTenants },
   walkClock: { runOnce: (app) => walkClock(app, billAndDispatch) },
-  dispatchEvents: { runOnce: (app) => dispatchEvents(app, consumers(app)) },
-  deliver: { runOnce: deliver },
+  dispatchEvents: { runOnce: (app, stop) => dispatchEvents(app, consumers(app), stop) },
+  // Several at a time: a pass is as long as its slowest receiver, and must not hold up the next.
+  ...Object.fromEntries(Array.from({ length: DELIVER_PASSES }, (_, pass) => [`deliver${pass}`, { runOnce: deliver }])),
   purgeAnswers: { runOnce: purgeAnswers },
 };
 

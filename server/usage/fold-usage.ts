@@ -58,10 +58,8 @@ async function nextFoldNumber(tx: Tx, tenantId: string): Promise<bigint> {
 }
 
 async function claimBatches(tx: Tx, tenantId: string): Promise<string[]> {
-  const rows = await tx
-    .deleteFrom("usage_batch")
-    .where("tenant_id", "=", tenantId)
-    .where("id", "in", (query) =>
+  const claimed = await tx
+    .with("waiting", (query) =>
       query
         .selectFrom("usage_batch")
         .select("id")
@@ -71,9 +69,13 @@ async function claimBatches(tx: Tx, tenantId: string): Promise<string[]> {
         .forUpdate()
         .skipLocked(),
     )
-    .returning("id")
+    .deleteFrom("usage_batch")
+    .using("waiting")
+    .where("usage_batch.tenant_id", "=", tenantId)
+    .whereRef("usage_batch.id", "=", "waiting.id")
+    .returning("usage_batch.id")
     .execute();
-  return rows.map((row) => row.id);
+  return claimed.map((row) => row.id);
 }
 
 /** Registers customers of whom this is the first usage, and leaves word of them for pricing. */

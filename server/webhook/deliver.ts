@@ -14,6 +14,9 @@ import { createPost, type Post } from "./webhook-client.ts";
 // How long an outcome waits for others to be written with it. The receiver has its webhook already.
 const SETTLE_PAUSE_MS = 10;
 
+/** How many passes run beside each other in one process; they share `deliveryConcurrencyMax`. */
+export const DELIVER_PASSES = 4;
+
 /** What the passes of one app share: open connections, and the statements that settle. */
 interface Means {
   post: Post;
@@ -56,7 +59,8 @@ export async function deliver(app: App, stop?: AbortSignal): Promise<number> {
       else await send(delivery, target);
     }
   };
-  await Promise.all(Array.from({ length: app.config.deliveryConcurrencyMax }, lane));
+  const lanes = Math.ceil(app.config.deliveryConcurrencyMax / DELIVER_PASSES);
+  await Promise.all(Array.from({ length: lanes }, lane));
   await Promise.all(settled);
   await releaseDeliveries(app, unsent);
   return sent;

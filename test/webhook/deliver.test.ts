@@ -7,7 +7,7 @@ import { DeliveryState } from "../../gen/usageflow/v1/webhook_pb.ts";
 import type { Config } from "../../server/config.ts";
 import { dispatchEvents } from "../../server/outbox/dispatch-events.ts";
 import { type ClaimedDelivery, claimDeliveries } from "../../server/webhook/claim-deliveries.ts";
-import { deliver } from "../../server/webhook/deliver.ts";
+import { DELIVER_PASSES, deliver } from "../../server/webhook/deliver.ts";
 import { fanOut } from "../../server/webhook/fan-out.ts";
 import { type Settlement, settleDeliveries } from "../../server/webhook/settle-deliveries.ts";
 import { setup } from "../support/harness.ts";
@@ -268,8 +268,8 @@ describe("deliver", () => {
     expect(broken.map((delivery) => delivery.state)).toEqual(Array(5).fill(DeliveryState.PENDING));
   });
 
-  test("sends no more at a time than it may", async () => {
-    const { app, receiver } = await setupDeliveries(40, { deliveryConcurrencyMax: 4 });
+  test("sends no more at a time than its share of what one process may", async () => {
+    const { app, receiver } = await setupDeliveries(40, { deliveryConcurrencyMax: 4 * DELIVER_PASSES });
     const open: (() => void)[] = [];
     let most = 0;
     receiver.behave((response) => {
