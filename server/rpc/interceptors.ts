@@ -92,7 +92,8 @@ export function validate(): Interceptor {
 export function violation(violations: readonly Violation[]): ConnectError {
   const [first] = violations;
   const path = first ? fieldPath(first) : "";
-  return invalid(path, `${path || "the request"}: ${first?.message ?? "is not valid"}`);
+  const reason = first?.ruleId === "repeated.max_items" ? ErrorReason.TOO_LARGE : ErrorReason.INVALID_FIELD;
+  return invalid(path, `${path || "the request"}: ${first?.message ?? "is not valid"}`, reason);
 }
 
 /** A violation's path as the contract writes it: `catalog.plans[0].key`. */

@@ -1,4 +1,5 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
+import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { type ErrorReason, ErrorReasonSchema } from "../../gen/usageflow/v1/error_pb.ts";
 import { detailOf } from "./errors.ts";
 import type { NodeResponse } from "./one-port.ts";
@@ -42,4 +43,12 @@ export function sendError(response: NodeResponse, error: ConnectError, requestId
   const sent = status ?? STATUS[error.code] ?? 500;
   sendJson(response, sent, body, requestId);
   return sent;
+}
+
+/** Answers a refusal as gRPC and gRPC-Web do: 200, and the status where the trailers would be. */
+export function sendGrpcError(response: NodeResponse, error: ConnectError, requestId: string): void {
+  const trailer = setTrailerStatus(new Headers({ "x-request-id": requestId }), error);
+  const headers = { "content-type": "application/grpc", ...Object.fromEntries(trailer) };
+  (response as { writeHead(status: number, headers: object): unknown }).writeHead(200, headers);
+  response.end();
 }

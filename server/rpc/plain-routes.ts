@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { Code } from "@connectrpc/connect";
 import { sql } from "kysely";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
@@ -5,7 +6,7 @@ import type { App } from "../app.ts";
 import { answerError } from "./answer-error.ts";
 import { refusal } from "./errors.ts";
 import type { NodeHandler, NodeRequest, NodeResponse } from "./one-port.ts";
-import { sendError, sendJson } from "./plain-answer.ts";
+import { sendError, sendGrpcError, sendJson } from "./plain-answer.ts";
 
 /** Routes by method and path: `POST /api/track`. */
 export type Routes = Record<string, NodeHandler>;
@@ -32,7 +33,8 @@ async function ready(app: App, response: NodeResponse): Promise<void> {
     await sql`select 1`.execute(app.db);
     sendJson(response, 200, { status: "ready" });
   } catch (error) {
-    sendError(response, answerError(app, error, ""), "", 503);
+    const requestId = randomUUID();
+    sendError(response, answerError(app, error, requestId), requestId, 503);
   }
 }
 
@@ -43,5 +45,8 @@ function refuse(app: App, request: NodeRequest, response: NodeResponse, path: st
       ? `${path} takes ${methods.join(", ")}, not ${request.method}`
       : `there is nothing at ${request.method} ${path}; RPCs are at POST /usageflow.v1.<Service>/<Method>`;
   const error = refusal(Code.Unimplemented, ErrorReason.UNKNOWN_ROUTE, message);
-  sendError(response, answerError(app, error, ""), "", methods.length > 0 ? 405 : 404);
+  const requestId = randomUUID();
+  const told = answerError(app, error, requestId);
+  if (request.headers["content-type"]?.startsWith("application/grpc")) sendGrpcError(response, told, requestId);
+  else sendError(response, told, requestId, methods.length > 0 ? 405 : 404);
 }

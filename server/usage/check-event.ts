@@ -47,7 +47,7 @@ export function checkEvent(
   const counts = metric.aggregation === "COUNT" || metric.aggregation === "UNIQUE";
   const read = event.amount === "" && counts ? { amount: "1" } : readAmount(event.amount);
   if ("problem" in read) return reject(ErrorReason.INVALID_AMOUNT, "amount", read.problem);
-  if (metric.uniqueProperty !== "" && !event.properties[metric.uniqueProperty]) {
+  if (metric.uniqueProperty !== "" && !ownProperty(event.properties, metric.uniqueProperty)) {
     const field = `properties["${metric.uniqueProperty}"]`;
     return reject(ErrorReason.INVALID_FIELD, field, `is needed: ${event.metric} counts its different values`);
   }
@@ -113,6 +113,11 @@ function unknownMetric(key: string, known: readonly string[]): Rejection {
   const [nearest] = [...known].sort((a, b) => distance(key, a) - distance(key, b));
   const hint = nearest === undefined ? "this tenant has none yet; push a catalog" : `did you mean ${nearest}?`;
   return reject(ErrorReason.UNKNOWN_METRIC, "metric", `there is no metric "${key}": ${hint}`);
+}
+
+/** A property's own value: an object has inherited ones too, such as `constructor`. */
+function ownProperty(properties: Record<string, string>, key: string): string | undefined {
+  return Object.hasOwn(properties, key) ? properties[key] : undefined;
 }
 
 function reject(reason: ErrorReason, field: string, message: string): Rejection {

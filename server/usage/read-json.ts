@@ -27,11 +27,22 @@ export function readEvent(json: JsonValue): UsageEvent | Rejection {
   try {
     return fromJson(UsageEventSchema, withTextAmount(json));
   } catch (error) {
-    const field = isFieldError(error) ? error.field().name : "";
-    const message =
-      error instanceof Error ? error.message.replace(/^cannot decode .*? from JSON: /, "") : String(error);
-    return { reason: ErrorReason.INVALID_FIELD, field, message };
+    return {
+      reason: ErrorReason.INVALID_FIELD,
+      ...problemOf(error instanceof Error ? error : new Error(String(error))),
+    };
   }
+}
+
+/** What the decoder found, in the client's words: `cannot decode field usageflow.v1.UsageEvent.amount from JSON: ...`. */
+function problemOf({ message, cause }: Error): { field: string; message: string } {
+  const problem = message.replace(/^cannot decode .*? from JSON: /, "");
+  if (isFieldError(cause)) return { field: cause.field().name, message: problem };
+  const unknown = /^key "(.*)" is unknown$/s.exec(problem)?.[1];
+  if (unknown !== undefined) return { field: unknown, message: "there is no such field" };
+  const inner = /^cannot decode message google\.protobuf\.Timestamp/.test(message);
+  if (inner) return { field: "occurred_at", message: "must be a time such as 2015-05-21T00:00:00Z" };
+  return { field: "", message: "an event is a JSON object" };
 }
 
 /** The contract has amounts as text; here they may be numbers, and so may the values of properties. */

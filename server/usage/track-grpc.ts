@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { createValidator } from "@bufbuild/protovalidate";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
@@ -22,6 +22,7 @@ import type { Tracker } from "./track-usage.ts";
 // request. The same checks in the same order and the same verb; anything unusual (compression) goes to Connect.
 
 const PATH = `/${UsageService.typeName}/${UsageService.method.trackUsage.name}`;
+const TIMEOUT = /^([0-9]{1,8}[HMSmun])?$/; // of a call; the client itself gives up then
 const PREFIX_BYTES = 5; // of a gRPC message: a flag, and the length in four bytes
 const validator = createValidator();
 
@@ -32,6 +33,7 @@ export function trackLane(app: App, authenticator: Authenticator, tracker: Track
     const type = headers["content-type"];
     if (type !== "application/grpc" && type !== "application/grpc+proto") return false;
     if ((headers["grpc-encoding"] ?? "identity") !== "identity") return false;
+    if (!TIMEOUT.test(headers["grpc-timeout"]?.toString() ?? "")) return false;
     void answer(app, authenticator, tracker, stream, headers);
     return true;
   };
@@ -48,6 +50,8 @@ async function answer(
   const started = app.clock.now().getTime();
   const facts = { method: PATH.slice(1), request_id: requestId, tenant_id: "", key_id: "", code: 0 };
   stream.on("error", () => {}); // the client is gone, and so is whom to tell
+  // A client that begins a message and never ends it would hold the stream for ever.
+  stream.setTimeout(app.config.requestTimeoutMs, () => stream.close(constants.NGHTTP2_CANCEL));
   try {
     const caller = await authenticator.authenticate(keyFrom((name) => headers[name]?.toString()));
     permit(caller, UsageService.method.trackUsage);

@@ -26,6 +26,8 @@ export function trackRoute(app: App, authenticator: Authenticator, tracker: Trac
   return (request, response) => {
     const requestId = randomUUID();
     const started = app.clock.now().getTime();
+    // Over HTTP/1.1 the server's own limits hold; an HTTP/2 stream that never ends would be held for ever.
+    if ("stream" in request) request.stream.setTimeout(app.config.requestTimeoutMs, () => request.stream.close());
     const log = (status: number, caller?: Caller) =>
       app.log.info("track", {
         request_id: requestId,
@@ -74,7 +76,8 @@ async function track(
     return { caller, status: STATUS[result.outcome] ?? 500, body: toPlain(result) };
   }
   if (json.length === 0 || json.length > EVENTS_MAX) {
-    throw invalid("", `an array of 1 to ${EVENTS_MAX} events, and not of ${json.length}`, ErrorReason.TOO_LARGE);
+    const reason = json.length === 0 ? ErrorReason.INVALID_FIELD : ErrorReason.TOO_LARGE;
+    throw invalid("", `an array of 1 to ${EVENTS_MAX} events, and not of ${json.length}`, reason);
   }
   const results = await trackAll(tracker, caller, json, backfill);
   return { caller, status: 200, body: { results: results.map(toPlain) } };
@@ -132,6 +135,7 @@ function toPlain(result: UsageResult) {
   const outcome = (UsageOutcomeSchema.value[result.outcome]?.name ?? "").replace("USAGE_OUTCOME_", "").toLowerCase();
   const plain = { outcome, idempotencyKey: result.idempotencyKey };
   if (result.reason === ErrorReason.UNSPECIFIED) return plain;
-  const field = result.field.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  // Names of fields only: what stands in brackets is the client's own.
+  const field = result.field.replace(/(?<=^[a-z_]*[a-z])_([a-z])/g, (_, letter: string) => letter.toUpperCase());
   return { ...plain, reason: reasonName(result.reason), field, message: result.message };
 }

@@ -88,7 +88,8 @@ function grpcWith(call: WireCall, frame: Uint8Array, more: Record<string, string
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
     stream.on("error", reject);
     stream.on("end", () => resolve(grpcAnswer(status, trailer, Buffer.concat(chunks))));
-    stream.end(frame);
+    if (frame.length > 0) stream.write(frame); // node:http2 never ends a stream after an empty chunk
+    stream.end();
   }).finally(() => session.close());
 }
 
@@ -103,7 +104,11 @@ export const grpcWeb: Wire = async (call) => {
   for (let at = 0; at < bytes.length; at += 5 + bytes.readUInt32BE(at + 1)) {
     if (((bytes[at] ?? 0) & 0x80) === 0) continue; // the flagged frame holds the trailers
     messageEnd = at;
-    for (const line of bytes.subarray(at + 5).toString().trim().split("\r\n")) {
+    for (const line of bytes
+      .subarray(at + 5)
+      .toString()
+      .trim()
+      .split("\r\n")) {
       const colon = line.indexOf(":");
       trailer.set(line.slice(0, colon), line.slice(colon + 1).trim());
     }
