@@ -1,9 +1,11 @@
-import { type DescMessage, type DescService, type JsonValue, type MessageShape, toJson } from "@bufbuild/protobuf";
+import type { DescMessage, DescService, MessageShape } from "@bufbuild/protobuf";
 import { type Client, createClient } from "@connectrpc/connect";
 import { Flags } from "@oclif/core";
 import { BaseCommand } from "./base-command.ts";
 import { connect } from "./client.ts";
+import { bare } from "./output/json.ts";
 import { type Column, table } from "./output/table.ts";
+import type { Found } from "./pages.ts";
 import { readSettings, type ServerFlags } from "./settings.ts";
 
 /** A command that calls a server. */
@@ -35,7 +37,7 @@ export abstract class ClientCommand extends BaseCommand {
   protected answerList<S extends DescMessage>(
     name: string,
     schema: S,
-    { items, more }: { items: readonly MessageShape<S>[]; more: boolean },
+    { items, more }: Found<MessageShape<S>>,
     columns: readonly Column<MessageShape<S>>[],
   ): void {
     this.answer(
@@ -45,9 +47,4 @@ export abstract class ClientCommand extends BaseCommand {
     if (items.length === 0) this.say(`There are no ${name} to show.`);
     if (more) this.say(`These are the first ${items.length}. --all shows all.`);
   }
-}
-
-/** A message as proto3 JSON, zero values included, as the server writes it. */
-export function bare<S extends DescMessage>(schema: S, message: MessageShape<S>): JsonValue {
-  return toJson(schema, message, { alwaysEmitImplicit: true });
 }

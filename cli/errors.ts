@@ -69,7 +69,8 @@ const UNREACHABLE = /^(ECONN[A-Z]+|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH|EAI_AGAIN)$/
 
 /** A message without what oclif writes around it; of several attempts that failed, all. */
 function tidied(error: Error): string {
-  const message = error instanceof AggregateError ? error.errors.map(String).join("; ") : error.message;
+  const message =
+    error instanceof AggregateError ? error.errors.map((each: Error) => each.message).join("; ") : error.message;
   return stripVTControlCharacters(message)
     .replace("\nSee more help with --help", "")
     .replace(/^The following errors? occurred:\n\s*/, "")
@@ -113,7 +114,7 @@ function failureOfUsage(message: string, argv: readonly string[]): Failure {
 }
 
 /** Whether `--json` stands among the arguments that are ours: those before `--`. */
-export function wantsJson(argv: readonly string[]): boolean {
+function wantsJson(argv: readonly string[]): boolean {
   const end = argv.indexOf("--");
   return (end < 0 ? argv : argv.slice(0, end)).includes("--json");
 }

@@ -9,24 +9,26 @@ export const listFlags = {
   all: Flags.boolean({ description: "All there are." }),
 };
 
-/** One page of a list, as the contract answers it. */
-export interface Page<Item> {
-  items: readonly Item[];
-  nextPageToken: string;
+/** What was read of a list. */
+export interface Found<Item> {
+  items: Item[];
+  /** Whether something was left out. */
+  more: boolean;
 }
 
-/** Reads page after page, until there are enough or no more. `more` says whether something was left out. */
-export async function readPages<Item>(
+/** Reads page after page, until there are as many as the flags ask for, or no more. */
+export async function readPages<Answer extends { nextPageToken: string }, Item>(
   flags: { limit: number; all: boolean },
-  read: (page: { pageSize: number; pageToken: string }) => Promise<Page<Item>>,
-): Promise<{ items: Item[]; more: boolean }> {
+  read: (page: { pageSize: number; pageToken: string }) => Promise<Answer>,
+  itemsOf: (answer: Answer) => readonly Item[],
+): Promise<Found<Item>> {
   const items: Item[] = [];
   const limit = flags.all ? Infinity : flags.limit;
   let pageToken = "";
   do {
-    const page = await read({ pageSize: Math.min(PAGE_SIZE_MAX, limit - items.length), pageToken });
-    items.push(...page.items);
-    pageToken = page.nextPageToken;
+    const answer = await read({ pageSize: Math.min(PAGE_SIZE_MAX, limit - items.length), pageToken });
+    items.push(...itemsOf(answer));
+    pageToken = answer.nextPageToken;
   } while (pageToken !== "" && items.length < limit);
   return { items, more: pageToken !== "" };
 }

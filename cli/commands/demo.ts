@@ -1,8 +1,8 @@
 import { type Invoice, InvoiceSchema } from "../../gen/usageflow/v1/invoice_pb.ts";
 import { BaseCommand } from "../base-command.ts";
-import { bare } from "../client-command.ts";
 import { type DemoResult, type DemoStep, runDemo } from "../demo/run-demo.ts";
 import { invoiceText } from "../output/invoice.ts";
+import { bare } from "../output/json.ts";
 import { type Column, table } from "../output/table.ts";
 import { money } from "../output/text.ts";
 import { stopSignal } from "../stop-signal.ts";

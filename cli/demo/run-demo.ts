@@ -76,6 +76,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const tenants = createClient(TenantService, transport);
   const { now } = await advanceClock(tenants, { case: "to", value: timestampFromMs(ADVANCED_MS) });
   const { invoices } = await createClient(InvoiceService, transport).listInvoices({ pageSize: 1_000 });
+  if (invoices.length !== customers)
+    throw new CliError("failed", `${customers} customers got ${invoices.length} invoices`);
   const total = invoices.reduce((sum, invoice) => sum + invoice.totalMinor, 0n);
   step("clock", `to ${time(now)}: ${count(invoices.length, "invoice")}, ${money(total, "USD")}`);
 

@@ -17,6 +17,9 @@ export function createProgress(stream = process.stderr): Progress {
       shownAt = performance.now();
       stream.write(`\r${text.slice(0, stream.columns - 1)}\x1b[K`);
     },
-    end: () => void stream.write("\r\x1b[K"),
+    end() {
+      if (shownAt > 0) stream.write("\r\x1b[K");
+      shownAt = -Infinity;
+    },
   };
 }

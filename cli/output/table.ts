@@ -33,13 +33,11 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
   return [title, ...cells.map(line)].join("\n");
 }
 
-/** Names and values below each other, for one thing. */
+/** Names and values below each other, for one thing. What is empty is left out. */
 export function facts(pairs: Record<string, string>): string {
-  const width = Math.max(...Object.keys(pairs).map((name) => name.length));
-  return Object.entries(pairs)
-    .filter(([, value]) => value !== "")
-    .map(([name, value]) => `${name.padEnd(width)}${GAP}${printable(value)}`)
-    .join("\n");
+  const told = Object.entries(pairs).filter(([, value]) => value !== "");
+  const width = Math.max(...told.map(([name]) => name.length));
+  return told.map(([name, value]) => `${name.padEnd(width)}${GAP}${printable(value)}`).join("\n");
 }
 
 function terminalWidth(): number | undefined {

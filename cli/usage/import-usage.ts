@@ -101,20 +101,21 @@ async function* batches(lines: AsyncIterable<Line>, refuse: (line: number, probl
 }
 
 /**
- * TrackUsage that outlasts a server's restart: tried again, with growing waits, until the server has not answered for
- * half a minute. A server that never answered is an error at once: its address is likely wrong.
+ * TrackUsage that outlasts a server's restart: a call that fails is made again, with growing waits, for half a minute.
+ * While the server has never answered, it is an error at once: its address is likely wrong.
  */
 function createPatientTracker(usage: Client<typeof UsageService>, backfill: boolean, signal: AbortSignal) {
-  let answeredAt: number | undefined;
+  let answered = false;
   return async (events: UsageEvent[]): Promise<TrackUsageResponse> => {
+    let failingSince: number | undefined;
     for (let wait = 100; ; wait = Math.min(2 * wait, RETRY_MS_MAX)) {
       try {
         const answer = await usage.trackUsage({ events, backfill }, { signal });
-        answeredAt = performance.now();
+        answered = true;
         return answer;
       } catch (error) {
-        const lost = answeredAt === undefined || performance.now() - answeredAt > GIVE_UP_MS;
-        if (lost || !isPassing(error)) throw error;
+        failingSince ??= performance.now();
+        if (!answered || !isPassing(error) || performance.now() - failingSince > GIVE_UP_MS) throw error;
         await sleep(wait, undefined, { signal });
       }
     }

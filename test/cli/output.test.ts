@@ -56,7 +56,7 @@ a_2  a name tha…      26`);
 });
 
 test("facts leave out what is empty", () => {
-  expect(facts({ Invoice: "INV-1", Finalized: "", State: "draft" })).toBe("Invoice    INV-1\nState      draft");
+  expect(facts({ Invoice: "INV-1", Finalized: "", State: "draft" })).toBe("Invoice  INV-1\nState    draft");
 });
 
 test("data cannot act on the terminal", () => {

@@ -32,16 +32,9 @@ export default class ClockAdvance extends ClientCommand {
     const destination = flags.to
       ? ({ case: "to", value: flags.to } as const)
       : ({ case: "by", value: create(DurationSchema, { seconds: flags.by as bigint }) } as const);
-    try {
-      const clock = await advanceClock(service, destination, (at) => progress.show(`clock at ${time(at.now)}`));
-      progress.end();
-      this.answerOne(
-        ClockSchema,
-        clock,
-        () => `The clock shows ${time(clock.now)} UTC, and all that fell due is done.`,
-      );
-    } finally {
-      progress.end();
-    }
+    const clock = await advanceClock(service, destination, (at) => progress.show(`clock at ${time(at.now)}`)).finally(
+      () => progress.end(),
+    );
+    this.answerOne(ClockSchema, clock, () => `The clock shows ${time(clock.now)} UTC, and all that fell due is done.`);
   }
 }

@@ -23,10 +23,11 @@ export default class CustomersList extends ClientCommand {
   override async run(): Promise<void> {
     const { flags } = await this.parse(CustomersList);
     const service = await this.client(TenantService, flags);
-    const found = await readPages(flags, async (page) => {
-      const { customers, nextPageToken } = await service.listCustomers(page);
-      return { items: customers, nextPageToken };
-    });
+    const found = await readPages(
+      flags,
+      (page) => service.listCustomers(page),
+      (answer) => answer.customers,
+    );
     this.answerList("customers", CustomerSchema, found, columns);
   }
 }

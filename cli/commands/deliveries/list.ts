@@ -8,7 +8,7 @@ import {
 import { WebhookService } from "../../../gen/usageflow/v1/webhook_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
 import type { Column } from "../../output/table.ts";
-import { time, word } from "../../output/text.ts";
+import { word } from "../../output/text.ts";
 import { listFlags, readPages } from "../../pages.ts";
 
 const STATES = {
@@ -23,7 +23,6 @@ const columns: Column<Delivery>[] = [
   { title: "STATE", value: (delivery) => word(DeliveryStateSchema, delivery.state) },
   { title: "TRIES", value: (delivery) => String(delivery.attemptCount), right: true },
   { title: "LAST ANSWER", value: lastAnswer, cut: true },
-  { title: "NEXT TRY", value: (delivery) => time(delivery.nextAttemptAt) },
 ];
 
 function lastAnswer(delivery: Delivery): string {
@@ -55,10 +54,11 @@ export default class DeliveriesList extends ClientCommand {
       eventId: flags.event ?? "",
       state: flags.state ? STATES[flags.state] : DeliveryState.UNSPECIFIED,
     };
-    const found = await readPages(flags, async (page) => {
-      const answer = await service.listDeliveries({ ...filter, ...page });
-      return { items: answer.deliveries, nextPageToken: answer.nextPageToken };
-    });
+    const found = await readPages(
+      flags,
+      (page) => service.listDeliveries({ ...filter, ...page }),
+      (answer) => answer.deliveries,
+    );
     this.answerList("deliveries", DeliverySchema, found, columns);
   }
 }

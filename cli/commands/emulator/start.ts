@@ -39,7 +39,9 @@ Ctrl-C stops it, and leaves nothing behind but the folder of --data. With --data
       },
     });
     try {
-      await writeLocator({ url: emulator.url, apiKey: emulator.apiKey, pid: process.pid });
+      await writeLocator({ url: emulator.url, apiKey: emulator.apiKey, pid: process.pid }).catch((error) =>
+        this.say(`Other commands will not find it by themselves: ${error.message}`),
+      );
       this.tellReady(emulator, options);
       await stopped(stop);
     } finally {

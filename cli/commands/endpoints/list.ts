@@ -21,10 +21,11 @@ export default class EndpointsList extends ClientCommand {
   override async run(): Promise<void> {
     const { flags } = await this.parse(EndpointsList);
     const service = await this.client(WebhookService, flags);
-    const found = await readPages(flags, async (page) => {
-      const { endpoints, nextPageToken } = await service.listEndpoints(page);
-      return { items: endpoints, nextPageToken };
-    });
+    const found = await readPages(
+      flags,
+      (page) => service.listEndpoints(page),
+      (answer) => answer.endpoints,
+    );
     this.answerList("endpoints", EndpointSchema, found, columns);
   }
 }

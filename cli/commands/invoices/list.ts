@@ -26,10 +26,11 @@ export default class InvoicesList extends ClientCommand {
     const { flags } = await this.parse(InvoicesList);
     const service = await this.client(InvoiceService, flags);
     const state = flags.state ? STATES[flags.state] : InvoiceState.UNSPECIFIED;
-    const found = await readPages(flags, async (page) => {
-      const answer = await service.listInvoices({ customerId: flags.customer ?? "", state, ...page });
-      return { items: answer.invoices, nextPageToken: answer.nextPageToken };
-    });
+    const found = await readPages(
+      flags,
+      (page) => service.listInvoices({ customerId: flags.customer ?? "", state, ...page }),
+      (answer) => answer.invoices,
+    );
     this.answerList("invoices", InvoiceSchema, found, invoiceColumns);
   }
 }

@@ -3,7 +3,7 @@ import { type ApiKey, ApiKeySchema } from "../../../gen/usageflow/v1/tenant_pb.t
 import { TenantService } from "../../../gen/usageflow/v1/tenant_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
 import type { Column } from "../../output/table.ts";
-import { time, word } from "../../output/text.ts";
+import { word } from "../../output/text.ts";
 import { listFlags, readPages } from "../../pages.ts";
 
 const columns: Column<ApiKey>[] = [
@@ -11,8 +11,7 @@ const columns: Column<ApiKey>[] = [
   { title: "NAME", value: (key) => key.name, cut: true },
   { title: "ROLE", value: (key) => word(RoleSchema, key.role) },
   { title: "BEGINS", value: (key) => key.prefix },
-  { title: "MADE", value: (key) => time(key.createdAt) },
-  { title: "REVOKED", value: (key) => time(key.revokedAt) },
+  { title: "STATE", value: (key) => (key.revokedAt ? "revoked" : "good") },
 ];
 
 export default class KeysList extends ClientCommand {
@@ -24,10 +23,11 @@ export default class KeysList extends ClientCommand {
   override async run(): Promise<void> {
     const { flags } = await this.parse(KeysList);
     const service = await this.client(TenantService, flags);
-    const found = await readPages(flags, async (page) => {
-      const { apiKeys, nextPageToken } = await service.listApiKeys(page);
-      return { items: apiKeys, nextPageToken };
-    });
+    const found = await readPages(
+      flags,
+      (page) => service.listApiKeys(page),
+      (answer) => answer.apiKeys,
+    );
     this.answerList("apiKeys", ApiKeySchema, found, columns);
   }
 }

@@ -23,10 +23,11 @@ export default class PlansList extends ClientCommand {
   override async run(): Promise<void> {
     const { flags } = await this.parse(PlansList);
     const service = await this.client(PricingService, flags);
-    const found = await readPages(flags, async (page) => {
-      const { plans, nextPageToken } = await service.listPlans(page);
-      return { items: plans, nextPageToken };
-    });
+    const found = await readPages(
+      flags,
+      (page) => service.listPlans(page),
+      (answer) => answer.plans,
+    );
     this.answerList("plans", PlanSchema, found, columns);
   }
 }
