@@ -4,7 +4,7 @@ import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import type { Caller, Idempotency } from "./caller.ts";
-import { brokenConstraint, refusal } from "./errors.ts";
+import { refusal } from "./errors.ts";
 
 /**
  * Runs one change of a call in one transaction of the caller's tenant. With an `idempotency-key`, its answer is stored in
@@ -39,8 +39,9 @@ export async function change<A extends DescMessage>(
       return made;
     });
   } catch (error) {
-    // The same call ran at the same time and was first: ours is undone, and its answer is there now.
-    const stored = brokenConstraint(error) === "rpc_answer_pkey" ? await again() : undefined;
+    // If the same call ran at the same time and was first, ours ran into what it made: whatever that looked like, ours is
+    // undone, and its answer is there now.
+    const stored = await again();
     if (stored) return stored;
     throw error;
   }

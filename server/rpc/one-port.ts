@@ -18,6 +18,7 @@ export interface OnePort {
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const SNIFF_TIMEOUT_MS = 10_000;
 const IDLE_SESSION_MS = 5 * 60_000;
+const CONNECTIONS_MAX = 10_000;
 
 const h1Limits: http.ServerOptions = {
   noDelay: true,
@@ -30,6 +31,8 @@ const h1Limits: http.ServerOptions = {
 };
 
 const h2Limits: http2.ServerOptions = {
+  maxSessionInvalidFrames: 100,
+  maxSessionRejectedStreams: 100,
   maxSessionMemory: 10,
   maxHeaderListPairs: 64,
   maxSendHeaderBlockLength: 16 * 1024,
@@ -43,6 +46,7 @@ const h2Limits: http2.ServerOptions = {
  */
 export function createOnePort(handler: NodeHandler, lane: StreamLane): OnePort {
   const h1 = http.createServer(h1Limits, handler);
+  h1.maxConnections = CONNECTIONS_MAX;
   h1.maxRequestsPerSocket = 0; // keep-alive connections of busy backends are not cut
   const h2 = http2.createServer(h2Limits, handler);
   const sessions = new Set<http2.ServerHttp2Session>();
@@ -77,6 +81,9 @@ export function createOnePort(handler: NodeHandler, lane: StreamLane): OnePort {
     server: h1,
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => h1.close(() => resolve()));
+      // What is idle was closed just now; what is busy is to be closed when its answer is out.
+      h1.keepAliveTimeout = 1;
+      h1.keepAliveTimeoutBuffer = 0;
       for (const socket of undecided) socket.destroy();
       for (const session of sessions) session.close();
       const cut = AbortSignal.timeout(graceMs);

@@ -24,13 +24,14 @@ export async function foldUsageOfAllTenants(app: App): Promise<number> {
 
 /**
  * Folds some of a tenant's waiting batches into buckets: nothing twice and nothing never, because claims, buckets and fold
- * number change in one transaction.
+ * number change in one transaction. Folds of one tenant come one after the other: who calls this while another folds
+ * waits, and then sees what that one did. So 0 means that nothing is waiting, and a period may be closed.
  */
 export function foldUsage(app: App, tenantId: string): Promise<number> {
   return inTenant(app.workerDb, tenantId, async (tx) => {
+    const number = (await lockProgress(tx, tenantId)) + 1n;
     const batches = await claimBatches(tx, tenantId);
     if (batches.length === 0) return 0;
-    const number = await nextFoldNumber(tx, tenantId);
     await registerArrivals(app, tx, tenantId, batches);
     await addToBuckets(tx, tenantId, batches);
     await addValues(tx, tenantId, batches);
@@ -38,42 +39,38 @@ export function foldUsage(app: App, tenantId: string): Promise<number> {
       .insertInto("usage_fold")
       .values(batches.map((batch_id) => ({ tenant_id: tenantId, batch_id, number })))
       .execute();
+    await tx.updateTable("usage_progress").set({ last_number: number }).where("tenant_id", "=", tenantId).execute();
     return batches.length;
   });
 }
 
-/** Takes the tenant's next fold number, and with its row's lock the right to fold: folds come one after the other. */
-async function nextFoldNumber(tx: Tx, tenantId: string): Promise<bigint> {
-  const row = await tx
+/** Takes the right to fold a tenant's usage until the transaction ends, and answers the number of its last fold. */
+async function lockProgress(tx: Tx, tenantId: string): Promise<bigint> {
+  const lock = () =>
+    tx
+      .selectFrom("usage_progress")
+      .select("last_number")
+      .where("tenant_id", "=", tenantId)
+      .forUpdate()
+      .executeTakeFirst();
+  const row = await lock();
+  if (row) return row.last_number;
+  await tx
     .insertInto("usage_progress")
-    .values({ tenant_id: tenantId, last_number: 1n })
-    .onConflict((conflict) =>
-      conflict
-        .constraint("usage_progress_pkey")
-        .doUpdateSet({ last_number: sql<bigint>`usage_progress.last_number + 1` }),
-    )
-    .returning("last_number")
-    .executeTakeFirstOrThrow();
-  return row.last_number;
+    .values({ tenant_id: tenantId, last_number: 0n })
+    .onConflict((conflict) => conflict.constraint("usage_progress_pkey").doNothing())
+    .execute();
+  return (await lock())?.last_number ?? 0n;
 }
 
 async function claimBatches(tx: Tx, tenantId: string): Promise<string[]> {
   const claimed = await tx
-    .with("waiting", (query) =>
-      query
-        .selectFrom("usage_batch")
-        .select("id")
-        .where("tenant_id", "=", tenantId)
-        .orderBy("id")
-        .limit(BATCHES_MAX)
-        .forUpdate()
-        .skipLocked(),
-    )
     .deleteFrom("usage_batch")
-    .using("waiting")
-    .where("usage_batch.tenant_id", "=", tenantId)
-    .whereRef("usage_batch.id", "=", "waiting.id")
-    .returning("usage_batch.id")
+    .where("tenant_id", "=", tenantId)
+    .where("id", "in", (query) =>
+      query.selectFrom("usage_batch").select("id").where("tenant_id", "=", tenantId).orderBy("id").limit(BATCHES_MAX),
+    )
+    .returning("id")
     .execute();
   return claimed.map((row) => row.id);
 }

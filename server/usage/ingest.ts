@@ -1,5 +1,8 @@
+import { Code } from "@connectrpc/connect";
+import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { newId } from "../id.ts";
+import { refusal } from "../rpc/errors.ts";
 import type { UsageRow } from "./check-event.ts";
 
 /** What `ingest_usage` answers for a row: accepted, duplicate, or `conflict:` and the field that differs. */
@@ -13,6 +16,9 @@ export interface Ingest {
 // Rows in a commit. Larger groups gain nothing, and make the requests in them wait.
 const ROWS_MAX = 2_000;
 
+// Rows that may wait for a commit: some seconds of work, and some ten megabytes. Beyond it the answer is: later.
+const WAITING_MAX = 50_000;
+
 interface Waiting {
   rows: readonly UsageRow[];
   resolve(outcomes: readonly IngestOutcome[]): void;
@@ -25,6 +31,7 @@ interface Waiting {
  */
 export function createIngest(app: App): Ingest {
   let waiting: Waiting[] = [];
+  let waitingRows = 0;
   let committing = false;
 
   const take = (): Waiting[] => {
@@ -33,6 +40,7 @@ export function createIngest(app: App): Ingest {
     while (count < waiting.length && rows < ROWS_MAX) rows += (waiting[count++] as Waiting).rows.length;
     const group = waiting.slice(0, count);
     waiting = waiting.slice(count);
+    waitingRows -= rows;
     return group;
   };
   // One commit at a time. Two were tried: at 64 connections the groups halve, and a commit costs as much as 50 rows
@@ -46,7 +54,12 @@ export function createIngest(app: App): Ingest {
   return {
     store: (rows) =>
       new Promise((resolve, reject) => {
+        if (waitingRows + rows.length > WAITING_MAX) {
+          const message = "more usage is waiting than can be stored at once; try again in a second";
+          return reject(refusal(Code.ResourceExhausted, ErrorReason.OVERLOADED, message));
+        }
         waiting.push({ rows, resolve, reject });
+        waitingRows += rows.length;
         // Not at once: requests that are read in this turn of the event loop come along.
         if (!committing) setImmediate(pump);
       }),

@@ -34,9 +34,9 @@ async function track({ api, tenant }: Harness, body: string | Buffer, headers: R
   const response = await fetch(`${api.url}/api/track`, {
     method: "POST",
     headers: { "content-type": "application/json", "x-usageflow-api-key": tenant.testKey, ...headers },
-    body: body as BodyInit,
+    body: body as NonNullable<RequestInit["body"]>,
   });
-  const { error, ...answer } = await response.json();
+  const { error, ...answer } = JSON.parse(await response.text());
   expect(response.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
   if (error) expect(error.requestId).toBe(response.headers.get("x-request-id"));
   const { reason, field } = error ?? answer;

@@ -1,6 +1,6 @@
-import { create, fromBinary, fromJsonString, type MessageInitShape, toBinary, toJsonString } from "@bufbuild/protobuf";
+import { create, fromBinary, fromJsonString, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
-import { type UsageEventSchema, UsageOutcome, UsageResultSchema } from "../../gen/usageflow/v1/usage_pb.ts";
+import { type UsageEvent, UsageOutcome, UsageResultSchema } from "../../gen/usageflow/v1/usage_pb.ts";
 import {
   TrackUsageRequestSchema,
   type TrackUsageResponse,
@@ -10,7 +10,7 @@ import { connectJson, connectProto, grpc, grpcGzip, grpcWeb, type Wire, type Wir
 
 export const TRACK_USAGE = "/usageflow.v1.UsageService/TrackUsage";
 
-export type EventInit = MessageInitShape<typeof UsageEventSchema>;
+export type EventInit = Partial<Omit<UsageEvent, "$typeName" | "$unknown">>;
 
 export interface Tracked {
   answer: WireAnswer;

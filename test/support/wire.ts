@@ -42,7 +42,11 @@ export const connectProto: Wire = (call) => connectWith(call, "application/proto
 
 async function connectWith(call: WireCall, type: string): Promise<WireAnswer> {
   const headers = { "content-type": type, ...call.headers };
-  const response = await fetch(call.url + call.path, { method: "POST", headers, body: call.body as BodyInit });
+  const response = await fetch(call.url + call.path, {
+    method: "POST",
+    headers,
+    body: call.body as NonNullable<RequestInit["body"]>,
+  });
   const body = new Uint8Array(await response.arrayBuffer());
   const told = { status: response.status, body, requestId: response.headers.get("x-request-id") ?? "" };
   if (response.ok) return { ...told, code: "ok", reason: "", field: "", message: "" };
@@ -96,7 +100,7 @@ function grpcWith(call: WireCall, frame: Uint8Array, more: Record<string, string
 /** gRPC-Web over HTTP/1.1. */
 export const grpcWeb: Wire = async (call) => {
   const headers = { "content-type": "application/grpc-web+proto", ...call.headers };
-  const body = frameOf(0, bytesOf(call.body)) as BodyInit;
+  const body = frameOf(0, bytesOf(call.body)) as NonNullable<RequestInit["body"]>;
   const response = await fetch(call.url + call.path, { method: "POST", headers, body });
   const trailer = new Headers(response.headers);
   const bytes = Buffer.from(await response.arrayBuffer());
