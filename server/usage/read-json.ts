@@ -8,13 +8,16 @@ import type { Rejection } from "./check-event.ts";
 // Digits that a JavaScript number may not hold: after a point, in an exponent, or 16 in a row.
 const LOSSY = /[0-9][.eE]|[0-9]{16}/;
 
+// Where a number is a mistake, and stays one.
+const TEXT_FIELDS = new Set(["metric", "customerId", "idempotencyKey", "occurredAt"]);
+
 /** Parses JSON so that numbers keep all their digits: where any could lose some, numbers become their source text. */
 export function parseExactJson(text: string): JsonValue {
   try {
     // The reviver sees each number's source, but costs several times the parse: only where it is needed.
     if (!LOSSY.test(text)) return JSON.parse(text);
-    const exact = (_key: string, value: unknown, { source }: { source: string }) =>
-      typeof value === "number" ? source : value;
+    const exact = (key: string, value: unknown, { source }: { source: string }) =>
+      typeof value === "number" && !TEXT_FIELDS.has(key) ? source : value;
     return JSON.parse(text, exact as (key: string, value: unknown) => unknown);
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
