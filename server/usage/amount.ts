@@ -9,6 +9,7 @@ const SCIENTIFIC = /^-?[0-9]+(\.[0-9]+)?[eE][+-]?[0-9]{1,3}$/;
 /** An amount as a plain decimal, or what is wrong with it. `1e3`, as JSON may write a number, is 1000. */
 export function readAmount(text: string): { amount: string } | { problem: string } {
   if (PLAIN.test(text)) return { amount: text };
+  if (/^-0(\.0{1,12})?$/.test(text)) return { amount: "0" };
   if (/^-[0-9]/.test(text)) return { problem: "must not be negative" };
   const value = SCIENTIFIC.test(text) ? plain(decimal(text)) : text;
   if (PLAIN.test(value)) return { amount: value };

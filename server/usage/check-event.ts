@@ -94,7 +94,7 @@ export function checkContract(event: UsageEvent): Rejection | undefined {
 }
 
 function checkTime(time: Timestamp, tenant: TenantFacts, backfill: boolean): Rejection | undefined {
-  const seconds = Number(time.seconds);
+  const seconds = Number(time.seconds) + time.nanos / 1e9;
   const now = tenant.now.getTime() / 1_000;
   const clock = `the tenant's clock stands at ${tenant.now.toISOString()}`;
   if (seconds > now + AHEAD_MAX_S) {

@@ -1,0 +1,67 @@
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { expect, test } from "vitest";
+import { TenantKind } from "../../gen/usageflow/v1/tenant_pb.ts";
+import { createOrganization } from "../../server/tenant/create-organization.ts";
+import { setup, TEST_CLOCK } from "../support/harness.ts";
+import { refused } from "../support/refused.ts";
+
+const HOUR = 3_600n;
+const DAY = 24n * HOUR;
+
+test("an organization has a live and a test tenant, each with a key of its own, and sees one of them at a time", async () => {
+  const { app, database, clientsFor, ownerDb, clock } = await setup();
+  const { live, test: sandbox } = await createOrganization(database.ownerUrl, app, { name: "Two" });
+  const [first, second] = await Promise.all(
+    [live, sandbox].map(async ({ secret }) => (await clientsFor(secret).tenant.getTenant({})).tenant),
+  );
+  expect(first).toMatchObject({ organization: "Two", kind: TenantKind.LIVE, clock: { frozen: false } });
+  expect(second).toMatchObject({ organization: "Two", kind: TenantKind.TEST, clock: { frozen: false } });
+  expect(first?.id).not.toBe(second?.id);
+  expect([live.secret.slice(0, 8), sandbox.secret.slice(0, 8)]).toEqual(["uf_live_", "uf_test_"]);
+  expect(timestampDate(first?.clock?.now as never)).toEqual(clock.now());
+  const ofTwo = await ownerDb
+    .selectFrom("tenant")
+    .innerJoin("organization", "organization.id", "tenant.organization_id")
+    .select("kind")
+    .where("organization.name", "=", "Two")
+    .execute();
+  expect(ofTwo).toHaveLength(2);
+});
+
+test("an organization is made whole or not at all", async () => {
+  const { app, database, ownerDb } = await setup();
+  const count = async () => (await ownerDb.selectFrom("tenant").select("tenant_id").execute()).length;
+  const before = await count();
+  for (const name of ["", "x".repeat(256)]) {
+    await expect(createOrganization(database.ownerUrl, app, { name })).rejects.toThrow(/organization_name_length/);
+  }
+  expect(await count()).toBe(before);
+});
+
+test("the application itself can make no tenant and no organization", async () => {
+  const { app, database } = await setup();
+  await expect(createOrganization(database.databaseUrl, app, { name: "Mine" })).rejects.toThrow(/permission denied/);
+});
+
+test("settings that are given are changed, and the others are left", async () => {
+  const { clients } = await setup();
+  const defaults = (await clients.tenant.getTenant({})).tenant;
+  expect([defaults?.gracePeriod?.seconds, defaults?.backfillWindow?.seconds]).toEqual([HOUR, 35n * DAY]);
+  const grace = await clients.tenant.updateTenant({ gracePeriod: { seconds: 0n } });
+  expect([grace.tenant?.gracePeriod?.seconds, grace.tenant?.backfillWindow?.seconds]).toEqual([0n, 35n * DAY]);
+  const backfill = await clients.tenant.updateTenant({ backfillWindow: { seconds: DAY } });
+  expect([backfill.tenant?.gracePeriod?.seconds, backfill.tenant?.backfillWindow?.seconds]).toEqual([0n, DAY]);
+  expect((await clients.tenant.updateTenant({})).tenant).toEqual(backfill.tenant);
+  expect((await clients.tenant.getTenant({})).tenant?.clock?.now).toEqual(defaults?.clock?.now);
+  expect(timestampDate(defaults?.clock?.now as never)).toEqual(new Date(TEST_CLOCK));
+});
+
+test("settings out of their range are refused", async () => {
+  const { clients } = await setup();
+  const { updateTenant } = clients.tenant;
+  const wrong = { code: 3, field: "grace_period" };
+  expect(await refused(updateTenant({ gracePeriod: { seconds: -1n } }))).toMatchObject(wrong);
+  expect(await refused(updateTenant({ gracePeriod: { seconds: 31n * DAY + 1n } }))).toMatchObject(wrong);
+  const tooLong = { seconds: 401n * DAY };
+  expect(await refused(updateTenant({ backfillWindow: tooLong }))).toMatchObject({ code: 3, field: "backfill_window" });
+});
