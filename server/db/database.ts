@@ -35,7 +35,10 @@ export function openDatabase(options: DatabaseOptions): { db: Db; pool: pg.Pool 
     lock_timeout: options.statementTimeoutMs,
     idle_in_transaction_session_timeout: 60_000,
   });
-  pool.on("error", options.onIdleError); // without a listener a lost connection would end the process
+  // Without listeners a lost connection would end the process. The pool's own is off while a client is in use; the
+  // statement under way hears of the loss by itself.
+  pool.on("error", options.onIdleError);
+  pool.on("connect", (client) => client.on("error", () => {}));
   return { db: new KyselyDatabase<Tables>({ dialect: new PostgresDialect({ pool }) }), pool };
 }
 

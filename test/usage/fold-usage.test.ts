@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { Aggregation } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { foldUsage, foldUsageOfAllTenants } from "../../server/usage/fold-usage.ts";
 import { type Harness, setup } from "../support/harness.ts";
-import { cancelWaiting } from "../support/waiting.ts";
+import { terminateWaiting } from "../support/waiting.ts";
 
 const metrics = [
   { key: "SUM", aggregation: Aggregation.SUM },
@@ -128,7 +128,7 @@ test("a fold that fails half-way has changed nothing, and the next one is exact"
   const block = await ownerDb.startTransaction().execute();
   await block.selectFrom("usage_bucket").selectAll().forUpdate().execute(); // the fold stops here
   const fold = foldUsage(app, tenant.testId).catch((error) => error);
-  await cancelWaiting(ownerDb);
+  await terminateWaiting(ownerDb);
   expect(await fold).toBeInstanceOf(Error);
   await block.rollback().execute();
   expect((await recount(harness)).folded).toEqual(before.folded);
