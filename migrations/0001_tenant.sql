@@ -61,7 +61,7 @@ create table tenant (
   constraint tenant_backfill_window_not_negative check (backfill_window_s >= 0)
 );
 
--- Control plane. What falls due next for a tenant, in the tenant's time: one row per kind of work. The row's lock is
+-- What falls due next for a tenant, in the tenant's time: one row per kind of work. The row's lock is
 -- the right to do that work for that tenant.
 create table tenant_due (
   tenant_id uuid not null,
@@ -118,6 +118,12 @@ create table rpc_answer (
 );
 create index rpc_answer_created_at on rpc_answer (created_at);
 
+alter table tenant_due enable row level security;
+alter table tenant_due force row level security;
+create policy tenant on tenant_due
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+create policy worker on tenant_due to usageflow_worker using (true);
+
 alter table api_key enable row level security;
 alter table api_key force row level security;
 create policy tenant on api_key
@@ -145,7 +151,8 @@ grant select on organization, tenant to usageflow_app, usageflow_worker;
 grant update (grace_period_s, backfill_window_s, clock_target) on tenant to usageflow_app;
 grant update (clock_frozen_at, clock_offset_ms, clock_target, clock_lease_until, clock_lease_token)
   on tenant to usageflow_worker;
-grant select, insert, update, delete on tenant_due to usageflow_app, usageflow_worker;
+grant select, insert, update on tenant_due to usageflow_app;
+grant select, insert, update, delete on tenant_due to usageflow_worker;
 grant select, insert on api_key to usageflow_app;
 grant update (revoked_at) on api_key to usageflow_app;
 grant select, insert, update on customer to usageflow_app;

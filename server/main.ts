@@ -20,7 +20,6 @@ export async function serve(config: Config, role: ServeRole): Promise<Served> {
   const close = async () => {
     await Promise.all([api?.close(), worker?.close()]);
     await closeApp(app);
-    app.log.info("server.stopped");
   };
   try {
     if (role !== "worker") api = await startApi(app);
@@ -30,5 +29,11 @@ export async function serve(config: Config, role: ServeRole): Promise<Served> {
     throw error;
   }
   app.log.info("server.started", { role, url: api?.url });
-  return { url: api?.url, close };
+  return {
+    url: api?.url,
+    async close() {
+      await close();
+      app.log.info("server.stopped");
+    },
+  };
 }

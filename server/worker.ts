@@ -1,6 +1,7 @@
 import type { App } from "./app.ts";
 import { closePeriods } from "./invoice/close-periods.ts";
 import { finalizeInvoices } from "./invoice/finalize-invoices.ts";
+import { errorFacts } from "./log.ts";
 import { type LoopBody, startLoop } from "./loop.ts";
 import { dispatchEvents, dispatchEventsOf } from "./outbox/dispatch-events.ts";
 import { subscribeArrivals } from "./pricing/subscribe-arrivals.ts";
@@ -15,13 +16,14 @@ import { fanOut } from "./webhook/fan-out.ts";
 // much; any number of processes may run them.
 
 const consumers = (app: App) => [fanOut(app)];
-const TENANTS_MAX = 50;
+// Tenants of one round of billing.
+const TENANTS_MAX = 1_000;
 
 const loops: Record<string, LoopBody> = {
   // Under load every commit leaves a batch: folding each as it comes would cost as much as storing it.
   foldUsage: { runOnce: foldUsageOfAllTenants, restMs: 250 },
   billTenants: { runOnce: billTenants },
-  walkClock: { runOnce: (app) => walkClock(app, billAndDispatch) },
+  walkClock: { runOnce: (app, stop) => walkClock(app, billAndDispatch, stop) },
   dispatchEvents: { runOnce: (app, stop) => dispatchEvents(app, consumers(app), stop) },
   // Several at a time: a pass is as long as its slowest receiver, and must not hold up the next.
   ...Object.fromEntries(Array.from({ length: DELIVER_PASSES }, (_, pass) => [`deliver${pass}`, { runOnce: deliver }])),
@@ -48,9 +50,17 @@ export async function drain(app: App): Promise<void> {
   }
 }
 
-async function billTenants(app: App): Promise<number> {
+/** A round of billing over the tenants that are due. One whose billing fails holds up nobody, and is due again. */
+async function billTenants(app: App, stop?: AbortSignal): Promise<number> {
   let done = 0;
-  for (const tenantId of await dueTenants(app, TENANTS_MAX)) done += await billTenant(app, tenantId);
+  for (const tenantId of await dueTenants(app, TENANTS_MAX)) {
+    if (stop?.aborted) break;
+    try {
+      done += await billTenant(app, tenantId);
+    } catch (error) {
+      app.log.error("billing.failed", { tenant_id: tenantId, ...errorFacts(error) });
+    }
+  }
   return done;
 }
 

@@ -9,7 +9,7 @@ import { generateTables } from "./support/tables.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "usageflow-tables-"));
 await chmod(folder, 0o755);
-const postgres = await startPostgres({ dataDir: join(folder, "postgres"), durable: false });
+const postgres = await startPostgres({ dataDir: join(folder, "postgres"), durable: false, password: "test" });
 try {
   await migrate(postgres.url);
   await generateTables(postgres.url, "server/db/tables.ts");

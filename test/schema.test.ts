@@ -9,7 +9,7 @@ import { generateTables } from "./support/tables.ts";
 // The rules of the schema, read from the database's own catalog.
 
 /** Looked up before a tenant is known, or across tenants by the worker: small, and all of them are here. */
-const CONTROL_PLANE = ["organization", "tenant", "tenant_due"];
+const CONTROL_PLANE = ["organization", "tenant"];
 
 /** Policies beside a table's own: the doors across tenants, and for whom they are open. */
 const DOORS = [
@@ -19,6 +19,7 @@ const DOORS = [
   "outbox_pending: worker for usageflow_worker",
   "rpc_answer: worker for usageflow_worker",
   "rpc_answer: worker_read for usageflow_worker",
+  "tenant_due: worker for usageflow_worker",
   "usage_batch: ingest for usageflow_ingest",
   "usage_batch: worker for usageflow_worker",
   "usage_event: ingest for usageflow_ingest",

@@ -12,6 +12,8 @@ export interface Kept {
   masterKey: string;
   keyPepper: string;
   webhookSecret: string;
+  /** Of the database's logins: it listens on a port that everybody on the machine can reach. */
+  databasePassword: string;
   /** The test tenant's owner key. Undefined until there is a tenant. */
   apiKey?: string;
   /** The time at which the clock stood in the beginning. Undefined: it runs. */
@@ -62,7 +64,12 @@ export async function openDataFolder(path: string | undefined): Promise<DataFold
 
 function newKept(): Kept {
   const key = () => randomBytes(32).toString("base64");
-  return { masterKey: key(), keyPepper: key(), webhookSecret: `whsec_${key()}` };
+  return {
+    masterKey: key(),
+    keyPepper: key(),
+    webhookSecret: `whsec_${key()}`,
+    databasePassword: randomBytes(24).toString("hex"),
+  };
 }
 
 /** Two emulators on one folder would end each other's database. The lock of a process that is gone is none. */

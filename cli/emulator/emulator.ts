@@ -7,7 +7,7 @@ import { startApi } from "../../server/api.ts";
 import { closeApp, createApp } from "../../server/app.ts";
 import { systemClock } from "../../server/clock.ts";
 import { defaults } from "../../server/config.ts";
-import { appUrls } from "../../server/db/login.ts";
+import { appUrls, setLoginPasswords } from "../../server/db/login.ts";
 import { migrate } from "../../server/db/migrate.ts";
 import { createSecrets } from "../../server/secrets.ts";
 import { createOrganization } from "../../server/tenant/create-organization.ts";
@@ -51,16 +51,21 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   let stopping = false;
   const folder = await openDataFolder(options.data);
   undo.defer(() => folder.close());
-  const postgres = await startPostgres({ dataDir: join(folder.path, "postgres"), durable: folder.durable });
+  const postgres = await startPostgres({
+    dataDir: join(folder.path, "postgres"),
+    durable: folder.durable,
+    password: folder.kept.databasePassword,
+  });
   undo.defer(() => postgres.stop());
   await migrate(postgres.url);
+  await setLoginPasswords(postgres.url);
   const apiKey = await keyOf(folder, postgres.url, options.clock);
 
   const { masterKey, keyPepper, webhookSecret } = folder.kept;
   const app = await createApp(
     {
       ...defaults,
-      ...(await appUrls(postgres.url)),
+      ...appUrls(postgres.url),
       host: HOST,
       port: (await isFree(options.port)) ? options.port : 0,
       masterKey: Buffer.from(masterKey, "base64"),

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { chown, mkdir, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
+import { chown, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { arch, platform, tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
@@ -21,6 +21,8 @@ export interface EmbeddedOptions {
   dataDir: string;
   /** False: faster, and lost when the machine stops. For data that is thrown away. */
   durable: boolean;
+  /** Of its superuser, when the data is initialised and ever after: its port is open to everybody on the machine. */
+  password: string;
   settings?: Record<string, string>;
 }
 
@@ -63,7 +65,7 @@ export async function startPostgres(options: EmbeddedOptions): Promise<EmbeddedP
   });
   const started = undo.move();
   return {
-    url: `postgres://usageflow@127.0.0.1:${port}/postgres`,
+    url: `postgres://usageflow:${encodeURIComponent(options.password)}@127.0.0.1:${port}/postgres`,
     port,
     stop: () => started.disposeAsync(),
   };
@@ -72,18 +74,37 @@ export async function startPostgres(options: EmbeddedOptions): Promise<EmbeddedP
 /** Makes the data. Beside its place first: initdb that is killed half-way must not leave what looks like data. */
 async function initialise(
   initdb: string,
-  { dataDir, durable }: EmbeddedOptions,
+  { dataDir, durable, password }: EmbeddedOptions,
   account: Account | undefined,
 ): Promise<void> {
   const unfinished = `${dataDir}.new`;
+  const passwordFile = `${dataDir}.password`;
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished, { mode: 0o700 });
-  if (account) await chown(unfinished, account.uid, account.gid);
+  await writeFile(passwordFile, password, { mode: 0o600 });
+  if (account) {
+    await chown(unfinished, account.uid, account.gid);
+    await chown(passwordFile, account.uid, account.gid);
+  }
   const locale = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"];
   const sync = durable ? [] : ["--no-sync"];
-  const flags = ["-D", unfinished, "-U", "usageflow", "--auth=trust", ...sync, ...locale];
+  const flags = [
+    "-D",
+    unfinished,
+    "-U",
+    "usageflow",
+    "--auth=scram-sha-256",
+    "--pwfile",
+    passwordFile,
+    ...sync,
+    ...locale,
+  ];
   const { program, args, options } = as(account, initdb, flags);
-  await run(program, args, options);
+  try {
+    await run(program, args, options);
+  } finally {
+    await rm(passwordFile);
+  }
   await rename(unfinished, dataDir);
 }
 

@@ -2,33 +2,35 @@ import { sql } from "kysely";
 import type { Db } from "./database.ts";
 import { openDatabase } from "./database.ts";
 
-/**
- * URLs for the application's and the workers' logins, from the URL of a superuser of a database that is ours alone: the
- * embedded one, or a test's. Both get the password that is in the URL, if one is.
- */
-export async function appUrls(ownerUrl: string): Promise<{ databaseUrl: string; workerDatabaseUrl: string }> {
+const LOGINS = { databaseUrl: "usageflow_app", workerDatabaseUrl: "usageflow_worker" } as const;
+
+/** URLs of the application's and the workers' logins, with the password of the owner's URL (see `setLoginPasswords`). */
+export function appUrls(ownerUrl: string): Record<keyof typeof LOGINS, string> {
   const urlOf = (role: string) => {
     const url = new URL(ownerUrl);
     url.username = role;
     return url.href;
   };
+  return { databaseUrl: urlOf(LOGINS.databaseUrl), workerDatabaseUrl: urlOf(LOGINS.workerDatabaseUrl) };
+}
+
+/** Gives both logins the owner's password: for a server that is ours alone, the embedded one or a test's. */
+export async function setLoginPasswords(ownerUrl: string): Promise<void> {
   const password = decodeURIComponent(new URL(ownerUrl).password);
-  if (password !== "") {
-    const { db } = openDatabase({
-      url: ownerUrl,
-      connectionsMax: 1,
-      statementTimeoutMs: 10_000,
-      onIdleError: () => {},
-    });
-    try {
-      for (const role of ["usageflow_app", "usageflow_worker"]) {
-        await sql`alter role ${sql.id(role)} password ${sql.lit(password)}`.execute(db);
-      }
-    } finally {
-      await db.destroy();
+  if (password === "") return;
+  const { db } = openDatabase({
+    url: ownerUrl,
+    connectionsMax: 1,
+    statementTimeoutMs: 10_000,
+    onIdleError: () => {},
+  });
+  try {
+    for (const role of Object.values(LOGINS)) {
+      await sql`alter role ${sql.id(role)} password ${sql.lit(password)}`.execute(db);
     }
+  } finally {
+    await db.destroy();
   }
-  return { databaseUrl: urlOf("usageflow_app"), workerDatabaseUrl: urlOf("usageflow_worker") };
 }
 
 /**

@@ -64,15 +64,16 @@ async function tenantWaitingAfter(app: App, tenantId: string): Promise<string | 
 
 async function takeBatch(tx: Tx, tenantId: string): Promise<DispatchedEvent[]> {
   const events = await tx
-    .with("batch", (query) =>
-      query
-        .selectFrom("outbox_pending")
-        .select("event_id")
-        .where("tenant_id", "=", tenantId)
-        .orderBy("event_id")
-        .limit(EVENTS_MAX)
-        .forUpdate()
-        .skipLocked(),
+    .with(
+      "batch",
+      (query) =>
+        query
+          .selectFrom("outbox_pending")
+          .select("event_id")
+          .where("tenant_id", "=", tenantId)
+          .orderBy("event_id")
+          .limit(EVENTS_MAX)
+          .forUpdate(), // waits for another dispatcher of this tenant: its events come before ours
     )
     .deleteFrom("outbox_pending as pending")
     .using(["batch", "outbox_event as event"])

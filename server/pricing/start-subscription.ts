@@ -10,9 +10,9 @@ import { change } from "../rpc/change.ts";
 import { alreadyExists, invalid } from "../rpc/errors.ts";
 import { registerCustomers } from "../tenant/customer.ts";
 import { makeDue } from "../tenant/due.ts";
+import { gracePeriodMs } from "../tenant/grace-period.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { type BillingPeriod, earliestOpenPeriod, periodAt } from "./billing-period.ts";
-import { gracePeriodMs } from "./grace-period.ts";
 import { getPlan } from "./plan.ts";
 import { newSubscription, toSubscription } from "./subscription.ts";
 

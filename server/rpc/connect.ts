@@ -10,7 +10,7 @@ import type { App } from "../app.ts";
 import { errorFacts } from "../log.ts";
 import type { Authenticator } from "./authenticate.ts";
 import { explained } from "./explain.ts";
-import { accessLog, createGate, idempotency, type OpenServices, validate } from "./interceptors.ts";
+import { accessLog, createGate, deadline, idempotency, type OpenServices, validate } from "./interceptors.ts";
 import type { NodeHandler } from "./one-port.ts";
 
 /** All RPCs, over Connect, gRPC and gRPC-Web. `fallback` answers every other path. */
@@ -23,9 +23,9 @@ export function connectHandler(
     acceptCompression: [compressionGzip, compressionBrotli],
     readMaxBytes: app.config.requestBytesMax,
     writeMaxBytes: 64 * 1024 * 1024,
-    maxTimeoutMs: app.config.requestTimeoutMs,
+    maxTimeoutMs: 60 * 60_000, // refused above it; ours is shorter, and holds whatever the client asks for
     requestGate: createGate(app, authenticator, options.open),
-    interceptors: [accessLog(app), validate(), idempotency()],
+    interceptors: [accessLog(app), deadline(app), validate(), idempotency()],
     jsonOptions: {
       alwaysEmitImplicit: true,
       ignoreUnknownFields: false,

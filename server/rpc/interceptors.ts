@@ -1,13 +1,14 @@
 import { createHash, randomUUID } from "node:crypto";
 import { type DescMethod, toBinary } from "@bufbuild/protobuf";
 import { createValidator, type Violation } from "@bufbuild/protovalidate";
-import { type ConnectError, createContextKey, type HandlerContext, type Interceptor } from "@connectrpc/connect";
+import { Code, type ConnectError, createContextKey, type HandlerContext, type Interceptor } from "@connectrpc/connect";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
+import { withDeadline } from "../clock.ts";
 import { answerError } from "./answer-error.ts";
 import { type Authenticator, keyFrom } from "./authenticate.ts";
 import { type Caller, callerKey } from "./caller.ts";
-import { forbidden, invalid } from "./errors.ts";
+import { forbidden, invalid, refusal } from "./errors.ts";
 import { allows, permissionOf } from "./permission.ts";
 
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
@@ -106,6 +107,24 @@ export function fieldPath({ field }: Violation): string {
     else if (part.kind === "oneof") path += `${path && "."}${part.name}`;
   }
   return path;
+}
+
+/**
+ * Answers a call that takes longer than the server's limit, whatever deadline its client set or did not set. What it has
+ * begun ends by the database's own time limits, and an idempotency key tells a repeat what became of it.
+ */
+export function deadline(app: App): Interceptor {
+  const ms = app.config.requestTimeoutMs;
+  return (next) => (request) => {
+    if (request.stream) return next(request);
+    const late = (signal: AbortSignal) =>
+      new Promise<never>((_, reject) => {
+        const message = `the call took longer than ${ms} ms; try again`;
+        const refuse = () => reject(refusal(Code.DeadlineExceeded, ErrorReason.OVERLOADED, message));
+        signal.addEventListener("abort", refuse, { once: true });
+      });
+    return withDeadline(ms, (signal) => Promise.race([next(request), late(signal)]));
+  };
 }
 
 /** Reads the `idempotency-key` header into the caller, for `change` to act on. */

@@ -18,7 +18,8 @@ import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
 const TENANT_DIGITS = 22;
 const SECRET_DIGITS = 43;
 const CHECKSUM_DIGITS = 6;
-const PREFIX_SHOWN = 16;
+const SHOWN_AT_START = 12;
+const SHOWN_AT_END = 4;
 
 export type TenantKindName = "LIVE" | "TEST";
 
@@ -46,7 +47,8 @@ export function newApiKeyRow(app: Pick<App, "secrets" | "clock">, key: NewApiKey
     id: key.id,
     name: key.name,
     role: roleName(key.role),
-    prefix: key.secret.slice(0, PREFIX_SHOWN),
+    // The start says what kind it is, the end which one: the tenant's id between them is the same for all of its keys.
+    prefix: `${key.secret.slice(0, SHOWN_AT_START)}...${key.secret.slice(-SHOWN_AT_END)}`,
     hash: app.secrets.hashKey(key.secret),
     created_at: app.clock.now(),
     revoked_at: null,

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 import { CustomerSchema } from "../../gen/usageflow/v1/tenant_pb.ts";
 import { type ListCustomersRequest, ListCustomersResponseSchema } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
@@ -30,14 +30,12 @@ export async function getCustomer(tx: Tx, tenantId: string, id: string): Promise
   return row;
 }
 
-/** Registers customers that are not known yet. */
+/** Registers customers that are not known yet. Any number: they are one parameter. */
 export async function registerCustomers(tx: Tx, tenantId: string, ids: readonly string[], now: Date): Promise<void> {
-  const rows = [...ids].sort().map((id) => ({ tenant_id: tenantId, id, created_at: now }));
-  await tx
-    .insertInto("customer")
-    .values(rows)
-    .onConflict((conflict) => conflict.constraint("customer_pkey").doNothing())
-    .execute();
+  await sql`
+    insert into customer (tenant_id, id, created_at)
+    select ${tenantId}, id, ${now} from unnest(${ids}::text[]) as new (id) order by id
+    on conflict on constraint customer_pkey do nothing`.execute(tx);
 }
 
 /** Customers of the tenant by id. */

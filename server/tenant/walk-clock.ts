@@ -13,23 +13,32 @@ export type DueWork = (app: App, tenantId: string) => Promise<number>;
 
 /**
  * Takes one tenant whose clock is to be advanced, and walks it: from one due instant to the next, doing at each what
- * falls due, until the target. Killed on the way, another worker goes on where the clock stands. Answers 1, or 0 when no
- * clock is to be advanced.
+ * falls due, until the target. Stopped or killed on the way, another worker goes on where the clock stands. Answers 1, or
+ * 0 when no clock is to be advanced.
  */
-export async function walkClock(app: App, work: DueWork): Promise<number> {
+export async function walkClock(app: App, work: DueWork, stop?: AbortSignal): Promise<number> {
   const token = randomUUID();
   const tenantId = await claimClock(app, token);
   if (!tenantId) return 0;
-  for (;;) {
-    while ((await work(app, tenantId)) > 0) await keepClock(app, tenantId, token);
-    const where = await look(app, tenantId, token);
-    if (!where) return 1; // the lease was lost: another worker walks on
-    const { now, target, due } = where;
-    if (due && due <= now) await app.clock.sleep(WAIT_MS);
-    else if (now >= target) {
-      if (await arrive(app, tenantId, token, target)) return 1;
-    } else await step(app, tenantId, token, where, due && due < target ? due : target);
+  while (!stop?.aborted && !(await walkOn(app, tenantId, token, work)));
+  // Not where the work failed: until the lease has run out it is other tenants' turn.
+  await held(app, tenantId, token).set({ clock_lease_until: null, clock_lease_token: null }).execute();
+  return 1;
+}
+
+/** One step of a walk. Answers whether it was the last. */
+async function walkOn(app: App, tenantId: string, token: string, work: DueWork): Promise<boolean> {
+  if ((await work(app, tenantId)) > 0) {
+    await keepClock(app, tenantId, token);
+    return false;
   }
+  const where = await look(app, tenantId, token);
+  if (!where) return true; // the lease was lost: another worker walks on
+  const { now, target, due } = where;
+  if (due && due <= now) await app.clock.sleep(WAIT_MS);
+  else if (now >= target) return arrive(app, tenantId, token, target);
+  else await step(app, tenantId, token, where, due && due < target ? due : target);
+  return false;
 }
 
 async function claimClock(app: App, token: string): Promise<string | undefined> {
@@ -96,7 +105,7 @@ async function step(app: App, tenantId: string, token: string, { row, now }: Whe
 /** Ends the walk, unless the target was moved on meanwhile. */
 async function arrive(app: App, tenantId: string, token: string, target: Date): Promise<boolean> {
   const { numUpdatedRows } = await held(app, tenantId, token)
-    .set({ clock_target: null, clock_lease_until: null, clock_lease_token: null })
+    .set({ clock_target: null })
     .where("clock_target", "=", target)
     .executeTakeFirst();
   return numUpdatedRows > 0n;

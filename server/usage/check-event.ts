@@ -1,6 +1,6 @@
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { createValidator } from "@bufbuild/protovalidate";
-import { distance } from "fastest-levenshtein";
+import { closest } from "fastest-levenshtein";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { type UsageEvent, UsageEventSchema } from "../../gen/usageflow/v1/usage_pb.ts";
 import { newId } from "../id.ts";
@@ -30,6 +30,7 @@ export interface Rejection {
 }
 
 const AHEAD_MAX_S = 5 * 60;
+const NANOS_MAX = 999_999_999;
 
 const validator = createValidator();
 
@@ -94,6 +95,9 @@ export function checkContract(event: UsageEvent): Rejection | undefined {
 }
 
 function checkTime(time: Timestamp, tenant: TenantFacts, backfill: boolean): Rejection | undefined {
+  if (time.nanos < 0 || time.nanos > NANOS_MAX) {
+    return reject(ErrorReason.INVALID_FIELD, "occurred_at", "nanos must be 0 to 999,999,999");
+  }
   const seconds = Number(time.seconds) + time.nanos / 1e9;
   const now = tenant.now.getTime() / 1_000;
   const clock = `the tenant's clock stands at ${tenant.now.toISOString()}`;
@@ -110,8 +114,7 @@ function checkTime(time: Timestamp, tenant: TenantFacts, backfill: boolean): Rej
 }
 
 function unknownMetric(key: string, known: readonly string[]): Rejection {
-  const [nearest] = [...known].sort((a, b) => distance(key, a) - distance(key, b));
-  const hint = nearest === undefined ? "this tenant has none yet; push a catalog" : `did you mean ${nearest}?`;
+  const hint = known.length === 0 ? "this tenant has none yet; push a catalog" : `did you mean ${closest(key, known)}?`;
   return reject(ErrorReason.UNKNOWN_METRIC, "metric", `there is no metric "${key}": ${hint}`);
 }
 

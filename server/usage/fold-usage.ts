@@ -1,25 +1,43 @@
 import { sql } from "kysely";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
+import { errorFacts } from "../log.ts";
 import { registerCustomers } from "../tenant/customer.ts";
 import { makeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 
 // Batches folded in one transaction: enough to share its cost, few enough to keep it short.
 const BATCHES_MAX = 1_000;
-const TENANTS_MAX = 50;
+const BEFORE_ALL = "00000000-0000-0000-0000-000000000000";
 
-/** Folds waiting usage of all tenants into buckets, and answers how many batches. */
-export async function foldUsageOfAllTenants(app: App): Promise<number> {
-  const waiting = await app.workerDb
+/**
+ * One round over the tenants that have usage waiting, and answers how many batches were folded. A tenant whose fold fails
+ * keeps its batches, and holds up nobody.
+ */
+export async function foldUsageOfAllTenants(app: App, stop?: AbortSignal): Promise<number> {
+  let folded = 0;
+  let tenantId = await tenantWaitingAfter(app, BEFORE_ALL);
+  while (tenantId && !stop?.aborted) {
+    try {
+      folded += await foldUsage(app, tenantId);
+    } catch (error) {
+      app.log.error("fold.failed", { tenant_id: tenantId, ...errorFacts(error) });
+    }
+    tenantId = await tenantWaitingAfter(app, tenantId);
+  }
+  return folded;
+}
+
+/** The next tenant in order of ids: one step in the index each, where `distinct` would read every batch that waits. */
+async function tenantWaitingAfter(app: App, tenantId: string): Promise<string | undefined> {
+  const row = await app.workerDb
     .selectFrom("usage_batch")
     .select("tenant_id")
-    .distinct()
-    .limit(TENANTS_MAX)
-    .execute();
-  let folded = 0;
-  for (const { tenant_id } of waiting) folded += await foldUsage(app, tenant_id);
-  return folded;
+    .where("tenant_id", ">", tenantId)
+    .orderBy("tenant_id")
+    .limit(1)
+    .executeTakeFirst();
+  return row?.tenant_id;
 }
 
 /**
@@ -88,11 +106,10 @@ async function registerArrivals(app: App, tx: Tx, tenantId: string, batches: rea
   const now = await tenantNow(tx, tenantId, app.clock);
   const ids = rows.map((row) => row.customer_id);
   await registerCustomers(tx, tenantId, ids, now);
-  await tx
-    .insertInto("customer_arrival")
-    .values(ids.map((customer_id) => ({ tenant_id: tenantId, customer_id })))
-    .onConflict((conflict) => conflict.constraint("customer_arrival_pkey").doNothing())
-    .execute();
+  await sql`
+    insert into customer_arrival (tenant_id, customer_id)
+    select ${tenantId}, id from unnest(${ids}::text[]) as new (id) order by id
+    on conflict on constraint customer_arrival_pkey do nothing`.execute(tx);
   await makeDue(tx, tenantId, "SUBSCRIBE_ARRIVALS", now);
 }
 
@@ -126,6 +143,7 @@ async function addValues(tx: Tx, tenantId: string, batches: readonly string[]): 
     from usage_event e
     join metric m on m.tenant_id = e.tenant_id and m.key = e.metric and m.aggregation = 'UNIQUE'
     where e.tenant_id = ${tenantId} and e.batch_id = any(${batches})
+      and e.properties ->> m.unique_property <> '' -- it may be older than what the metric counts now
     order by 1, 2, 3, 4, 5
     on conflict on constraint usage_value_pkey do nothing`.execute(tx);
 }

@@ -10,7 +10,7 @@ import { startPostgres } from "../../cli/emulator/postgres.ts";
 import { CatalogSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import { systemClock } from "../../server/clock.ts";
-import { appUrls } from "../../server/db/login.ts";
+import { appUrls, setLoginPasswords } from "../../server/db/login.ts";
 import { migrate } from "../../server/db/migrate.ts";
 import { createSecrets } from "../../server/secrets.ts";
 import { createOrganization } from "../../server/tenant/create-organization.ts";
@@ -84,10 +84,11 @@ const scenarios: Scenario[] = [
 
 const folder = await mkdtemp(join(tmpdir(), "usageflow-bench-"));
 await chmod(folder, 0o755);
-const postgres = await startPostgres({ dataDir: join(folder, "postgres"), durable: true });
+const postgres = await startPostgres({ dataDir: join(folder, "postgres"), durable: true, password: "bench" });
 const children: ChildProcess[] = [];
 try {
   await migrate(postgres.url);
+  await setLoginPasswords(postgres.url);
   const key = randomBytes(32);
   const parts = { secrets: createSecrets(key, key), clock: systemClock };
   const keys: string[] = [];
@@ -99,7 +100,7 @@ try {
   const server = await start(
     "serve.ts",
     log,
-    JSON.stringify({ ...(await appUrls(postgres.url)), key: key.toString("base64") }),
+    JSON.stringify({ ...appUrls(postgres.url), key: key.toString("base64") }),
   );
   const metrics = create(CatalogSchema, { metrics: catalog.metrics });
   for (const secret of keys) await createClients(server.url, secret).pricing.pushCatalog({ catalog: metrics });

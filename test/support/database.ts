@@ -19,7 +19,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   await run(adminUrl, `create database ${name} template ${TEMPLATE} strategy file_copy`);
   const url = new URL(adminUrl);
   url.pathname = `/${name}`;
-  const urls = await appUrls(url.href);
+  const urls = appUrls(url.href);
   return {
     ownerUrl: url.href,
     ...urls,

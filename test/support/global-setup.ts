@@ -4,7 +4,7 @@ import { join } from "node:path";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
 import { startPostgres } from "../../cli/emulator/postgres.ts";
-import { appUrls } from "../../server/db/login.ts";
+import { setLoginPasswords } from "../../server/db/login.ts";
 import { migrate } from "../../server/db/migrate.ts";
 
 declare module "vitest" {
@@ -29,7 +29,7 @@ export default async function setup(project: TestProject) {
   const template = new URL(adminUrl);
   template.pathname = `/${TEMPLATE}`;
   await migrate(template.href);
-  await appUrls(template.href);
+  await setLoginPasswords(template.href);
   project.provide("adminUrl", adminUrl);
   return () => server?.stop();
 }
@@ -40,6 +40,7 @@ async function startEmbedded() {
   const server = await startPostgres({
     dataDir: join(folder, "postgres"),
     durable: false,
+    password: "test",
     settings: { autovacuum: "off", max_connections: "300" },
   });
   return {

@@ -171,7 +171,7 @@ export type ApiKey = Message<"usageflow.v1.ApiKey"> & {
   role: Role;
 
   /**
-   * The first characters of the key, to recognise it by.
+   * The first and the last characters of the key, to recognise it by: `uf_test_0352...9aXk`.
    *
    * @generated from field: string prefix = 4;
    */
