@@ -3,8 +3,9 @@ import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import { ErrorDetailSchema, ErrorReason, ErrorReasonSchema } from "../../gen/usageflow/v1/error_pb.ts";
 import { type UsageEvent, UsageOutcome, type UsageResult } from "../../gen/usageflow/v1/usage_pb.ts";
 import type { TrackUsageResponse, UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
+import { ruleWords } from "../output/rule-words.ts";
 import { fieldPath } from "../output/text.ts";
-import { createLineParser } from "./parse-event.ts";
+import { createLineParser, type LineParser } from "./parse-event.ts";
 import type { Line } from "./read-lines.ts";
 
 const BATCH_EVENTS_MAX = 1_000; // the contract's limit
@@ -21,50 +22,57 @@ export interface Tally {
   rejected: number;
 }
 
+const OUTCOMES: Partial<Record<UsageOutcome, keyof Tally>> = {
+  [UsageOutcome.ACCEPTED]: "accepted",
+  [UsageOutcome.DUPLICATE]: "duplicate",
+  [UsageOutcome.CONFLICT]: "conflict",
+};
+
 export interface ImportOptions {
   lines: AsyncIterable<Line>;
   /** Record events older than the backfill window. */
   backfill: boolean;
   signal: AbortSignal;
-  /** Told of each line that was not stored. */
+  /** Told of each line that was not stored, in their order. */
   onProblem: (line: number, problem: string) => void;
+  /** Told of each line with neither an idempotency key nor a time. */
+  onInterchangeable: () => void;
   onProgress: (tally: Tally) => void;
 }
 
 /** Sends every line of a file, in batches, a few at a time. Every event has a key, so all of it may be sent again. */
 export async function importUsage(usage: Client<typeof UsageService>, options: ImportOptions): Promise<Tally> {
-  const { backfill, signal, onProblem, onProgress } = options;
+  const { lines, backfill, signal, onProblem, onInterchangeable, onProgress } = options;
   const tally: Tally = { accepted: 0, duplicate: 0, conflict: 0, rejected: 0 };
   const track = createPatientTracker(usage, backfill, signal);
   const inFlight = new Set<Promise<void>>();
+  let last = Promise.resolve();
   let failed: { error: unknown } | undefined;
 
-  const refuse = (line: number, problem: string) => {
-    tally.rejected++;
-    onProblem(line, problem);
-  };
-  const settle = (batch: Batch, { results }: TrackUsageResponse) => {
-    results.forEach((result, at) => {
-      const line = batch.lines[at] as number;
-      if (result.outcome === UsageOutcome.ACCEPTED) tally.accepted++;
-      else if (result.outcome === UsageOutcome.DUPLICATE) tally.duplicate++;
-      else if (result.outcome === UsageOutcome.CONFLICT) {
-        tally.conflict++;
-        onProblem(line, `conflict: ${told(result)}`);
-      } else refuse(line, told(result));
-    });
+  const settle = ({ lines, problems }: Batch, results: readonly UsageResult[]) => {
+    tally.rejected += problems.length;
+    for (const [at, result] of results.entries()) {
+      const outcome = OUTCOMES[result.outcome] ?? "rejected";
+      tally[outcome]++;
+      const line = lines[at] as number;
+      if (outcome === "rejected") problems.push({ line, problem: told(result) });
+      if (outcome === "conflict") problems.push({ line, problem: `conflict: ${told(result)}` });
+    }
+    for (const { line, problem } of problems.sort((a, b) => a.line - b.line)) onProblem(line, problem);
     onProgress(tally);
   };
 
-  for await (const batch of batches(options.lines, refuse)) {
+  for await (const batch of batches(lines, createLineParser(onInterchangeable))) {
     if (inFlight.size >= IN_FLIGHT_MAX) await Promise.race(inFlight);
     if (failed) throw failed.error;
-    const sending = track(batch.events)
-      .then((answer) => settle(batch, answer))
+    // An answer waits for those of the batches before it, so that problems are told in the order of their lines.
+    const sending = Promise.all([batch.events.length > 0 ? track(batch.events) : undefined, last])
+      .then(([answer]) => settle(batch, answer?.results ?? []))
       .catch((error) => {
         failed ??= { error };
       })
       .finally(() => inFlight.delete(sending));
+    last = sending;
     inFlight.add(sending);
   }
   await Promise.all(inFlight);
@@ -72,32 +80,33 @@ export async function importUsage(usage: Client<typeof UsageService>, options: I
   return tally;
 }
 
-/** Events to send together, and the lines that they stand on. */
+/** Lines that are settled together. */
 interface Batch {
   events: UsageEvent[];
+  /** Where each event stands. */
   lines: number[];
+  /** The lines that say no event. */
+  problems: { line: number; problem: string }[];
 }
 
-async function* batches(lines: AsyncIterable<Line>, refuse: (line: number, problem: string) => void) {
-  const parse = createLineParser();
-  let batch: Batch = { events: [], lines: [] };
+async function* batches(lines: AsyncIterable<Line>, parse: LineParser): AsyncGenerator<Batch> {
+  let batch: Batch = { events: [], lines: [], problems: [] };
   let bytes = 0;
   for await (const line of lines) {
     const parsed = parse(line);
     if (!parsed) continue;
-    if ("problem" in parsed) {
-      refuse(line.number, parsed.problem);
-      continue;
+    if ("problem" in parsed) batch.problems.push({ line: line.number, problem: parsed.problem });
+    else {
+      batch.events.push(parsed);
+      batch.lines.push(line.number);
+      bytes += line.bytes?.length ?? 0;
     }
-    batch.events.push(parsed);
-    batch.lines.push(line.number);
-    bytes += line.bytes?.length ?? 0;
-    if (batch.events.length < BATCH_EVENTS_MAX && bytes < BATCH_BYTES_MAX) continue;
+    if (batch.events.length + batch.problems.length < BATCH_EVENTS_MAX && bytes < BATCH_BYTES_MAX) continue;
     yield batch;
-    batch = { events: [], lines: [] };
+    batch = { events: [], lines: [], problems: [] };
     bytes = 0;
   }
-  if (batch.events.length > 0) yield batch;
+  if (batch.events.length + batch.problems.length > 0) yield batch;
 }
 
 /**
@@ -133,5 +142,5 @@ function isPassing(error: unknown): boolean {
 
 function told({ field, message, reason }: UsageResult): string {
   const name = (ErrorReasonSchema.value[reason]?.name ?? "").replace("ERROR_REASON_", "");
-  return `${field && `${fieldPath(field)}: `}${message} (${name})`;
+  return `${field && `${fieldPath(field)}: `}${ruleWords(message)} (${name})`;
 }

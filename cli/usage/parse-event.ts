@@ -7,11 +7,15 @@ import { LINE_BYTES_MAX, type Line } from "./read-lines.ts";
 /** Reads one line after the other as the event that it says, or as the reason why it says none. */
 export type LineParser = (line: Line) => UsageEvent | { problem: string } | undefined;
 
+// Where a number is a mistake, and stays one: the same as in `POST /api/track`.
+const TEXT_FIELDS = new Set(["metric", "customerId", "idempotencyKey", "occurredAt"]);
+
 /**
  * A parser for the lines of one file, in their order. A line without an idempotency key gets one from its content and
- * how often the same line stood before it, so that the file can be imported again. Empty lines are nothing.
+ * how often the same line stood before it, so that the file can be imported again. `onInterchangeable` is told of each
+ * that has no time either: in another file, an equal line may well be another event. Empty lines are nothing.
  */
-export function createLineParser(): LineParser {
+export function createLineParser(onInterchangeable: () => void = () => {}): LineParser {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   // Six bytes of each hash: a chance equality only makes an occurrence 2 that could be 1, and the key has the whole hash.
   const seen = new Map<number, number>();
@@ -30,7 +34,10 @@ export function createLineParser(): LineParser {
       const text = decoder.decode(bytes).trim();
       if (text === "") return undefined;
       const event = fromJson(UsageEventSchema, withTextProperties(JSON.parse(text, exactNumber)));
-      if (event.idempotencyKey === "") event.idempotencyKey = keyOf(text);
+      if (event.idempotencyKey === "") {
+        event.idempotencyKey = keyOf(text);
+        if (!event.occurredAt) onInterchangeable();
+      }
       return event;
     } catch (error) {
       return { problem: problemOf(error) };
@@ -39,18 +46,18 @@ export function createLineParser(): LineParser {
 }
 
 /** Numbers keep all their digits: they are read from the text of the line, and never through a float. */
-function exactNumber(_key: string, value: unknown, context?: { source?: string }): unknown {
-  return typeof value === "number" ? context?.source : value;
+function exactNumber(key: string, value: unknown, context?: { source?: string }): unknown {
+  return typeof value === "number" && !TEXT_FIELDS.has(key) ? context?.source : value;
 }
 
-/** As in `POST /api/track`, properties may be true or false; the contract has text. */
+/** As in `POST /api/track`, properties may be numbers, true or false; the contract has text. */
 function withTextProperties(json: JsonValue): JsonValue {
   if (!isObject(json)) throw new Error("is not a JSON object");
   const { properties } = json;
   if (!isObject(properties)) return json;
   const texts = Object.entries(properties).map(([key, value]) => [
     key,
-    typeof value === "boolean" ? `${value}` : value,
+    typeof value === "boolean" || typeof value === "number" ? `${value}` : value,
   ]);
   return { ...json, properties: Object.fromEntries(texts) };
 }

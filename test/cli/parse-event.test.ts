@@ -44,12 +44,12 @@ describe("lines", () => {
 describe("a line", () => {
   test("is an event, whose numbers keep all their digits", () => {
     const line =
-      '{"metric":"A","amount":12345678901234567890.123456789012,"customerId":"c","properties":{"n":1e2,"b":true}}';
+      '{"metric":"A","amount":12345678901234567890.123456789012,"customerId":"c","properties":{"n":1e2,"b":true,"metric":7}}';
     expect(parse(line)).toMatchObject({
       metric: "A",
       amount: "12345678901234567890.123456789012",
       customerId: "c",
-      properties: { n: "1e2", b: "true" },
+      properties: { n: "1e2", b: "true", metric: "7" },
     });
   });
 
@@ -59,6 +59,8 @@ describe("a line", () => {
     ["null", "is not a JSON object"],
     ['{"metrics":"A"}', 'key "metrics" is unknown'],
     ['{"customerId":true}', "customerId: expected string, got true"],
+    ['{"customerId":42}', "customerId: expected string, got 42"],
+    ['{"metric":1.5}', "metric: expected string, got 1.5"],
     ['{"occurredAt":"yesterday"}', "occurredAt: invalid RFC 3339 string"],
     [Buffer.of(0xff, 0xfe), "is not UTF-8"],
   ])("%j is refused", (line, problem) => {

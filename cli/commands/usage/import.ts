@@ -15,9 +15,9 @@ const PROBLEMS_TOLD_MAX = 20;
 export default class UsageImport extends ClientCommand {
   static override summary = "Send usage events from a file, one JSON object a line.";
   static override description =
-    `Each line is the body of POST /api/track: metric, amount, customerId, and if wanted idempotencyKey, occurredAt and properties.
+    `Each line is the body of POST /api/track: metric, amount, customerId, and better than not idempotencyKey and occurredAt; if wanted properties.
 
-An import may be run again, whole or after it broke off: nothing is counted twice. A line without an idempotencyKey gets one from its content and its place among equal lines.
+An import may be run again, whole or after it broke off: nothing is counted twice. A line should carry its event's idempotencyKey. One without gets a key from its content and from how many equal lines stand before it in the file. So an equal line in another file, tomorrow's for instance, counts as the same event, and is a duplicate.
 
 Lines that were not stored are named on stderr, the rest goes in, and the exit code is 1.`;
   static override examples = [
@@ -36,6 +36,7 @@ Lines that were not stored are named on stderr, the rest goes in, and the exit c
     const usage = await this.client(UsageService, flags);
     const progress = createProgress();
     let problems = 0;
+    let interchangeable = 0;
     let sent = 0;
     let tally: Tally;
     try {
@@ -47,6 +48,9 @@ Lines that were not stored are named on stderr, the rest goes in, and the exit c
           if (++problems > PROBLEMS_TOLD_MAX) return;
           progress.end();
           process.stderr.write(`line ${line}: ${printable(problem)}\n`);
+        },
+        onInterchangeable: () => {
+          interchangeable++;
         },
         onProgress: (so) => {
           sent = so.accepted + so.duplicate + so.conflict + so.rejected;
@@ -62,6 +66,11 @@ Lines that were not stored are named on stderr, the rest goes in, and the exit c
       progress.end();
     }
     if (problems > PROBLEMS_TOLD_MAX) process.stderr.write(`and ${problems - PROBLEMS_TOLD_MAX} more\n`);
+    if (interchangeable > 0) {
+      process.stderr.write(
+        `${count(interchangeable, "line")} with neither idempotencyKey nor occurredAt: equal lines of another file count as the same events\n`,
+      );
+    }
     this.answer(
       () => tally,
       () =>

@@ -1,0 +1,56 @@
+// The contract's rules in the words of a command line: the server names fields and patterns, people write flags.
+
+const ID = "[0-9A-Za-z]{22}";
+const EXAMPLE = "01K0J1ZD8Q5x2nS7mXvTf3";
+
+/** What a pattern of the contract allows. */
+const ALLOWED: Record<string, string> = {
+  "^[A-Z]{3}$": "three capital letters such as USD",
+  "^[A-Za-z][A-Za-z0-9_.-]*$": "a letter, then letters, digits, _ . or -",
+  "^[0-9]{1,12}(\\.[0-9]{1,18})?$":
+    "a decimal such as 0.05, with at most 12 digits before the point and 18 after it, and no sign",
+  "^[0-9]{1,20}(\\.[0-9]{1,12})?$":
+    "a decimal such as 1000, with at most 20 digits before the point and 12 after it, and no sign",
+  "^(\\*|[a-z_]+\\.(\\*|[a-z_]+))$": "a type such as invoice.finalized, invoice.* for all of a noun, or * for all",
+  "^https?://[^\\x00-\\x20\\x7f]+$": "an http or https URL without spaces",
+  "^whsec_[A-Za-z0-9+/]{32,86}={0,2}$": "whsec_ and 24 to 64 bytes in base64",
+  "^[A-Za-z0-9_-]*$": "what an answer gave as nextPageToken",
+  "^[A-Za-z0-9_-]+$": `a number such as INV-000001, or an id such as inv_${EXAMPLE}`,
+  "^[^\\x00-\\x1f\\x7f]*$": "text without line breaks and other control characters",
+  "^[^\\x00-\\x1f\\x7f]+$": "text without line breaks and other control characters",
+};
+
+/** Where a field of a request comes from on the command line. */
+const GIVEN_BY: Record<string, string> = {
+  id: "ID",
+  key: "KEY",
+  url: "URL",
+  endpoint_id: "--endpoint",
+  event_id: "--event",
+  event_types: "--event",
+  customer_id: "--customer",
+  "customer.id": "CUSTOMER",
+  "customer.name": "--name",
+  name: "--name",
+  description: "--description",
+};
+
+/** A message of the server's, with what is allowed in place of a pattern. */
+export function ruleWords(message: string): string {
+  return message.replace(/does not match regex pattern `(.*)`$/s, (whole, pattern: string) => {
+    const words = allowed(pattern);
+    return words ? `must be ${words}` : whole;
+  });
+}
+
+/** The same for a message that begins with its field: the flag or the argument stands in the field's place. */
+export function fieldWords(message: string, field: string): string {
+  const given = GIVEN_BY[field.replace(/\[\d+\]$/, "")];
+  return ruleWords(given && message.startsWith(`${field}: `) ? given + message.slice(field.length) : message);
+}
+
+function allowed(pattern: string): string | undefined {
+  const needed = pattern.replace(/^\^\((.*)\)\?\$$/, "^$1$"); // a field that may be empty has the same pattern in ( )?
+  const [, prefix, rest] = /^\^([a-z]+_)(.*)\$$/.exec(needed) ?? [];
+  return rest === ID ? `an id such as ${prefix}${EXAMPLE}` : ALLOWED[needed];
+}

@@ -1,0 +1,24 @@
+import { readdir, readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { fieldWords, ruleWords } from "../../cli/output/rule-words.ts";
+
+const proto = new URL("../../proto/usageflow/v1/", import.meta.url);
+
+test("every pattern of the contract has words", async () => {
+  const files = (await readdir(proto)).filter((name) => name !== "permission.proto");
+  const texts = await Promise.all(files.map((name) => readFile(new URL(name, proto), "utf8")));
+  const patterns = texts.flatMap((text) => Array.from(text.matchAll(/pattern(?: =|:) ("(?:[^"\\]|\\.)*")/g)));
+  expect(patterns.length).toBeGreaterThan(40);
+  for (const [, literal] of patterns) {
+    const pattern = JSON.parse(literal as string);
+    expect(ruleWords(`does not match regex pattern \`${pattern}\``)).toMatch(/^must be /);
+  }
+});
+
+test.each([
+  ["endpoint_id", "^(whe_[0-9A-Za-z]{22})?$", "--endpoint: must be an id such as whe_01K0J1ZD8Q5x2nS7mXvTf3"],
+  ["catalog.plans[0].currency", "^[A-Z]{3}$", "catalog.plans[0].currency: must be three capital letters such as USD"],
+  ["event_types[1]", "^new$", "--event: does not match regex pattern `^new$`"],
+])("%s is told as people write it", (field, pattern, told) => {
+  expect(fieldWords(`${field}: does not match regex pattern \`${pattern}\``, field)).toBe(told);
+});
