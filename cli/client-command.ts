@@ -12,7 +12,7 @@ import { readSettings, type ServerFlags } from "./settings.ts";
 export abstract class ClientCommand extends BaseCommand {
   static override baseFlags = {
     url: Flags.string({
-      description: "The server. Default: the emulator that is running.",
+      description: "The server. Default: the emulator that was started last.",
       env: "USAGEFLOW_URL",
       helpGroup: "GLOBAL",
     }),
@@ -25,7 +25,7 @@ export abstract class ClientCommand extends BaseCommand {
 
   /** A client of one service. */
   protected async client<S extends DescService>(service: S, flags: ServerFlags): Promise<Client<S>> {
-    return createClient(service, connect(await readSettings(flags)));
+    return createClient(service, connect(await readSettings(flags, (words) => this.say(words))));
   }
 
   /** Answers one message. */

@@ -1,8 +1,8 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-// A running emulator leaves a note of where it is, so that the other commands find it with no settings.
+// Each running emulator leaves a note of where it is, so that the other commands find it with no settings.
 
 /** Where an emulator is. */
 export interface Locator {
@@ -10,32 +10,32 @@ export interface Locator {
   apiKey: string;
   /** Process of the emulator. */
   pid: number;
+  /** When it was ready, as RFC 3339. */
+  startedAt: string;
 }
 
-/** The emulator that was started last, or undefined when it no longer runs. */
-export async function readLocator(): Promise<Locator | undefined> {
-  const text = await readFile(locatorFile(), "utf8").catch(() => undefined);
-  if (text === undefined) return undefined;
-  try {
-    const locator: Locator = JSON.parse(text);
-    return (await isRunning(locator.pid)) ? locator : undefined;
-  } catch {
-    return undefined; // cut off while it was written: as good as none
-  }
+/** The emulators that run, the one that was started last first. */
+export async function readLocators(): Promise<Locator[]> {
+  const notes = await Promise.all((await noteFiles()).map(readNote));
+  const running = await Promise.all(notes.map(async (note) => (note && (await isRunning(note.pid)) ? note : [])));
+  return running.flat().toSorted((a, b) => b.startedAt.localeCompare(a.startedAt));
 }
 
-/** Leaves the note. It holds a key, so nobody else may read it. */
+/** Leaves the note. It holds a key, so nobody else may read it. Notes of emulators that were killed go. */
 export async function writeLocator(locator: Locator): Promise<void> {
-  const file = locatorFile();
-  await mkdir(join(file, ".."), { recursive: true, mode: 0o700 });
+  await mkdir(notesFolder(), { recursive: true, mode: 0o700 });
+  for (const file of await noteFiles()) {
+    const note = await readNote(file);
+    if (note && !(await isRunning(note.pid))) await rm(file, { force: true });
+  }
+  const file = noteFile(locator.pid);
   await rm(file, { force: true }); // the mode below is for a new file
   await writeFile(file, `${JSON.stringify(locator)}\n`, { mode: 0o600 });
 }
 
-/** Takes the note away, unless another emulator has left its own since. */
+/** Takes the note away. */
 export async function removeLocator(pid: number): Promise<void> {
-  const locator = await readLocator();
-  if (locator?.pid === pid) await rm(locatorFile(), { force: true });
+  await rm(noteFile(pid), { force: true });
 }
 
 /** Whether a process runs. One that is dead and not yet buried by its parent (a zombie) does not. */
@@ -51,7 +51,24 @@ export async function isRunning(pid: number): Promise<boolean> {
   }
 }
 
-function locatorFile(): string {
+async function readNote(file: string): Promise<Locator | undefined> {
+  try {
+    return JSON.parse(await readFile(file, "utf8"));
+  } catch {
+    return undefined; // gone, or cut off while it was written: as good as none
+  }
+}
+
+async function noteFiles(): Promise<string[]> {
+  const names = await readdir(notesFolder()).catch(() => []);
+  return names.map((name) => join(notesFolder(), name));
+}
+
+function noteFile(pid: number): string {
+  return join(notesFolder(), `${pid}.json`);
+}
+
+function notesFolder(): string {
   const state = process.env.XDG_STATE_HOME || join(homedir(), ".local", "state");
-  return join(process.env.USAGEFLOW_STATE_DIR || join(state, "usageflow"), "emulator.json");
+  return join(process.env.USAGEFLOW_STATE_DIR || join(state, "usageflow"), "emulators");
 }

@@ -10,7 +10,7 @@ import { advanceClock } from "../advance-clock.ts";
 import { parseCatalog } from "../catalog/catalog-file.ts";
 import { CliError } from "../cli-error.ts";
 import { connect } from "../client.ts";
-import { startEmulator } from "../emulator/emulator.ts";
+import { startUnlessStopped } from "../emulator/start-unless-stopped.ts";
 import { count, money, time } from "../output/text.ts";
 import { demoCatalog } from "./demo-catalog.ts";
 import { DEMO_CLOCK_MS, demoUsage } from "./demo-usage.ts";
@@ -55,7 +55,10 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   undo.defer(() => receiver.close());
   const catalog = parseCatalog(demoCatalog, "catalog.yaml");
   const clock = new Date(DEMO_CLOCK_MS);
-  const emulator = await startEmulator({ port: 0, clock, catalog, forwardTo: receiver.url, listeners: options });
+  const emulator = await startUnlessStopped(
+    { port: 0, clock, catalog, forwardTo: receiver.url, listeners: options },
+    options.stop,
+  );
   undo.defer(() => emulator.close());
   receiver.secret = emulator.webhookSecret;
   step("emulator", "server, workers and a PostgreSQL of their own, with a catalog");

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CliError } from "../cli-error.ts";
 import { isRunning } from "../locator.ts";
+import { endOrphan } from "./postgres.ts";
+import { abandonedThrowaways, makeThrowaway, OWNER_FILE } from "./throwaway.ts";
 
 /** What an emulator keeps beside its database, so that a restart is the same emulator. */
 export interface Kept {
@@ -32,18 +33,16 @@ export interface DataFolder {
 }
 
 const FILE = "usageflow.json";
-const LOCK = "emulator.pid";
 /** How long an emulator that is being stopped may take. */
 const STOPPING_MS = 5_000;
 
 /** Opens the folder at `path`, which is kept, or makes one that is thrown away. */
 export async function openDataFolder(path: string | undefined): Promise<DataFolder> {
-  const folder = path ? resolve(path) : await mkdtemp(join(tmpdir(), "usageflow-"));
+  await sweep();
+  const folder = path ? resolve(path) : await makeThrowaway();
   if (path) {
     await mkdir(folder, { recursive: true });
-    await lock(join(folder, LOCK));
-  } else {
-    await chmod(folder, 0o711); // PostgreSQL may run under another account, and must get through to its data
+    await lock(join(folder, OWNER_FILE));
   }
   const save = async (kept: Kept) => {
     const file = join(folder, FILE);
@@ -58,7 +57,7 @@ export async function openDataFolder(path: string | undefined): Promise<DataFold
     kept,
     durable: path !== undefined,
     save,
-    close: () => (path ? rm(join(folder, LOCK), { force: true }) : rm(folder, { recursive: true, force: true })),
+    close: () => (path ? rm(join(folder, OWNER_FILE), { force: true }) : rm(folder, { recursive: true, force: true })),
   };
 }
 
@@ -70,6 +69,16 @@ function newKept(): Kept {
     webhookSecret: `whsec_${key()}`,
     databasePassword: randomBytes(24).toString("hex"),
   };
+}
+
+/** Throws away what emulators that were killed could not. What cannot go is left for the next: it is in nobody's way. */
+async function sweep(): Promise<void> {
+  const throwAway = async (folder: string) => {
+    await endOrphan(join(folder, "postgres"));
+    await rm(folder, { recursive: true, force: true });
+  };
+  const folders = await abandonedThrowaways().catch(() => []);
+  await Promise.allSettled(folders.map(throwAway));
 }
 
 /** Two emulators on one folder would end each other's database. The lock of a process that is gone is none. */

@@ -1,6 +1,8 @@
 import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
 import { Flags } from "@oclif/core";
 import { readCatalogFile } from "../catalog/catalog-file.ts";
+import { CliError } from "../cli-error.ts";
+import { httpUrl } from "../http-url.ts";
 import { timeFlag } from "../time.ts";
 import type { EmulatorOptions } from "./emulator.ts";
 
@@ -8,7 +10,14 @@ import type { EmulatorOptions } from "./emulator.ts";
 export const emulatorFlags = {
   clock: timeFlag({ description: "Let the clock stand at this time; `clock advance` moves it. Default: real time." }),
   catalog: Flags.string({ description: "Push this catalog file (YAML or JSON).", helpValue: "FILE" }),
-  "forward-to": Flags.string({ description: "Send all webhooks to this URL.", helpValue: "URL" }),
+  "forward-to": Flags.string({
+    description: "Send all webhooks to this URL.",
+    helpValue: "URL",
+    parse: async (text) => {
+      if (!httpUrl(text)) throw new CliError("usage", `"${text}" is no http or https URL`);
+      return text;
+    },
+  }),
   port: Flags.integer({
     description: "Port to listen on; a free one where it is taken.",
     default: 8787,

@@ -1,10 +1,11 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { chown, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chown, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { arch, platform, tmpdir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { arch, platform } from "node:os";
+import { basename, dirname, join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { makeThrowaway } from "./throwaway.ts";
 
 const run = promisify(execFile);
 
@@ -121,11 +122,13 @@ async function binaries(account: Account | undefined, undo: AsyncDisposableStack
     throw new Error(`there is no embedded PostgreSQL for ${os}-${arch()}`, { cause });
   });
   if (!account || (await canReach(account, bin.postgres))) return bin;
-  const copy = await mkdtemp(join(tmpdir(), "usageflow-postgres-"));
-  undo.defer(() => rm(copy, { recursive: true, force: true }));
-  await run("cp", ["-R", join(bin.postgres, "../.."), copy]);
+  const folder = await makeThrowaway("postgres-");
+  undo.defer(() => rm(folder, { recursive: true, force: true }));
+  const original = join(bin.postgres, "../..");
+  const copy = join(folder, basename(original));
+  await run("cp", ["-R", original, folder]);
   await run("chown", ["-R", `${account.uid}:${account.gid}`, copy]);
-  const inCopy = (path: string) => join(copy, relative(join(bin.postgres, "../../.."), path));
+  const inCopy = (path: string) => join(copy, relative(original, path));
   return { postgres: inCopy(bin.postgres), initdb: inCopy(bin.initdb), pg_ctl: inCopy(bin.pg_ctl) };
 }
 
@@ -182,7 +185,7 @@ function exists(path: string): Promise<boolean> {
 }
 
 /** After a SIGKILL of the process that started it, PostgreSQL lives on and holds its data folder. */
-async function endOrphan(dataDir: string): Promise<void> {
+export async function endOrphan(dataDir: string): Promise<void> {
   const file = join(dataDir, "postmaster.pid");
   const pid = Number((await readFile(file, "utf8").catch(() => "")).split("\n")[0]);
   // The number may be another process's by now: nothing is ended that was not started on this folder.

@@ -7,8 +7,10 @@ export interface Column<Row> {
   value: (row: Row) => string;
   /** Numbers stand to the right. */
   right?: boolean;
-  /** May be cut where the terminal is narrow. Ids may not: a cut one is of no use. */
-  cut?: boolean;
+  /** May be cut where the terminal is narrow; `last`: after the others. Ids may not: a cut one is of no use. */
+  cut?: true | "last";
+  /** Left out where the terminal is narrow, before anything is cut. */
+  spare?: true;
 }
 
 const GAP = "  ";
@@ -23,7 +25,11 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
   const widths = columns.map((column, at) =>
     cells.reduce((widest, line) => Math.max(widest, (line[at] as string).length), column.title.length),
   );
-  if (width !== undefined) shrink(columns, widths, width);
+  if (width !== undefined && excess(widths, width) > 0) {
+    const kept = columns.filter((column) => !column.spare);
+    if (kept.length < columns.length) return table(kept, rows, width);
+    shrink(columns, widths, width);
+  }
   const line = (texts: readonly string[]) =>
     texts
       .map((text, at) => padded(text, widths[at] as number, columns[at]?.right))
@@ -44,16 +50,23 @@ function terminalWidth(): number | undefined {
   return process.stdout.isTTY ? process.stdout.columns : undefined;
 }
 
+/** By how much lines are too long. */
+function excess(widths: readonly number[], width: number): number {
+  return widths.reduce((sum, w) => sum + w, GAP.length * (widths.length - 1)) - width;
+}
+
+/** Takes from the widest column that may be cut, until lines fit. */
 function shrink<Row>(columns: readonly Column<Row>[], widths: number[], width: number): void {
-  const gaps = GAP.length * (columns.length - 1);
-  for (let over = widths.reduce((sum, w) => sum + w, gaps) - width; over > 0; over--) {
-    let widest = -1;
-    columns.forEach((column, at) => {
-      const here = widths[at] as number;
-      if (column.cut && here > CUT_WIDTH_MIN && here > (widths[widest] ?? 0)) widest = at;
-    });
-    if (widest < 0) return;
-    widths[widest] = (widths[widest] as number) - 1;
+  for (const turn of [true, "last"]) {
+    for (let over = excess(widths, width); over > 0; over--) {
+      let widest = -1;
+      columns.forEach((column, at) => {
+        const here = widths[at] as number;
+        if (column.cut === turn && here > CUT_WIDTH_MIN && here > (widths[widest] ?? 0)) widest = at;
+      });
+      if (widest < 0) break;
+      widths[widest] = (widths[widest] as number) - 1;
+    }
   }
 }
 

@@ -1,10 +1,11 @@
+import { once } from "node:events";
 import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
 import { demoCatalog } from "../../cli/demo/demo-catalog.ts";
 import { startReceiver } from "../support/receiver.ts";
-import { createPlace, type Place } from "./run-cli.ts";
+import { createPlace, ended, type Place } from "./run-cli.ts";
 
 /** What is left of emulators whose data was thrown away. */
 async function leftovers({ folder }: Place): Promise<string[]> {
@@ -39,7 +40,7 @@ test("does the whole job, and goes on where it was after a stop and after a SIGK
   expect(imported).toEqual({
     code: 1,
     stdout: '{"accepted":1,"duplicate":0,"conflict":0,"rejected":1}\n',
-    stderr: expect.stringMatching(/^line 2: /),
+    stderr: expect.stringMatching(/^line 2: .*\n2 lines with neither idempotencyKey nor occurredAt: .*\n$/),
   });
 
   expect(await json("clock", "advance", "--to", "2015-06-02")).toEqual({ now: "2015-06-02T00:00:00Z", frozen: true });
@@ -61,6 +62,18 @@ test("does the whole job, and goes on where it was after a stop and after a SIGK
   await expect
     .poll(async () => new Set((await json("deliveries", "list")).deliveries.map((one: { state: string }) => one.state)))
     .toEqual(new Set(["DELIVERY_STATE_DELIVERED"]));
+  const [delivery] = (await json("deliveries", "list")).deliveries;
+  expect(await json("deliveries", "show", delivery.id)).toMatchObject({
+    ...delivery,
+    attempts: [{ number: 1, status: 204, error: "", responseBody: "" }],
+  });
+  const shown = (await run(["deliveries", "show", delivery.id])).stdout;
+  expect(shown).toMatch(/\nTRY +SENT +TOOK +STATUS +ERROR +ANSWER\n +1 .* ms +204\n$/);
+  const { subscriptions } = await json("subscriptions", "list");
+  expect(subscriptions).toMatchObject([
+    { customerId: "user_123", plan: "pro", planVersion: 1 },
+    { customerId: "user_456", plan: "pro", planVersion: 1 },
+  ]);
   expect(receiver.got).toHaveLength(4);
   for (const { body, headers } of receiver.got) new Webhook(first.ready.webhookSecret).verify(body, headers);
   expect(first.lines.map((line) => JSON.parse(line))).toMatchObject(
@@ -86,6 +99,42 @@ test("does the whole job, and goes on where it was after a stop and after a SIGK
 
   const other = await run(["emulator", "start", ...flags, "--clock", "2016-01-01"]);
   expect(other).toMatchObject({ code: 5, stderr: expect.stringContaining("began with its clock at 2015-05-21") });
+  expect(await leftovers(place)).toEqual([]);
+});
+
+test("of several the one started last is used; when it ends, the one before it; what a killed one left goes", async () => {
+  const place = await createPlace();
+  const { run, startEmulator } = place;
+  const first = await startEmulator();
+  const port = new URL(first.ready.url).port;
+  const second = place.start(["emulator", "start", "--port", port]);
+  const [said] = await once(second.stderr, "data");
+  const [, url] = new RegExp(`^Port ${port} is taken. It listens on a free one: (\\S+)\\n`).exec(said) ?? [];
+  const { code, stderr } = await run(["keys", "list"]);
+  expect([code, stderr]).toEqual([
+    0,
+    `2 emulators are running. Used is ${url}, which was started last; --url takes another.\n`,
+  ]);
+  expect(await run(["keys", "list", "--url", `${first.ready.url}/`])).toMatchObject({ code: 0, stderr: "" });
+  second.kill("SIGTERM");
+  expect(await ended(second)).toBe(0);
+  expect(await run(["keys", "list"])).toMatchObject({ code: 0, stderr: "" });
+
+  expect(await first.stop("SIGKILL")).toBe(null);
+  expect(await run(["keys", "list"])).toMatchObject({ code: 6 });
+  expect(await leftovers(place)).not.toEqual([]);
+  const third = await startEmulator();
+  expect(await readdir(join(place.folder, "state/emulators"))).toHaveLength(1);
+  expect(await third.stop("SIGINT")).toBe(0);
+  expect(await leftovers(place)).toEqual([]);
+});
+
+test("a Ctrl-C while it starts is no error, and leaves nothing behind", async () => {
+  const place = await createPlace();
+  const starting = place.start(["emulator", "start", "--port", "0"]);
+  await expect.poll(() => leftovers(place), { timeout: 10_000 }).not.toEqual([]);
+  starting.kill("SIGINT");
+  expect(await ended(starting)).toBe(130);
   expect(await leftovers(place)).toEqual([]);
 });
 

@@ -31,6 +31,20 @@ a_1  short             5
 a_2  a name tha…      26`);
   });
 
+  test("leaves out what it can spare, then cuts, what is wanted most as the last", () => {
+    const some: Column<string>[] = [
+      { title: "URL", value: (text) => text.repeat(3), cut: "last" },
+      { title: "EVENTS", value: (text) => text.repeat(3) },
+      { title: "TEXT", value: (text) => text.repeat(4), cut: true },
+      { title: "MADE", value: () => "2015-05-01", spare: true },
+    ];
+    const lineAt = (width: number) => table(some, ["abcde"], width).split("\n")[1];
+    expect(lineAt(66)).toBe("abcdeabcdeabcde  abcdeabcdeabcde  abcdeabcdeabcdeabcde  2015-05-01");
+    expect(lineAt(65)).toBe("abcdeabcdeabcde  abcdeabcdeabcde  abcdeabcdeabcdeabcde");
+    expect(lineAt(43)).toBe("abcdeabcdeabcde  abcdeabcdeabcde  abcdeabc…");
+    expect(lineAt(40)).toBe("abcdeabcdeab…  abcdeabcdeabcde  abcdeab…");
+  });
+
   test("never cuts an id", () => {
     expect(table(columns, rows, 5)).toContain("a_2  a name …");
   });

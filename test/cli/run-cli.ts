@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,6 +19,8 @@ export interface Place {
   folder: string;
   /** Runs a command to its end. */
   run(args: readonly string[], options?: { env?: Record<string, string>; input?: string }): Promise<Run>;
+  /** Starts a command, and leaves it to the test. */
+  start(args: readonly string[]): ChildProcessWithoutNullStreams;
   /** Starts an emulator, and answers it when it is ready. */
   startEmulator(...args: string[]): Promise<RunningEmulator>;
 }
@@ -54,6 +56,7 @@ export async function createPlace(): Promise<Place> {
   };
   return {
     folder,
+    start: (args) => start(args),
     async run(args, { env, input = "" } = {}) {
       const child = start(args, env);
       child.stdin.end(input);
@@ -84,7 +87,8 @@ export async function createPlace(): Promise<Place> {
   };
 }
 
-function ended(child: ChildProcess): Promise<number | null> {
+/** The exit code of a command that was started; null when a signal ended it. */
+export function ended(child: ChildProcess): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
   return new Promise((resolve) => child.once("exit", resolve));
 }

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { BaseCommand } from "../../base-command.ts";
 import { CliError } from "../../cli-error.ts";
-import { startEmulator } from "../../emulator/emulator.ts";
 import { emulatorFlags, optionsOf } from "../../emulator/flags.ts";
+import { startUnlessStopped } from "../../emulator/start-unless-stopped.ts";
 import { stopped, stopSignal } from "../../stop-signal.ts";
 
 /** What a shell answers for a command that was not found. */
@@ -31,9 +31,9 @@ export default class EmulatorExec extends BaseCommand {
     }
     const options = await optionsOf(flags);
     const stop = stopSignal();
-    const emulator = await startEmulator({ ...options, listeners: { onTrouble: (words) => this.say(words) } });
+    const listeners = { onTrouble: (words: string) => this.say(words) };
+    const emulator = await startUnlessStopped({ ...options, listeners }, stop);
     try {
-      if (stop.aborted) throw new CliError("interrupted", "stopped before the command began");
       const env = {
         ...process.env,
         USAGEFLOW_URL: emulator.url,

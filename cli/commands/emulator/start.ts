@@ -1,7 +1,8 @@
 import { BaseCommand } from "../../base-command.ts";
-import { type Emulator, type EmulatorOptions, startEmulator } from "../../emulator/emulator.ts";
+import type { Emulator, EmulatorOptions } from "../../emulator/emulator.ts";
 import type { DeliveryNote } from "../../emulator/emulator-log.ts";
 import { emulatorFlags, optionsOf } from "../../emulator/flags.ts";
+import { startUnlessStopped } from "../../emulator/start-unless-stopped.ts";
 import { removeLocator, writeLocator } from "../../locator.ts";
 import { facts } from "../../output/table.ts";
 import { printable } from "../../output/text.ts";
@@ -12,7 +13,7 @@ type StartOptions = Omit<EmulatorOptions, "listeners">;
 export default class EmulatorStart extends BaseCommand {
   static override summary = "Run UsageFlow on this machine, with a database of its own and a clock that you can move.";
   static override description =
-    `The same server as in production, offline, with a test tenant. The other commands find it by themselves while it runs.
+    `The same server as in production, offline, with a test tenant. The other commands find it by themselves while it runs; of several, the one that was started last.
 
 Webhooks that it sends are shown as they go. With --json the first line is {"type":"ready","url":...,"apiKey":...,"webhookSecret":...}, and each webhook is a line {"type":"delivery",...}.
 
@@ -31,15 +32,14 @@ Ctrl-C stops it, and leaves nothing behind but the folder of --data. With --data
     const { flags } = await this.parse(EmulatorStart);
     const options = await optionsOf(flags);
     const stop = stopSignal(); // from here on: a Ctrl-C while it starts must not leave a database behind
-    const emulator = await startEmulator({
-      ...options,
-      listeners: {
-        onDelivery: (note) => this.tellDelivery(note, options.forwardTo),
-        onTrouble: (words) => this.say(words),
-      },
-    });
+    const listeners = {
+      onDelivery: (note: DeliveryNote) => this.tellDelivery(note, options.forwardTo),
+      onTrouble: (words: string) => this.say(words),
+    };
+    const emulator = await startUnlessStopped({ ...options, listeners }, stop);
     try {
-      await writeLocator({ url: emulator.url, apiKey: emulator.apiKey, pid: process.pid }).catch((error) =>
+      const { url, apiKey } = emulator;
+      await writeLocator({ url, apiKey, pid: process.pid, startedAt: new Date().toISOString() }).catch((error) =>
         this.say(`Other commands will not find it by themselves: ${error.message}`),
       );
       this.tellReady(emulator, options);
@@ -52,7 +52,7 @@ Ctrl-C stops it, and leaves nothing behind but the folder of --data. With --data
 
   private tellReady({ url, apiKey, webhookSecret }: Emulator, options: StartOptions): void {
     if (options.port !== 0 && !url.endsWith(`:${options.port}`)) {
-      this.say(`Port ${options.port} is taken: this one is free.`);
+      this.say(`Port ${options.port} is taken. It listens on a free one: ${url}\n`);
     }
     if (this.jsonEnabled()) {
       this.print(JSON.stringify({ type: "ready", url, apiKey, webhookSecret }));
