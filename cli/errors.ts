@@ -2,7 +2,9 @@ import { stripVTControlCharacters } from "node:util";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorDetailSchema, ErrorReasonSchema } from "../gen/usageflow/v1/error_pb.ts";
 import { CliError } from "./cli-error.ts";
+import { fieldWords } from "./output/rule-words.ts";
 import { printable } from "./output/text.ts";
+import { type CommandLine, usageFailure } from "./usage-failure.ts";
 
 /** What is told of an error: the `error` object under `--json`. A field that does not apply is empty. */
 export interface Failure {
@@ -19,7 +21,7 @@ export interface Failure {
   hint: string;
 }
 
-/** Exit codes that tell a script what kind of failure it was. Every other one is 1. */
+/** Exit codes that tell a script what kind of failure it was. Every other one is 1. `usageflow --help` lists them. */
 const EXIT_CODES: Record<string, number> = {
   usage: 2,
   unauthenticated: 3,
@@ -41,24 +43,25 @@ const HINTS: Record<string, string> = {
 };
 
 /** Tells an error, on stderr and in the exit code. */
-export function report(error: unknown, argv: readonly string[]): void {
-  const failure = failureOf(error, argv);
+export function report(error: unknown, line: CommandLine): void {
+  const failure = failureOf(error, line);
   process.exitCode = EXIT_CODES[failure.code] ?? 1;
-  if (wantsJson(argv)) {
+  if (wantsJson(line.argv)) {
     process.stderr.write(`${JSON.stringify({ error: failure })}\n`);
     return;
   }
-  process.stderr.write(`Error: ${failure.message}\n${failure.hint && `${failure.hint}\n`}`);
+  const kind = failure.code === "interrupted" ? "Interrupted" : "Error";
+  process.stderr.write(`${kind}: ${failure.message}\n${failure.hint && `${failure.hint}\n`}`);
   if (process.env.DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
 }
 
 /** The facts of an error, wherever it came from. */
-export function failureOf(error: unknown, argv: readonly string[] = []): Failure {
+export function failureOf(error: unknown, line: CommandLine = { argv: [], known: [] }): Failure {
   if (!(error instanceof Error)) return { ...NONE, message: String(error) };
   const message = tidied(error);
   if (error instanceof CliError) return { ...NONE, ...error.facts, code: error.code, message };
   if (error instanceof ConnectError) return failureOfCall(error);
-  if ("oclif" in error) return failureOfUsage(message, argv);
+  if ("oclif" in error) return { ...NONE, code: "usage", ...usageFailure(message, line) };
   if (error.name === "ConfigError") return { ...NONE, code: "usage", message };
   if ("code" in error && UNREACHABLE.test(String(error.code))) return { ...NONE, code: "unavailable", message };
   return { ...NONE, message, hint: process.env.DEBUG ? "" : "With DEBUG=1 it says where it happened." };
@@ -85,7 +88,7 @@ function failureOfCall(error: ConnectError): Failure {
   return {
     code,
     reason: reason.replace("ERROR_REASON_", ""),
-    message: printable(error.rawMessage),
+    message: printable(fieldWords(error.rawMessage, detail?.field ?? "")),
     field: detail?.field ?? "",
     requestId: detail?.requestId ?? "",
     hint: HINTS[code] ?? "",
@@ -100,17 +103,6 @@ function failureOfTransport({ code, rawMessage }: ConnectError): Failure {
   }
   const hint = "Is this the URL of a UsageFlow server?";
   return { ...NONE, code: "unavailable", message: `the call broke off: ${printable(rawMessage)}`, hint };
-}
-
-/** Errors of oclif's: of its parser, and of commands that do not exist. */
-function failureOfUsage(message: string, argv: readonly string[]): Failure {
-  const firstFlag = argv.findIndex((arg) => arg.startsWith("-"));
-  const words = (firstFlag < 0 ? argv : argv.slice(0, firstFlag)).join(" ");
-  if (/^command \S+ not found/i.test(message)) {
-    const hint = "See what there is: usageflow --help";
-    return { ...NONE, code: "usage", message: `there is no command "${words}"`, hint };
-  }
-  return { ...NONE, code: "usage", message, hint: `See: usageflow ${words} --help` };
 }
 
 /** Whether `--json` stands among the arguments that are ours: those before `--`. */

@@ -4,8 +4,12 @@ import { readConfig } from "../../server/config.ts";
 import { createSecrets } from "../../server/secrets.ts";
 import { createOrganization } from "../../server/tenant/create-organization.ts";
 import { BaseCommand } from "../base-command.ts";
+import { CliError } from "../cli-error.ts";
 import { facts } from "../output/table.ts";
-import { ownerUrlFlag } from "../owner-url.ts";
+import { ownerUrlFlag, ownerUrlOf } from "../owner-url.ts";
+
+/** PostgreSQL's code for a table that is not there. */
+const UNDEFINED_TABLE = "42P01";
 
 export default class Init extends BaseCommand {
   static override summary = "Make an organization on a migrated database, and show its two API keys once.";
@@ -19,11 +23,15 @@ export default class Init extends BaseCommand {
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(Init);
-    const ownerUrl = flags["owner-url"];
+    const ownerUrl = ownerUrlOf(flags);
     const roles = { DATABASE_URL: ownerUrl, USAGEFLOW_WORKER_DATABASE_URL: ownerUrl }; // needed by servers only
     const { masterKey, keyPepper } = readConfig({ ...roles, ...process.env });
     const parts = { secrets: createSecrets(masterKey, keyPepper), clock: systemClock };
-    const { live, test } = await createOrganization(ownerUrl, parts, { name: flags.organization });
+    const { live, test } = await createOrganization(ownerUrl, parts, { name: flags.organization }).catch((error) => {
+      if (error.code !== UNDEFINED_TABLE) throw error;
+      const hint = "Run first, with the same --owner-url: usageflow migrate";
+      throw new CliError("failed_precondition", "the database has no schema yet", { hint }, error);
+    });
     this.answer(
       () => ({ liveKey: live.secret, testKey: test.secret }),
       () => facts({ "Live key": live.secret, "Test key": test.secret }),

@@ -1,7 +1,7 @@
 import { migrate } from "../../server/db/migrate.ts";
 import { BaseCommand } from "../base-command.ts";
 import { count } from "../output/text.ts";
-import { ownerUrlFlag } from "../owner-url.ts";
+import { ownerUrlFlag, ownerUrlOf } from "../owner-url.ts";
 
 export default class Migrate extends BaseCommand {
   static override summary = "Bring the database's schema up to date.";
@@ -15,7 +15,7 @@ export default class Migrate extends BaseCommand {
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(Migrate);
-    const migrations = await migrate(flags["owner-url"]);
+    const migrations = await migrate(ownerUrlOf(flags));
     this.answer(
       () => ({ migrations }),
       () => migrations.join("\n"),

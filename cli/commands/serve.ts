@@ -1,7 +1,8 @@
 import { Flags } from "@oclif/core";
-import { readConfig } from "../../server/config.ts";
+import { type Config, readConfig } from "../../server/config.ts";
 import { serve } from "../../server/main.ts";
 import { BaseCommand } from "../base-command.ts";
+import { CliError } from "../cli-error.ts";
 import { stopped, stopSignal } from "../stop-signal.ts";
 
 export default class Serve extends BaseCommand {
@@ -26,7 +27,10 @@ It logs JSON lines to stderr. SIGTERM stops it: calls in flight end first.`;
   override async run(): Promise<void> {
     const { flags } = await this.parse(Serve);
     const stop = stopSignal();
-    const server = await serve(readConfig(process.env), flags.role);
+    const config = readConfig(process.env);
+    const server = await serve(config, flags.role).catch((error) => {
+      throw error.code === "EADDRINUSE" ? portTaken(config, error) : error;
+    });
     this.answer(
       () => ({ type: "ready", url: server.url ?? "" }),
       () => (server.url ? `Listening on ${server.url}` : "Working"),
@@ -34,4 +38,13 @@ It logs JSON lines to stderr. SIGTERM stops it: calls in flight end first.`;
     await stopped(stop);
     await server.close();
   }
+}
+
+function portTaken({ host, port }: Config, cause: Error): CliError {
+  return new CliError(
+    "failed",
+    `port ${port} of ${host} is taken`,
+    { hint: "Take another with USAGEFLOW_PORT." },
+    cause,
+  );
 }

@@ -37,6 +37,8 @@ test.each([
   [["invoices", "lst"], 2, "usage", 'there is no command "invoices lst"'],
   [["nothing"], 2, "usage", 'there is no command "nothing"'],
   [["invoices", "list", "--state", "old"], 2, "usage", "Expected --state=old to be one of: draft, finalized"],
+  [["invoices", "list", "extra"], 2, "usage", "Unexpected argument: extra"],
+  [["--versoin"], 2, "usage", "there is no flag --versoin"],
   [["clock", "advance"], 2, "usage", "Exactly one of the following must be provided: --by, --to"],
   [["clock", "advance", "--to", "1"], 2, "usage", '--to: "1" is no time: write it like 2015-06-02T00:00:00Z'],
   [["clock", "advance", "--by", "1"], 2, "usage", '--by: "1" is no span of time: write it like 10d, 1h30m or 90s'],
@@ -46,6 +48,9 @@ test.each([
   [["usage", "import", "none.ndjson"], 4, "not_found", "none.ndjson: no such file"],
   [["catalog", "push", "none.yaml"], 4, "not_found", "none.yaml: no such file"],
   [["emulator", "exec"], 2, "usage", "no command to run"],
+  [["emulator", "start", "--forward-to", "foo"], 2, "usage", '--forward-to: "foo" is no http or https URL'],
+  [["migrate"], 2, "usage", "no URL of the database, as the owner of its schema"],
+  [["migrate", "--owner-url", "pg:secret"], 2, "usage", "the URL of the database's owner is no postgres URL"],
   [["migrate", "--owner-url", "postgres://127.0.0.1:1/x"], 6, "unavailable", "connect ECONNREFUSED 127.0.0.1:1"],
 ])("%j fails with one JSON object under --json", async (args, code, name, message) => {
   const { run } = await createPlace();
@@ -63,6 +68,25 @@ test("people are told what happened and what to do next", async () => {
   });
   const { code, stderr } = await run(["serve"]);
   expect([code, stderr]).toEqual([2, expect.stringMatching(/^Error: configuration:\n {2}DATABASE_URL is not set\n/)]);
+});
+
+test.each([
+  ["invoices lst", "usageflow invoices list"],
+  ["invoice show INV-000001", "usageflow invoices show"],
+  ["emulater", "usageflow emulator"],
+  ["--versoin", "usageflow --version"],
+])("whoever writes %s hears of %s", async (line, meant) => {
+  const { run } = await createPlace();
+  const { code, stderr } = await run(line.split(" "));
+  expect([code, stderr]).toEqual([2, expect.stringContaining(`\nDid you mean: ${meant}? See what there is: `)]);
+});
+
+test("the first page of help lists the exit codes", async () => {
+  const { run } = await createPlace();
+  const { stdout } = await run(["--help"]);
+  expect(stdout.replace(/\s+/g, " ")).toContain(
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not allowed, 4 not found, 5 conflict, 6 unreachable, 7 timed out, 130 interrupted.",
+  );
 });
 
 test("a server that is not there, or is none of ours, is unreachable", async () => {
@@ -95,9 +119,14 @@ test("a refusal by the server keeps its code, reason, field and request id", asy
       hint: "",
     },
   });
-  expect(await failure(["invoices", "show", "in valid"])).toMatchObject({
+  expect(await failure(["deliveries", "list", "--endpoint", "mine"])).toMatchObject({
     code: 1,
-    error: { code: "invalid_argument", reason: "INVALID_FIELD", field: "id" },
+    error: {
+      code: "invalid_argument",
+      reason: "INVALID_FIELD",
+      field: "endpoint_id",
+      message: expect.stringMatching(/^--endpoint: must be an id such as whe_\w{22}$/),
+    },
   });
   expect(await failure(["clock", "advance", "--by", "1d"], tenant.liveKey)).toMatchObject({
     code: 5,
@@ -130,6 +159,55 @@ test("keys are made, seen and revoked", async () => {
   expect((await json("keys", "list")).apiKeys).toHaveLength(2);
   const { stdout } = await run(["keys", "list", "--limit", "1"], { env });
   expect(stdout.split("\n")[1]).toMatch(/^key_\w{22} {2}backend {2}ingest {2}uf_test_/);
+});
+
+test("a customer is put, and seen among the customers", async () => {
+  const { run } = await createPlace();
+  const { api, tenant } = await setup();
+  // A URL with a slash at its end is the same server.
+  const env = { USAGEFLOW_URL: `${api.url}/`, USAGEFLOW_API_KEY: tenant.testKey };
+  const json = async (...args: string[]) => JSON.parse((await run([...args, "--json"], { env })).stdout);
+  const customer = await json("customers", "put", "ada", "--name", "Ada");
+  expect(customer).toMatchObject({ id: "ada", name: "Ada" });
+  expect(await json("customers", "list")).toEqual({ customers: [customer] });
+  expect(await json("customers", "put", "ada")).toEqual({ ...customer, name: "" });
+});
+
+test("an endpoint is made, seen and deleted", async () => {
+  const { run } = await createPlace();
+  const { api, tenant } = await setup();
+  const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
+  const json = async (...args: string[]) => JSON.parse((await run([...args, "--json"], { env })).stdout);
+  const { endpoint } = await json("endpoints", "create", "https://example.com/hook", "--event", "invoice.*");
+  expect(endpoint).toMatchObject({ url: "https://example.com/hook", eventTypes: ["invoice.*"] });
+  expect(await json("endpoints", "show", endpoint.id)).toEqual(endpoint);
+  expect(await json("endpoints", "list")).toEqual({ endpoints: [endpoint] });
+  expect(await json("endpoints", "delete", endpoint.id)).toEqual({});
+  expect(await run(["endpoints", "delete", endpoint.id], { env })).toMatchObject({ code: 4 });
+});
+
+test("a server says which port is taken, and a database without a schema what to run", async () => {
+  const { run } = await createPlace();
+  const { api, app, database } = await setup();
+  const env = {
+    DATABASE_URL: database.databaseUrl,
+    USAGEFLOW_WORKER_DATABASE_URL: database.workerDatabaseUrl,
+    USAGEFLOW_MASTER_KEY: app.config.masterKey.toString("base64"),
+    USAGEFLOW_KEY_PEPPER: app.config.keyPepper.toString("base64"),
+    USAGEFLOW_PORT: String(api.port),
+  };
+  expect(await run(["serve"], { env })).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: `Error: port ${api.port} of 127.0.0.1 is taken\nTake another with USAGEFLOW_PORT.\n`,
+  });
+  const empty = new URL(database.ownerUrl);
+  empty.pathname = "/postgres";
+  expect(await run(["init", "--organization", "Acme", "--owner-url", empty.href], { env })).toEqual({
+    code: 5,
+    stdout: "",
+    stderr: "Error: the database has no schema yet\nRun first, with the same --owner-url: usageflow migrate\n",
+  });
 });
 
 test("a catalog is pushed, refused with its line, and pulled as it was pushed", async () => {

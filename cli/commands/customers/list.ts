@@ -6,9 +6,9 @@ import { time } from "../../output/text.ts";
 import { listFlags, readPages } from "../../pages.ts";
 
 const columns: Column<Customer>[] = [
-  { title: "CUSTOMER", value: (customer) => customer.id, cut: true },
+  { title: "CUSTOMER", value: (customer) => customer.id, cut: "last" },
   { title: "NAME", value: (customer) => customer.name, cut: true },
-  { title: "FIRST SEEN", value: (customer) => time(customer.createdAt) },
+  { title: "FIRST SEEN", value: (customer) => time(customer.createdAt), spare: true },
 ];
 
 export default class CustomersList extends ClientCommand {

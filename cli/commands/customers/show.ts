@@ -2,8 +2,7 @@ import { Args } from "@oclif/core";
 import { type Customer, CustomerSchema } from "../../../gen/usageflow/v1/tenant_pb.ts";
 import { TenantService } from "../../../gen/usageflow/v1/tenant_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
-import { facts } from "../../output/table.ts";
-import { time } from "../../output/text.ts";
+import { customerText } from "../../output/customer.ts";
 
 export default class CustomersShow extends ClientCommand {
   static override summary = "Show one customer.";
@@ -15,8 +14,6 @@ export default class CustomersShow extends ClientCommand {
     const { args, flags } = await this.parse(CustomersShow);
     const service = await this.client(TenantService, flags);
     const customer = (await service.getCustomer({ id: args.customer })).customer as Customer;
-    this.answerOne(CustomerSchema, customer, () =>
-      facts({ Customer: customer.id, Name: customer.name, "First seen": time(customer.createdAt) }),
-    );
+    this.answerOne(CustomerSchema, customer, () => customerText(customer));
   }
 }

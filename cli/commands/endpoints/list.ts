@@ -7,9 +7,9 @@ import { listFlags, readPages } from "../../pages.ts";
 
 const columns: Column<Endpoint>[] = [
   { title: "ENDPOINT", value: (endpoint) => endpoint.id },
-  { title: "URL", value: (endpoint) => endpoint.url, cut: true },
+  { title: "URL", value: (endpoint) => endpoint.url, cut: "last" },
   { title: "EVENTS", value: (endpoint) => endpoint.eventTypes.join(", ") || "*", cut: true },
-  { title: "MADE", value: (endpoint) => time(endpoint.createdAt) },
+  { title: "MADE", value: (endpoint) => time(endpoint.createdAt), spare: true },
 ];
 
 export default class EndpointsList extends ClientCommand {

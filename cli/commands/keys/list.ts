@@ -10,13 +10,13 @@ const columns: Column<ApiKey>[] = [
   { title: "KEY", value: (key) => key.id },
   { title: "NAME", value: (key) => key.name, cut: true },
   { title: "ROLE", value: (key) => word(RoleSchema, key.role) },
-  { title: "BEGINS", value: (key) => key.prefix },
+  { title: "LOOKS LIKE", value: (key) => key.prefix },
   { title: "STATE", value: (key) => (key.revokedAt ? "revoked" : "good") },
 ];
 
 export default class KeysList extends ClientCommand {
   static override summary = "List API keys, newest first, revoked ones included.";
-  static override description = "The keys themselves are not kept: only how they begin.";
+  static override description = "The keys themselves are not kept: only how they begin and end.";
   static override examples = ["<%= config.bin %> <%= command.id %>", "<%= config.bin %> <%= command.id %> --json"];
   static override flags = listFlags;
 

@@ -1,0 +1,31 @@
+import { Args } from "@oclif/core";
+import { type Endpoint, EndpointSchema } from "../../../gen/usageflow/v1/webhook_pb.ts";
+import { WebhookService } from "../../../gen/usageflow/v1/webhook_service_pb.ts";
+import { ClientCommand } from "../../client-command.ts";
+import { facts } from "../../output/table.ts";
+import { time } from "../../output/text.ts";
+
+export default class EndpointsShow extends ClientCommand {
+  static override summary = "Show one webhook endpoint.";
+  static override description =
+    "Its signing secret is not shown again. What was sent to it: deliveries list --endpoint ID.";
+  static override examples = ["<%= config.bin %> <%= command.id %> whe_01K0J1ZD8Q5x2nS7mXvTf3"];
+  static override args = {
+    endpoint: Args.string({ required: true, description: "Its id (whe_...), from endpoints list." }),
+  };
+
+  override async run(): Promise<void> {
+    const { args, flags } = await this.parse(EndpointsShow);
+    const service = await this.client(WebhookService, flags);
+    const endpoint = (await service.getEndpoint({ id: args.endpoint })).endpoint as Endpoint;
+    this.answerOne(EndpointSchema, endpoint, () =>
+      facts({
+        Endpoint: endpoint.id,
+        URL: endpoint.url,
+        Description: endpoint.description,
+        Events: endpoint.eventTypes.join(", ") || "*",
+        Made: time(endpoint.createdAt),
+      }),
+    );
+  }
+}
