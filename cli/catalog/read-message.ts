@@ -92,6 +92,9 @@ function createReader(doc: Document.Parsed, { problems, offsets }: Reading) {
     if (!isScalar(node)) return problem(node, path, "must be a single value");
     if (field.enum) return enumValue(field.enum, node, path);
     if (field.scalar === ScalarType.STRING) return text(node, path);
+    if (field.scalar === ScalarType.BOOL) {
+      return typeof node.value === "boolean" ? node.value : problem(node, path, "must be true or false");
+    }
     // Of the other scalars a catalog has 32-bit integers only.
     if (typeof node.value === "number" && (node.value | 0) === node.value) return node.value;
     return problem(node, path, "must be a whole number");

@@ -6,7 +6,7 @@ import { inTenant, type Tx } from "../db/database.ts";
 import { newId } from "../id.ts";
 import { appendEvents } from "../outbox/append-event.ts";
 import { periodAt } from "../pricing/billing-period.ts";
-import { isInAdvance, plansOf } from "../pricing/plan.ts";
+import { billsInArrears, isInAdvance, plansOf } from "../pricing/plan.ts";
 import { periodDueAt, type SubscriptionRow } from "../pricing/subscription.ts";
 import { makeDue, settleDue, takeDue } from "../tenant/due.ts";
 import { gracePeriodMs } from "../tenant/grace-period.ts";
@@ -78,7 +78,7 @@ function moveOf(subscription: SubscriptionRow, plan: Plan, now: Date, graceMs: n
     period_end: next.end,
     due_at: over ? null : periodDueAt(plan, next),
   };
-  if (plan.prices.every(isInAdvance)) return { subscription: moved };
+  if (!billsInArrears(plan)) return { subscription: moved };
   return {
     subscription: moved,
     draft: { ...newDraft(subscription, plan, now), kind: "IN_ARREARS", finalize_at: plusMs(period_end, graceMs) },

@@ -1,9 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import { InvoiceKind, type InvoiceLine, InvoiceLineSchema } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { Plan, Price } from "../../gen/usageflow/v1/pricing_pb.ts";
-import { decimal, plain } from "../money.ts";
-import { isInAdvance } from "../pricing/plan.ts";
-import { type Rating, rate } from "../pricing/rate.ts";
+import { decimal, fromMinor, plain, toMinor, zero } from "../money.ts";
+import type { EventTally } from "../pricing/percentage.ts";
+import { isInAdvance, MINIMUM_KEY, planMinimum } from "../pricing/plan.ts";
+import { one, step, sumOf } from "../pricing/price-step.ts";
+import { beyondIncluded, packageCount, rate, rateEvents } from "../pricing/rate.ts";
 
 /** What was used of a price's metric in the period. */
 export interface Usage {
@@ -11,6 +13,8 @@ export interface Usage {
   quantity: string;
   /** What one is called, such as `byte`. May be empty. */
   unit: string;
+  /** Its single events, for a price that needs them. */
+  events?: EventTally | undefined;
 }
 
 /** The prices that an invoice of a kind bills, in the order of the plan. */
@@ -18,30 +22,67 @@ export function billedPrices(plan: Plan, kind: InvoiceKind): Price[] {
   return plan.prices.filter((price) => isInAdvance(price) === (kind === InvoiceKind.IN_ADVANCE));
 }
 
-/** The lines of an invoice: one for each price that it bills, also where nothing is owed. */
+/**
+ * The lines of an invoice: one for each price that it bills, also where nothing is owed; and one for what is missing to
+ * the plan's minimum.
+ */
 export function draftLines(plan: Plan, kind: InvoiceKind, usageOf: (price: Price) => Usage): InvoiceLine[] {
-  return billedPrices(plan, kind).map((price) => {
+  const lines = billedPrices(plan, kind).map((price) => {
     const usage = price.metric ? usageOf(price) : { quantity: "1", unit: "" };
-    const rating = rate(price, decimal(usage.quantity), plan.currency);
-    return create(InvoiceLineSchema, {
-      priceKey: price.key,
-      metric: price.metric,
-      quantity: usage.quantity,
-      amountMinor: rating.amountMinor,
-      description: describe(price, usage.quantity, usage.unit, rating),
-      exactAmount: plain(rating.exact),
-      steps: rating.steps,
-    });
+    return lineOf(price, usage, plan.currency);
+  });
+  return kind === InvoiceKind.IN_ARREARS ? [...lines, ...trueUp(plan, lines)] : lines;
+}
+
+function lineOf(price: Price, { quantity, unit, events }: Usage, currency: string): InvoiceLine {
+  const { amountMinor, exact, steps } = events
+    ? rateEvents(price, events, currency)
+    : rate(price, decimal(quantity), currency);
+  return create(InvoiceLineSchema, {
+    priceKey: price.key,
+    metric: price.metric,
+    quantity,
+    amountMinor,
+    description: describe(price, quantity, unit),
+    exactAmount: plain(exact),
+    steps,
   });
 }
 
+/** Makes up the difference between the plan's minimum and what the lines come to, rounded as they are. */
+function trueUp(plan: Plan, lines: readonly InvoiceLine[]): InvoiceLine[] {
+  const minimum = planMinimum(plan);
+  if (!minimum) return [];
+  const billed = decimal(
+    fromMinor(
+      lines.reduce((sum, line) => sum + line.amountMinor, 0n),
+      plan.currency,
+    ),
+  );
+  const steps = [step(one, minimum, "minimum of the plan"), step(one, billed.neg(), "billed by the other lines")];
+  const exact = sumOf(steps);
+  const amountMinor = exact.gt(zero) ? toMinor(exact, plan.currency) : 0n;
+  if (amountMinor === 0n) return [];
+  const description = `${plan.name || plan.key}: up to the minimum of ${plain(minimum)}`;
+  return [
+    create(InvoiceLineSchema, {
+      priceKey: MINIMUM_KEY,
+      quantity: "1",
+      amountMinor,
+      description,
+      exactAmount: plain(exact),
+      steps,
+    }),
+  ];
+}
+
 /** Such as `API calls: 482 units`, `Egress: 76 packages of 1000000 byte`, `Platform fee`. */
-function describe(price: Price, quantity: string, unit: string, { steps }: Rating): string {
+function describe(price: Price, quantity: string, unit: string): string {
   const name = price.name || price.key;
   const { model } = price;
   if (model.case === "flat") return name;
   if (model.case !== "package") return `${name}: ${quantity} ${unit || plural(quantity, "unit")}`;
-  const packages = steps[0]?.quantity ?? "0";
+  const packages = plain(packageCount(model.value, beyondIncluded(price, decimal(quantity))));
   const size = unit ? `${model.value.size} ${unit}` : model.value.size;
   return `${name}: ${packages} ${plural(packages, "package")} of ${size}`;
 }

@@ -1,7 +1,9 @@
 import { InvoiceKind, type InvoiceLine } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { Price } from "../../gen/usageflow/v1/pricing_pb.ts";
 import type { Tx } from "../db/database.ts";
+import { countEvents, type EventTally, noEvents } from "../pricing/percentage.ts";
 import { type PlanRef, plansOf } from "../pricing/plan.ts";
+import { eventAmounts } from "../usage/event-amounts.ts";
 import { type MetricRow, metricsByKey } from "../usage/metric.ts";
 import { type UsageSpan, usageTotals } from "../usage/usage-total.ts";
 import { billedPrices, draftLines } from "./draft-lines.ts";
@@ -14,14 +16,20 @@ export interface Draft extends PlanRef {
   period_end: Date;
 }
 
+/** A price that a draft bills, and the usage that it prices. */
+interface Metered {
+  price: Price;
+  span: UsageSpan;
+}
+
 /** The kind of an invoice, as its row says it. */
 export function kindOf(draft: Pick<Draft, "kind">): InvoiceKind {
   return InvoiceKind[draft.kind as keyof typeof InvoiceKind];
 }
 
 /**
- * Works out the lines of drafts, as of now, and says up to which fold of usage they count. A few statements, however many
- * drafts there are.
+ * Works out the lines of drafts, as of now, and says up to which fold of usage they count. A few statements, however
+ * many drafts there are; more only where prices need single events, and those are many.
  */
 export async function linesOfDrafts(
   tx: Tx,
@@ -36,20 +44,41 @@ export async function linesOfDrafts(
     if (!metric) throw new Error("a price of a metric that does not exist");
     return metric;
   };
-  const spans = drafts.flatMap((draft) =>
+  const metered = drafts.flatMap((draft) =>
     billedPrices(planOf(draft), kindOf(draft))
       .filter((price) => price.metric)
-      .map((price) => spanOf(draft, metricOf(price))),
+      .map((price): Metered => ({ price, span: spanOf(draft, metricOf(price)) })),
   );
+  const spans = metered.map(({ span }) => span);
   const { quantities, foldNumber } = await usageTotals(tx, tenantId, spans);
-  const inOrder = quantities.values(); // of the drafts and their metered prices, as they are asked for again
+  const tallies = await tallyEvents(tx, tenantId, metered, foldNumber);
+  let place = 0; // in `metered`: prices are asked for in the same order again
   const lines = drafts.map((draft) =>
-    draftLines(planOf(draft), kindOf(draft), (price) => ({
-      quantity: inOrder.next().value as string,
-      unit: metricOf(price).unit,
-    })),
+    draftLines(planOf(draft), kindOf(draft), (price) => {
+      const usage = { quantity: quantities[place] as string, unit: metricOf(price).unit, events: tallies.get(place) };
+      place++;
+      return usage;
+    }),
   );
   return { lines, foldNumber };
+}
+
+/** Counts the single events of the percentage prices, a page at a time, and answers the tallies by the prices' places. */
+async function tallyEvents(
+  tx: Tx,
+  tenantId: string,
+  metered: readonly Metered[],
+  foldNumber: bigint,
+): Promise<Map<number, EventTally>> {
+  const counts = metered.flatMap(({ price: { model }, span }, place) =>
+    model.case === "percentage" ? [{ place, span, percentage: model.value, tally: noEvents }] : [],
+  );
+  const spans = counts.map(({ span }) => span);
+  for await (const page of eventAmounts(tx, tenantId, spans, foldNumber)) {
+    const count = counts[page.place] as (typeof counts)[number];
+    count.tally = countEvents(count.percentage, count.tally, page.amounts);
+  }
+  return new Map(counts.map(({ place, tally }) => [place, tally]));
 }
 
 function spanOf(draft: Draft, metric: MetricRow): UsageSpan {

@@ -5,6 +5,7 @@ import { type ListPlansRequest, ListPlansResponseSchema } from "../../gen/usagef
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import type { PlanVersion as PlanVersionTable } from "../db/tables.ts";
+import { type Decimal, decimal, zero } from "../money.ts";
 import { notFound } from "../rpc/errors.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
 
@@ -22,6 +23,20 @@ export function toPlan(row: Pick<Selectable<PlanVersionTable>, "definition" | "v
 /** Whether a price is billed when the period begins. All others are billed when it has ended. */
 export function isInAdvance({ model }: Price): boolean {
   return model.case === "flat" && model.value.timing === FlatTiming.IN_ADVANCE;
+}
+
+/** The key of the line that makes up the difference to the plan's minimum amount, in the place of a price's. */
+export const MINIMUM_KEY = "minimum";
+
+/** The least that a period's invoice in arrears comes to, if the plan asks for something. */
+export function planMinimum({ minimumAmount }: Plan): Decimal | undefined {
+  const minimum = decimal(minimumAmount || "0");
+  return minimum.gt(zero) ? minimum : undefined;
+}
+
+/** Whether a period that has ended is invoiced: for usage, for fees in arrears, for a minimum. */
+export function billsInArrears(plan: Plan): boolean {
+  return planMinimum(plan) !== undefined || !plan.prices.every(isInAdvance);
 }
 
 /** One version of a plan, or not-found. Version 0 is the latest. */

@@ -7,9 +7,10 @@ import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { makeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
-import { metricsByKey, putMetrics } from "../usage/metric.ts";
+import { metricsByKey, putMetrics, toMetric } from "../usage/metric.ts";
 import { checkCatalog } from "./check-catalog.ts";
 import { findDefaultPlan, latestPlans } from "./plan.ts";
+import { volumeCliffs } from "./volume-cliff.ts";
 
 /** Publishes a catalog, whole or not at all. What it leaves out stays as it is; the same catalog again changes nothing. */
 export function pushCatalog(app: App, caller: Caller, request: PushCatalogRequest) {
@@ -18,14 +19,14 @@ export function pushCatalog(app: App, caller: Caller, request: PushCatalogReques
   return change(app, caller, PushCatalogResponseSchema, async (tx) => {
     await takePush(tx, tenantId);
     const now = await tenantNow(tx, tenantId, app.clock);
-    const known = await metricsByKey(tx, tenantId);
+    const known = new Map([...(await metricsByKey(tx, tenantId))].map(([key, row]) => [key, toMetric(row)]));
     const latest = new Map((await latestPlans(tx, tenantId)).map((plan) => [plan.key, plan]));
-    checkCatalog(catalog, { metrics: new Set(known.keys()), plans: new Set(latest.keys()) });
+    checkCatalog(catalog, { metrics: known, plans: new Set(latest.keys()) });
     const metrics = await putMetrics(tx, tenantId, catalog.metrics);
     const plans = catalog.plans.flatMap((plan) => nextVersion(plan, latest.get(plan.key)));
     await publish(tx, tenantId, plans, now);
     await setDefault(tx, tenantId, catalog.defaultPlan, now);
-    return create(PushCatalogResponseSchema, { metrics, plans });
+    return create(PushCatalogResponseSchema, { metrics, plans, warnings: volumeCliffs(catalog) });
   });
 }
 

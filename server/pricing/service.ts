@@ -11,6 +11,7 @@ import { callerOf } from "../rpc/caller.ts";
 import { pullCatalog } from "./catalog.ts";
 import { endSubscription } from "./end-subscription.ts";
 import { getPlan, listPlans } from "./plan.ts";
+import { previewPrice } from "./preview-price.ts";
 import { pushCatalog } from "./push-catalog.ts";
 import { startSubscription } from "./start-subscription.ts";
 import { getSubscription, listSubscriptions, toSubscription } from "./subscription.ts";
@@ -27,6 +28,7 @@ export function pricingService(app: App): ServiceImpl<typeof PricingService> {
       );
     },
     listPlans: (request, call) => listPlans(app, callerOf(call).tenantId, request),
+    previewPrice: (request) => previewPrice(request),
     startSubscription: (request, call) => startSubscription(app, callerOf(call), request),
     endSubscription: (request, call) => endSubscription(app, callerOf(call), request),
     getSubscription: ({ id }, call) => {

@@ -52,7 +52,7 @@ describe("a catalog file", () => {
     [
       "an unknown field",
       "plans:\n  - keey: pro",
-      "c.yaml:2:5: plans[0].keey: there is no such field; allowed here: key, name, currency, period, prices, version",
+      "c.yaml:2:5: plans[0].keey: there is no such field; allowed here: key, name, currency, period, prices, version, minimumAmount",
     ],
     [
       "an unknown value",
@@ -83,7 +83,7 @@ describe("a catalog file", () => {
     [
       "two documents",
       "metrics: []\n---\nplans: []",
-      "c.yaml:2:1: a catalog is one document, and here a second one begins",
+      "c.yaml:2:1: the file is one document, and here a second one begins",
     ],
     ["nothing", "# later\n", "c.yaml:1:1: the file is empty"],
   ])("refuses %s, with its place", (_, text, problem) => {

@@ -1,8 +1,10 @@
 import { fromJson, type JsonObject } from "@bufbuild/protobuf";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvoiceKind } from "../../gen/usageflow/v1/invoice_pb.ts";
 import { PlanSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { draftLines } from "../../server/invoice/draft-lines.ts";
+import { fromMinor } from "../../server/money.ts";
 
 const plan = fromJson(PlanSchema, {
   key: "pro",
@@ -52,6 +54,60 @@ describe("draftLines", () => {
       ["base", 2000n],
       ["Egress: 0 packages of 1000000", 0n],
     ]);
+  });
+
+  describe("where the plan has a minimum", () => {
+    const committed = (minimumAmount: string, currency = "USD") => ({ ...plan, currency, minimumAmount });
+    const trueUps = (of: typeof plan, kind: InvoiceKind = InvoiceKind.IN_ARREARS) =>
+      draftLines(of, kind, ({ key }) => usage[key] ?? none).filter((line) => line.priceKey === "minimum");
+
+    test("has a line for what is missing to it, in arrears", () => {
+      const [line, ...others] = trueUps(committed("100.00"));
+      expect(others).toEqual([]);
+      expect(line).toMatchObject({
+        metric: "",
+        quantity: "1",
+        amountMinor: 5711n, // 100.00 - 16.05 - 20.00 - 6.84
+        exactAmount: "57.11",
+        description: "pro: up to the minimum of 100",
+        steps: [
+          { amount: "100", description: "minimum of the plan" },
+          { amount: "-42.89", description: "billed by the other lines" },
+        ],
+      });
+      expect(trueUps(committed("100.00"), InvoiceKind.IN_ADVANCE)).toEqual([]);
+    });
+
+    test.each<[string, string, bigint[]]>([
+      ["0", "USD", []],
+      ["42.89", "USD", []],
+      ["42.894", "USD", []],
+      ["42.895", "USD", [1n]],
+      ["42.90", "USD", [1n]],
+      ["1000", "JPY", [957n]], // 16, 20 and 7 are billed
+      ["42.892", "KWD", [1n]], // 16.051, 20.000 and 6.840 are billed
+    ])("a minimum of %s %s adds %s", (minimum, currency, amounts) => {
+      expect(trueUps(committed(minimum, currency)).map((line) => line.amountMinor)).toEqual(amounts);
+    });
+
+    test("comes to at least the rounded minimum, and to no more than it where a line was added", () => {
+      const cents = fc.bigInt({ min: 0n, max: 10_000n });
+      fc.assert(
+        fc.property(cents, cents, fc.constantFrom("JPY", "USD", "KWD"), (minimum, used, currency) => {
+          const of = { ...committed(fromMinor(minimum, currency), currency), prices: plan.prices.slice(1, 2) };
+          const lines = draftLines(of, InvoiceKind.IN_ARREARS, () => ({ quantity: `${used}`, unit: "" }));
+          const total = lines.reduce((sum, line) => sum + line.amountMinor, 0n);
+          const billed = lines[0]?.amountMinor ?? 0n;
+          expect(total).toBe(billed > minimum ? billed : minimum);
+        }),
+      );
+    });
+  });
+
+  test("counts packages after what is included, and shows the whole quantity", () => {
+    const price = { key: "egress", metric: "M", package: { size: "100", amount: "5" }, includedQuantity: "100" };
+    expect(words(price, "201")).toBe("egress: 2 packages of 100");
+    expect(words(price, "100")).toBe("egress: 0 packages of 100");
   });
 
   test.each<[string, JsonObject, string, string]>([

@@ -1,13 +1,14 @@
-import { fromJson, type JsonObject } from "@bufbuild/protobuf";
+import { create, fromJson, type JsonObject } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
-import { CatalogSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { Aggregation, CatalogSchema, MetricSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { checkCatalog } from "../../server/pricing/check-catalog.ts";
 import { detailOf } from "../../server/rpc/errors.ts";
 import { catalog } from "../support/catalog.ts";
 
-const known = { metrics: new Set(["KNOWN"]), plans: new Set(["basic"]) };
+const knownMetric = create(MetricSchema, { key: "KNOWN", aggregation: Aggregation.SUM });
+const known = { metrics: new Map([["KNOWN", knownMetric]]), plans: new Set(["basic"]) };
 const metric = { key: "CALLS", aggregation: "AGGREGATION_SUM" };
 const flat = { key: "fee", flat: { amount: "1" } };
 const tiered = (...bounds: string[]) => tiers("graduated", bounds);
@@ -19,6 +20,10 @@ function tiers(model: string, bounds: string[]): JsonObject {
 function planOf(...prices: JsonObject[]): JsonObject {
   return { metrics: [metric], plans: [{ key: "pro", currency: "USD", period: "PERIOD_MONTHLY", prices }] };
 }
+
+const calls = { key: "calls", metric: "CALLS" };
+const perUnit = { ...calls, perUnit: { unitAmount: "1" } };
+const percentage = (terms: JsonObject) => ({ ...calls, percentage: { percent: "2.9", ...terms } });
 
 function check(json: JsonObject) {
   try {
@@ -42,6 +47,10 @@ describe("checkCatalog", () => {
     ["a default plan that exists already", { defaultPlan: "basic" }],
     ["no default plan", planOf(flat)],
     ["one tier without a bound", planOf(tiered(""))],
+    ["a percentage of all", planOf(percentage({ percent: "100.000000000000000000" }))],
+    ["a percentage with all its terms", planOf(percentage({ freeEvents: 3, minPerEvent: "1", maxPerEvent: "1.0" }))],
+    ["a minimum that is the maximum", planOf({ ...perUnit, minimumAmount: "50", maximumAmount: "50.0" })],
+    ["a price called minimum where the plan has none", planOf({ ...perUnit, key: "minimum" })],
     ["the same price key in two plans", { plans: ["a", "b"].map((key) => ({ key, currency: "USD", prices: [flat] })) }],
   ])("accepts %s", (_, json) => {
     expect(check(json)).toBeUndefined();
@@ -125,6 +134,64 @@ describe("checkCatalog", () => {
       planOf({ key: "x", metric: "CALLS", package: { size: "0.000", amount: "1" } }),
       "catalog.plans[0].prices[0].package.size",
       "must be more than 0",
+    ],
+    ["a price without a key", planOf(flat, { ...perUnit, key: "" }), "catalog.plans[0].prices[1].key", "must be given"],
+    [
+      "more than a hundred percent",
+      planOf(percentage({ percent: "100.000000000000000001" })),
+      "catalog.plans[0].prices[0].percentage.percent",
+      "must be at most 100, and is 100.000000000000000001",
+    ],
+    [
+      "an event's maximum below its minimum",
+      planOf(percentage({ minPerEvent: "0.50", maxPerEvent: "0.49" })),
+      "catalog.plans[0].prices[0].percentage.max_per_event",
+      "must not be less than the minimum, 0.50",
+    ],
+    [
+      "an event's maximum of nothing",
+      planOf(percentage({ maxPerEvent: "0" })),
+      "catalog.plans[0].prices[0].percentage.max_per_event",
+      "must be more than 0, or empty for no maximum",
+    ],
+    [
+      "a percentage with included units",
+      planOf({ ...percentage({}), includedQuantity: "1" }),
+      "catalog.plans[0].prices[0].included_quantity",
+      "must be empty: a percentage has free_events and free_amount instead",
+    ],
+    [
+      "a percentage of a metric that counts",
+      { ...planOf(percentage({})), metrics: [{ key: "CALLS", aggregation: "AGGREGATION_COUNT" }] },
+      "catalog.plans[0].prices[0].metric",
+      'must be a SUM metric: a percentage is taken of amounts, and "CALLS" is none',
+    ],
+    [
+      "a maximum below the minimum",
+      planOf({ ...perUnit, minimumAmount: "50", maximumAmount: "49.999999999999999999" }),
+      "catalog.plans[0].prices[0].maximum_amount",
+      "must not be less than the minimum, 50",
+    ],
+    [
+      "a maximum of nothing",
+      planOf({ ...perUnit, maximumAmount: "0.00" }),
+      "catalog.plans[0].prices[0].maximum_amount",
+      "must be more than 0, or empty for no maximum",
+    ],
+    ...["includedQuantity", "minimumAmount", "maximumAmount"].map((field): [string, JsonObject, string, string] => [
+      `a flat price with ${field}`,
+      planOf({ ...flat, [field]: "1" }),
+      `catalog.plans[0].prices[0].${field.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`)}`,
+      "must be empty: a flat price does not depend on usage",
+    ]),
+    [
+      "a price with the key of the plan's minimum",
+      {
+        metrics: [metric],
+        plans: [{ key: "pro", currency: "USD", minimumAmount: "5", prices: [{ ...flat, key: "minimum" }] }],
+      },
+      "catalog.plans[0].prices[0].key",
+      'must not be "minimum": the line for the plan\'s minimum amount has that key',
     ],
     [
       "a default plan that does not exist",

@@ -72,6 +72,57 @@ describe("pushCatalog", () => {
     });
   });
 
+  test("warns of what is allowed and may not be meant, each time it is pushed", async () => {
+    const { clients } = await setup();
+    const volume = { tiers: [{ upTo: "200", unitAmount: "1" }, { unitAmount: "0.5" }] };
+    const plan = { key: "pro", currency: "USD", period: "PERIOD_MONTHLY", prices: [{ key: "p", metric: "M", volume }] };
+    const cliff = catalogOf({ metrics: [{ key: "M", aggregation: "AGGREGATION_SUM" }], plans: [plan] });
+    const warnings = [
+      {
+        field: "catalog.plans[0].prices[0].volume.tiers[1]",
+        message: "a larger quantity costs less: 200 costs 200, and just more than that 100",
+      },
+    ];
+    expect(await clients.pricing.pushCatalog({ catalog: cliff })).toMatchObject({ plans: [{ version: 1 }], warnings });
+    expect(await clients.pricing.pushCatalog({ catalog: cliff })).toMatchObject({ plans: [], warnings });
+    expect(await clients.pricing.pushCatalog({ catalog })).toMatchObject({ warnings: [] });
+  });
+
+  test("keeps every term of a price, and makes the next version for any that changes", async () => {
+    const { clients } = await setup();
+    const bounds = { includedQuantity: "1", minimumAmount: "2", maximumAmount: "3" };
+    const all = {
+      percent: "2.9",
+      fixedAmount: "0.3",
+      freeEvents: 3,
+      freeAmount: "9",
+      minPerEvent: "1",
+      maxPerEvent: "5",
+    };
+    const prices = (term: JsonObject, free: JsonObject) => [
+      { key: "fee", metric: "M", percentage: { ...all, ...term } },
+      {
+        key: "calls",
+        metric: "M",
+        graduated: { tiers: [{ flatAmount: "1" }], billFlatAtZero: true },
+        ...bounds,
+        ...free,
+      },
+    ];
+    const push = async (term: JsonObject, free: JsonObject, minimumAmount = "10") => {
+      const plan = { key: "pro", currency: "USD", period: "PERIOD_MONTHLY", minimumAmount, prices: prices(term, free) };
+      const whole = catalogOf({ metrics: [{ key: "M", aggregation: "AGGREGATION_SUM" }], plans: [plan] });
+      const { plans } = await clients.pricing.pushCatalog({ catalog: whole });
+      expect((await pull(clients))?.plans).toMatchObject(whole.plans.map(({ version: _, ...rest }) => rest));
+      return plans.map(({ version }) => version);
+    };
+    expect(await push({}, {})).toEqual([1]);
+    expect(await push({}, {})).toEqual([]);
+    expect(await push({ freeEvents: 4 }, {})).toEqual([2]);
+    expect(await push({ freeEvents: 4 }, { includedQuantity: "2" })).toEqual([3]);
+    expect(await push({ freeEvents: 4 }, { includedQuantity: "2" }, "11")).toEqual([4]);
+  });
+
   test("publishes nothing of a catalog with one error", async () => {
     const { clients } = await setup();
     const bad = clone(CatalogSchema, catalog);

@@ -1,27 +1,18 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { PriceSchema, type TierSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
-import { decimal, minorDigits, plain, zero } from "../../server/money.ts";
-import { rate } from "../../server/pricing/rate.ts";
-
-type Model = NonNullable<MessageInitShape<typeof PriceSchema>["model"]>;
-type TierInit = MessageInitShape<typeof TierSchema>;
-
-const perUnit = (unitAmount: string): Model => ({ case: "perUnit", value: { unitAmount } });
-const graduated = (...tiers: TierInit[]): Model => ({ case: "graduated", value: { tiers } });
-const volume = (...tiers: TierInit[]): Model => ({ case: "volume", value: { tiers } });
-const packages = (size: string, amount: string): Model => ({ case: "package", value: { size, amount } });
-const flat = (amount: string): Model => ({ case: "flat", value: { amount } });
-const tier = (upTo: string, unitAmount: string, flatAmount = ""): TierInit => ({ upTo, unitAmount, flatAmount });
-
-function price(model: Model, quantity: string, currency = "USD") {
-  return rate(create(PriceSchema, { key: "p", model }), decimal(quantity), currency);
-}
-
-function exact(model: Model, quantity: string): string {
-  return plain(price(model, quantity).exact);
-}
+import { plain } from "../../server/money.ts";
+import {
+  exact,
+  flat,
+  graduated,
+  type Model,
+  packages,
+  perUnit,
+  price,
+  stepSum,
+  type Terms,
+  tier,
+  volume,
+} from "../support/prices.ts";
 
 describe("rate prices the examples of public documentation", () => {
   // https://docs.stripe.com/subscriptions/pricing-models/tiered-pricing
@@ -55,8 +46,33 @@ describe("rate prices the examples of public documentation", () => {
     ["Chargebee, a package begun", tokens, "10", "1.25"],
     ["Chargebee, a package full", tokens, "1000000", "1.25"],
     ["Chargebee, two packages", tokens, "1500000", "2.5"],
+    // https://docs.stripe.com/subscriptions/pricing-models/tiered-pricing: the second tier is 6.5 each, so 35 and 6.5
+    ["Stripe, graduated, second tier", graduated(...fonts), "6", "41.5"],
+    ["Stripe, graduated, last tier", graduated(...fonts), "20", "127.5"],
+    // https://docs.withorb.com/product-catalog/price-configuration
+    ["Orb, tiered", graduated(tier("10", "0.50"), tier("", "0.10")), "11", "5.1"],
+    ["Orb, bulk, at the bound", volume(tier("10", "0.50"), tier("", "0.40")), "10", "5"],
+    ["Orb, bulk, a lower price for all", volume(tier("10", "0.50"), tier("", "0.40")), "101", "40.4"],
+    ["Orb, a package that is not full", packages("10", "0.80"), "4", "0.8"],
+    ["Orb, a package more", packages("10", "0.80"), "11", "1.6"],
+    // https://getlago.com/docs/guide/plans/charges/charge-models/graduated.md
+    ["Lago, graduated", graduated(tier("100", "1"), tier("200", "0.5"), tier("", "0.1")), "250", "155"],
   ])("%s", (_, model, quantity, amount) => {
     expect(exact(model, quantity)).toBe(amount);
+  });
+
+  test.each<[string, Model, string, Terms, string]>([
+    // https://getlago.com/docs/guide/plans/charges/charge-models/package.md: 100 units free, then 5 per 100
+    ["Lago, package with free units", packages("100", "5"), "201", { includedQuantity: "100" }, "10"],
+    // https://docs.zuora.com/en/zuora-billing: overage pricing, 500 minutes included, then 0.50 each
+    ["Zuora, overage", perUnit("0.50"), "620", { includedQuantity: "500" }, "60"],
+    ["Zuora, no overage", perUnit("0.50"), "500", { includedQuantity: "500" }, "0"],
+    // https://getlago.com/docs/guide/plans/charges/spending-minimum: usage of 50, a minimum of 100
+    ["Lago, spending minimum", perUnit("0.010"), "5000", { minimumAmount: "100" }, "100"],
+    // https://docs.stripe.com/billing/subscriptions/usage-based: 1,000 included, then 0.04
+    ["Stripe, fixed fee and overage", perUnit("0.04"), "1001", { includedQuantity: "1000" }, "0.04"],
+  ])("%s", (_, model, quantity, terms, amount) => {
+    expect(plain(price(model, quantity, "USD", terms).exact)).toBe(amount);
   });
 });
 
@@ -86,6 +102,54 @@ describe("rate keeps its own rules", () => {
     ["18 decimals of a unit amount count", perUnit("0.000000000000000001"), "3", "0.000000000000000003"],
   ])("%s", (_, model, quantity, amount) => {
     expect(exact(model, quantity)).toBe(amount);
+  });
+
+  const always = { tiers, billFlatAtZero: true };
+  test.each<[string, Model, string]>([
+    ["graduated", { case: "graduated", value: always }, "10"],
+    ["volume", { case: "volume", value: always }, "10"],
+    ["one without a fixed amount", { case: "volume", value: { tiers: [tier("", "5")], billFlatAtZero: true } }, "0"],
+  ])("where the flat amount is billed at zero, no usage owes that of the first tier: %s", (_, model, amount) => {
+    expect(exact(model, "0")).toBe(amount);
+    expect(price(model, "7", "USD", { includedQuantity: "7" }).exact.toFixed()).toBe(amount);
+  });
+
+  test.each<[string, Model, string, Terms, string]>([
+    ["tiers begin after what is included", graduated(...tiers), "105", { includedQuantity: "100" }, "20"],
+    ["so do packages", packages("10", "3"), "101", { includedQuantity: "100" }, "3"],
+    ["less than what is included costs nothing", perUnit("1"), "99.5", { includedQuantity: "100" }, "0"],
+    ["a fraction beyond it counts", perUnit("1"), "100.000000000001", { includedQuantity: "100" }, "0.000000000001"],
+    ["a minimum is owed without usage", perUnit("1"), "0", { minimumAmount: "50" }, "50"],
+    ["a minimum that is reached adds nothing", perUnit("1"), "50", { minimumAmount: "50" }, "50"],
+    ["a maximum caps", perUnit("1"), "101", { maximumAmount: "100" }, "100"],
+    ["a maximum that is not reached does nothing", perUnit("1"), "99", { maximumAmount: "100" }, "99"],
+    ["all three", perUnit("1"), "160", { includedQuantity: "50", minimumAmount: "5", maximumAmount: "100" }, "100"],
+    [
+      "bounds count 18 decimals too",
+      perUnit("1"),
+      "0",
+      { minimumAmount: "0.000000000000000001" },
+      "0.000000000000000001",
+    ],
+  ])("%s", (_, model, quantity, terms, amount) => {
+    expect(plain(price(model, quantity, "USD", terms).exact)).toBe(amount);
+  });
+
+  test("what is included, a minimum and a maximum are steps of their own", () => {
+    const terms = { includedQuantity: "100", minimumAmount: "50", maximumAmount: "60" };
+    expect(price(perUnit("0.5"), "110", "USD", terms).steps).toMatchObject([
+      { quantity: "100", unitAmount: "0", amount: "0", description: "included" },
+      { quantity: "10", unitAmount: "0.5", amount: "5", description: "units" },
+      { quantity: "1", unitAmount: "45", amount: "45", description: "up to the minimum of 50" },
+    ]);
+    expect(price(perUnit("0.5"), "300", "USD", terms).steps.at(-1)).toMatchObject({
+      amount: "-40",
+      description: "down to the maximum of 60",
+    });
+    expect(price(perUnit("0.5"), "0", "USD", terms).steps.map((step) => step.description)).toEqual([
+      "units",
+      "up to the minimum of 50",
+    ]);
   });
 
   test("a line says how it came about", () => {
@@ -118,122 +182,5 @@ describe("rate keeps its own rules", () => {
     expect(plain(rating.exact)).toBe("100000000000000");
     expect(rating.steps).toHaveLength(2);
     expect(stepSum(rating)).toBe("100000000000000");
-  });
-});
-
-const decimals = (whole: number, fraction: number) =>
-  fc
-    .tuple(
-      fc.bigInt({ min: 0n, max: 10n ** BigInt(whole) - 1n }),
-      fc.stringMatching(new RegExp(`^[0-9]{0,${fraction}}$`)),
-    )
-    .map(([head, tail]) => (tail ? `${head}.${tail}` : `${head}`));
-const quantities = fc.oneof(decimals(3, 2), decimals(9, 0), decimals(9, 12)); // below the most of a line
-const amounts = fc.oneof(decimals(2, 4), decimals(3, 18));
-const bounds = fc
-  .uniqueArray(
-    decimals(6, 2).filter((bound) => decimal(bound).gt(zero)),
-    {
-      maxLength: 6,
-      selector: (bound) => plain(decimal(bound)),
-    },
-  )
-  .map((list) => list.sort((a, b) => decimal(a).cmp(decimal(b))));
-const tierLists = fc
-  .tuple(bounds, fc.infiniteStream(amounts), fc.infiniteStream(fc.option(amounts, { nil: "" })))
-  .map(([list, unit, fixed]) => [...list, ""].map((upTo) => tier(upTo, next(unit), next(fixed))));
-const monotone = fc.oneof(
-  amounts.map(perUnit),
-  tierLists.map((tiers) => graduated(...tiers)),
-  fc.tuple(decimals(6, 3), amounts).map(([size, amount]) => packages(decimal(size).eq(zero) ? "1" : size, amount)),
-);
-const models = fc.oneof(
-  monotone,
-  tierLists.map((tiers) => volume(...tiers)),
-  amounts.map(flat),
-);
-
-function next<T>(stream: Iterator<T>): T {
-  return stream.next().value;
-}
-
-function stepSum({ steps }: ReturnType<typeof rate>): string {
-  return plain(steps.reduce((sum, { amount }) => sum.plus(decimal(amount)), zero));
-}
-
-describe("rate, whatever the price", () => {
-  test("its steps add up to the exact amount, and each is its quantity times its unit amount", () => {
-    fc.assert(
-      fc.property(models, quantities, (model, quantity) => {
-        const rating = price(model, quantity);
-        expect(stepSum(rating)).toBe(plain(rating.exact));
-        for (const { quantity, unitAmount, amount } of rating.steps) {
-          expect(plain(decimal(quantity).times(decimal(unitAmount)))).toBe(amount);
-        }
-      }),
-    );
-  });
-
-  test("its rounded amount is the nearest one, and the one away from zero where two are as near", () => {
-    fc.assert(
-      fc.property(models, quantities, fc.constantFrom("JPY", "USD", "KWD"), (model, quantity, currency) => {
-        const { exact, amountMinor } = price(model, quantity, currency);
-        const minor = exact.times(decimal(`1e${minorDigits(currency)}`));
-        const excess = decimal(amountMinor.toString()).minus(minor);
-        expect(excess.gt(decimal("-0.5")) && excess.lte(decimal("0.5"))).toBe(true);
-      }),
-    );
-  });
-
-  test("more usage never costs less, volume apart", () => {
-    fc.assert(
-      fc.property(monotone, quantities, quantities, (model, one, other) => {
-        const [less, more] = [one, other].sort((a, b) => decimal(a).cmp(decimal(b)));
-        expect(price(model, less as string).exact.lte(price(model, more as string).exact)).toBe(true);
-      }),
-    );
-  });
-
-  test("a quantity in two parts costs per unit what it costs as one", () => {
-    fc.assert(
-      fc.property(amounts, quantities, quantities, (amount, one, other) => {
-        const whole = plain(decimal(one).plus(decimal(other)));
-        const parts = price(perUnit(amount), one).exact.plus(price(perUnit(amount), other).exact);
-        expect(exact(perUnit(amount), whole)).toBe(plain(parts));
-      }),
-    );
-  });
-
-  test("a graduated tier that is cut in two at any bound costs the same", () => {
-    fc.assert(
-      fc.property(bounds, fc.infiniteStream(amounts), decimals(6, 2), quantities, (list, unit, cut, quantity) => {
-        const whole = [...list, ""].map((upTo) => tier(upTo, next(unit)));
-        const place = whole.findIndex(({ upTo }) => !upTo || decimal(upTo).gt(decimal(cut)));
-        fc.pre(decimal(cut).gt(zero) && !list.some((bound) => decimal(bound).eq(decimal(cut))));
-        const halves = whole.toSpliced(place, 0, tier(cut, whole[place]?.unitAmount ?? ""));
-        expect(exact(graduated(...halves), quantity)).toBe(exact(graduated(...whole), quantity));
-      }),
-    );
-  });
-
-  test("tiers at one price cost what that price costs per unit", () => {
-    fc.assert(
-      fc.property(bounds, amounts, quantities, (list, amount, quantity) => {
-        const tiers = [...list, ""].map((upTo) => tier(upTo, amount));
-        const whole = exact(perUnit(amount), quantity);
-        expect([exact(graduated(...tiers), quantity), exact(volume(...tiers), quantity)]).toEqual([whole, whole]);
-      }),
-    );
-  });
-
-  test("packages hold the quantity, and one fewer would not", () => {
-    fc.assert(
-      fc.property(decimals(6, 3), quantities, (size, quantity) => {
-        fc.pre(decimal(size).gt(zero) && decimal(quantity).gt(zero));
-        const count = decimal(price(packages(size, "0"), quantity).steps[0]?.quantity ?? "");
-        expect(count.times(decimal(size)).gte(decimal(quantity))).toBe(true);
-        expect(count.minus(decimal("1")).times(decimal(size)).lt(decimal(quantity))).toBe(true);
-      }),
-    );
   });
 });

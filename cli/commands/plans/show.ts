@@ -1,6 +1,7 @@
 import { Args, Flags } from "@oclif/core";
 import {
   FlatTiming,
+  type Percentage,
   PeriodSchema,
   type Plan,
   PlanSchema,
@@ -10,7 +11,7 @@ import {
 import { PricingService } from "../../../gen/usageflow/v1/pricing_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
 import { type Column, facts, table } from "../../output/table.ts";
-import { word } from "../../output/text.ts";
+import { count, word } from "../../output/text.ts";
 
 export default class PlansShow extends ClientCommand {
   static override summary = "Show a plan with its prices.";
@@ -39,6 +40,7 @@ function planText(plan: Plan): string {
     Version: String(plan.version),
     Currency: plan.currency,
     Period: word(PeriodSchema, plan.period),
+    Minimum: plan.minimumAmount && `${plan.minimumAmount} per period`,
   });
   return `${head}\n\n${table(columns, plan.prices.flatMap(rowsOf))}`;
 }
@@ -57,30 +59,54 @@ const columns: Column<PriceRow>[] = [
   { title: "AMOUNT", value: (row) => row.amount },
 ];
 
+/** A row for the price, and one for each thing more that it says. */
 function rowsOf(price: Price): PriceRow[] {
-  const row = (model: string, amount: string) => ({ key: price.key, metric: price.metric, model, amount });
-  const { model } = price;
+  const [model, ...amounts] = modelTexts(price);
+  const { includedQuantity, minimumAmount, maximumAmount } = price;
+  if (includedQuantity) amounts.push(`the first ${includedQuantity} included`);
+  if (minimumAmount) amounts.push(`at least ${minimumAmount}`);
+  if (maximumAmount) amounts.push(`at most ${maximumAmount}`);
+  return amounts.map((amount, at) =>
+    at === 0
+      ? { key: price.key, metric: price.metric, model: model ?? "", amount }
+      : { key: "", metric: "", model: "", amount },
+  );
+}
+
+/** The name of the model, then its amounts. */
+function modelTexts({ model }: Price): string[] {
   switch (model.case) {
     case "perUnit":
-      return [row("per unit", `${model.value.unitAmount} each`)];
+      return ["per unit", `${model.value.unitAmount} each`];
     case "graduated":
     case "volume":
-      return tierTexts(model.value).map((text, at) =>
-        at === 0 ? row(model.case, text) : { key: "", metric: "", model: "", amount: text },
-      );
+      return [model.case, ...tierTexts(model.value)];
     case "package":
-      return [row("package", `${model.value.amount} per ${model.value.size}`)];
+      return ["package", `${model.value.amount} per ${model.value.size}`];
     case "flat":
-      return [row(model.value.timing === FlatTiming.IN_ADVANCE ? "flat, in advance" : "flat", model.value.amount)];
+      return [model.value.timing === FlatTiming.IN_ADVANCE ? "flat, in advance" : "flat", model.value.amount];
+    case "percentage":
+      return ["percentage", ...percentageTexts(model.value)];
     case undefined:
-      return [row("", "")]; // a model that this version of the CLI does not know
+      return ["", ""]; // a model that this version of the CLI does not know
   }
 }
 
-function tierTexts({ tiers }: Tiers): string[] {
-  return tiers.map((tier) => {
+function tierTexts({ tiers, billFlatAtZero }: Tiers): string[] {
+  return tiers.map((tier, at) => {
     const bound = tier.upTo ? `up to ${tier.upTo}` : "above";
-    const flat = tier.flatAmount ? `, and ${tier.flatAmount} once` : "";
+    const zero = at === 0 && billFlatAtZero ? ", without usage too" : "";
+    const flat = tier.flatAmount ? `, and ${tier.flatAmount} once${zero}` : "";
     return `${bound}: ${tier.unitAmount || "0"} each${flat}`;
   });
+}
+
+function percentageTexts(model: Percentage): string[] {
+  const { percent, fixedAmount, freeEvents, freeAmount, minPerEvent, maxPerEvent } = model;
+  const texts = [fixedAmount ? `${percent}% and ${fixedAmount} per event` : `${percent}%`];
+  if (minPerEvent) texts.push(`at least ${minPerEvent} per event`);
+  if (maxPerEvent) texts.push(`at most ${maxPerEvent} per event`);
+  if (freeEvents > 0) texts.push(`the first ${count(freeEvents, "event")} free`);
+  if (freeAmount) texts.push(`the first ${freeAmount} free`);
+  return texts;
 }

@@ -77,7 +77,7 @@ export type Invoice = Message<"usageflow.v1.Invoice"> & {
   periodEnd?: Timestamp | undefined;
 
   /**
-   * The lines, one for each price, in the order of the plan.
+   * The lines, one for each price, in the order of the plan; then the true-up to the plan's minimum, if one is owed.
    *
    * @generated from field: repeated usageflow.v1.InvoiceLine lines = 9;
    */
@@ -147,21 +147,22 @@ export const InvoiceSchema: GenMessage<Invoice> = /*@__PURE__*/
  */
 export type InvoiceLine = Message<"usageflow.v1.InvoiceLine"> & {
   /**
-   * Key of the price in the plan.
+   * Key of the price in the plan. `minimum` for the true-up to the plan's minimum amount.
    *
    * @generated from field: string price_key = 1;
    */
   priceKey: string;
 
   /**
-   * Key of the metric. Empty for a flat price.
+   * Key of the metric. Empty for a flat price and for a true-up.
    *
    * @generated from field: string metric = 2;
    */
   metric: string;
 
   /**
-   * The quantity that was priced, as a decimal. `1` for a flat price.
+   * The quantity of the period, as a decimal: what is included in the price too. For a percentage, the sum of the
+   * events' amounts. `1` for a flat price and for a true-up.
    *
    * @generated from field: string quantity = 3;
    */

@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/pricing.proto.
  */
 export const file_usageflow_v1_pricing: GenFile = /*@__PURE__*/
-  fileDesc("Chp1c2FnZWZsb3cvdjEvcHJpY2luZy5wcm90bxIMdXNhZ2VmbG93LnYxIqYBCgdDYXRhbG9nEjAKB21ldHJpY3MYASADKAsyFC51c2FnZWZsb3cudjEuTWV0cmljQgm6SAaSAQMQ6AcSLAoFcGxhbnMYAiADKAsyEi51c2FnZWZsb3cudjEuUGxhbkIJukgGkgEDEOgHEjsKDGRlZmF1bHRfcGxhbhgDIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JCKXAwoGTWV0cmljEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEioKBHVuaXQYAyABKAlCHLpIGXIXGEAyE15bXlx4MDAtXHgxZlx4N2ZdKiQSOgoLYWdncmVnYXRpb24YBCABKA4yGS51c2FnZWZsb3cudjEuQWdncmVnYXRpb25CCrpIB4IBBBABIAASNQoPdW5pcXVlX3Byb3BlcnR5GAUgASgJQhy6SBlyFxhAMhNeW15ceDAwLVx4MWZceDdmXSokOo0BukiJARqGAQoWbWV0cmljLnVuaXF1ZV9wcm9wZXJ0eRIzdW5pcXVlUHJvcGVydHkgaXMgbmVlZGVkIGZvciBVTklRVUUsIGFuZCBvbmx5IHRoZXJlGjcodGhpcy5hZ2dyZWdhdGlvbiA9PSA0KSA9PSAodGhpcy51bmlxdWVfcHJvcGVydHkgIT0gJycpIv8BCgRQbGFuEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEiMKCGN1cnJlbmN5GAMgASgJQhG6SA5yDDIKXltBLVpdezN9JBIwCgZwZXJpb2QYBCABKA4yFC51c2FnZWZsb3cudjEuUGVyaW9kQgq6SAeCAQQQASAAEi8KBnByaWNlcxgFIAMoCzITLnVzYWdlZmxvdy52MS5QcmljZUIKukgHkgEECAEQZBIPCgd2ZXJzaW9uGAYgASgFIvgCCgVQcmljZRIxCgNrZXkYASABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBIrCgRuYW1lGAIgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI1CgZtZXRyaWMYAyABKAlCJbpIInIgGEAyHF4oW0EtWmEtel1bQS1aYS16MC05Xy4tXSopPyQSKQoIcGVyX3VuaXQYBCABKAsyFS51c2FnZWZsb3cudjEuUGVyVW5pdEgAEigKCWdyYWR1YXRlZBgFIAEoCzITLnVzYWdlZmxvdy52MS5UaWVyc0gAEiUKBnZvbHVtZRgGIAEoCzITLnVzYWdlZmxvdy52MS5UaWVyc0gAEigKB3BhY2thZ2UYByABKAsyFS51c2FnZWZsb3cudjEuUGFja2FnZUgAEiIKBGZsYXQYCCABKAsyEi51c2FnZWZsb3cudjEuRmxhdEgAQg4KBW1vZGVsEgW6SAIIASJGCgdQZXJVbml0EjsKC3VuaXRfYW1vdW50GAEgASgJQia6SCNyIRgfMh1eWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/JCI2CgVUaWVycxItCgV0aWVycxgBIAMoCzISLnVzYWdlZmxvdy52MS5UaWVyQgq6SAeSAQQIARBkIsABCgRUaWVyEjgKBXVwX3RvGAEgASgJQim6SCZyJBghMiBeKFswLTldezEsMjB9KFwuWzAtOV17MSwxMn0pPyk/JBI+Cgt1bml0X2Ftb3VudBgCIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyQSPgoLZmxhdF9hbW91bnQYAyABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kIncKB1BhY2thZ2USNAoEc2l6ZRgBIAEoCUImukgjciEYITIdXlswLTldezEsMjB9KFwuWzAtOV17MSwxMn0pPyQSNgoGYW1vdW50GAIgASgJQia6SCNyIRgfMh1eWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/JCJyCgRGbGF0EjYKBmFtb3VudBgBIAEoCUImukgjciEYHzIdXlswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyQSMgoGdGltaW5nGAIgASgOMhgudXNhZ2VmbG93LnYxLkZsYXRUaW1pbmdCCLpIBYIBAhABIpICCgxTdWJzY3JpcHRpb24SCgoCaWQYASABKAkSEwoLY3VzdG9tZXJfaWQYAiABKAkSDAoEcGxhbhgDIAEoCRIUCgxwbGFuX3ZlcnNpb24YBCABKAUSLgoKc3RhcnRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHZW5kc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMcGVyaW9kX3N0YXJ0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpwZXJpb2RfZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCqDAQoLQWdncmVnYXRpb24SGwoXQUdHUkVHQVRJT05fVU5TUEVDSUZJRUQQABITCg9BR0dSRUdBVElPTl9TVU0QARIVChFBR0dSRUdBVElPTl9DT1VOVBACEhMKD0FHR1JFR0FUSU9OX01BWBADEhYKEkFHR1JFR0FUSU9OX1VOSVFVRRAEKjQKBlBlcmlvZBIWChJQRVJJT0RfVU5TUEVDSUZJRUQQABISCg5QRVJJT0RfTU9OVEhMWRABKmEKCkZsYXRUaW1pbmcSGwoXRkxBVF9USU1JTkdfVU5TUEVDSUZJRUQQABIaChZGTEFUX1RJTUlOR19JTl9BRFZBTkNFEAESGgoWRkxBVF9USU1JTkdfSU5fQVJSRUFSUxACYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("Chp1c2FnZWZsb3cvdjEvcHJpY2luZy5wcm90bxIMdXNhZ2VmbG93LnYxIqYBCgdDYXRhbG9nEjAKB21ldHJpY3MYASADKAsyFC51c2FnZWZsb3cudjEuTWV0cmljQgm6SAaSAQMQ6AcSLAoFcGxhbnMYAiADKAsyEi51c2FnZWZsb3cudjEuUGxhbkIJukgGkgEDEOgHEjsKDGRlZmF1bHRfcGxhbhgDIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JCKXAwoGTWV0cmljEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEioKBHVuaXQYAyABKAlCHLpIGXIXGEAyE15bXlx4MDAtXHgxZlx4N2ZdKiQSOgoLYWdncmVnYXRpb24YBCABKA4yGS51c2FnZWZsb3cudjEuQWdncmVnYXRpb25CCrpIB4IBBBABIAASNQoPdW5pcXVlX3Byb3BlcnR5GAUgASgJQhy6SBlyFxhAMhNeW15ceDAwLVx4MWZceDdmXSokOo0BukiJARqGAQoWbWV0cmljLnVuaXF1ZV9wcm9wZXJ0eRIzdW5pcXVlUHJvcGVydHkgaXMgbmVlZGVkIGZvciBVTklRVUUsIGFuZCBvbmx5IHRoZXJlGjcodGhpcy5hZ2dyZWdhdGlvbiA9PSA0KSA9PSAodGhpcy51bmlxdWVfcHJvcGVydHkgIT0gJycpIsICCgRQbGFuEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEiMKCGN1cnJlbmN5GAMgASgJQhG6SA5yDDIKXltBLVpdezN9JBIwCgZwZXJpb2QYBCABKA4yFC51c2FnZWZsb3cudjEuUGVyaW9kQgq6SAeCAQQQASAAEi8KBnByaWNlcxgFIAMoCzITLnVzYWdlZmxvdy52MS5QcmljZUIKukgHkgEECAEQZBIPCgd2ZXJzaW9uGAYgASgFEkEKDm1pbmltdW1fYW1vdW50GAcgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JCL1BAoFUHJpY2USMgoDa2V5GAEgASgJQiW6SCJyIBhAMhxeKFtBLVphLXpdW0EtWmEtejAtOV8uLV0qKT8kEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjUKBm1ldHJpYxgDIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JBIpCghwZXJfdW5pdBgEIAEoCzIVLnVzYWdlZmxvdy52MS5QZXJVbml0SAASKAoJZ3JhZHVhdGVkGAUgASgLMhMudXNhZ2VmbG93LnYxLlRpZXJzSAASJQoGdm9sdW1lGAYgASgLMhMudXNhZ2VmbG93LnYxLlRpZXJzSAASKAoHcGFja2FnZRgHIAEoCzIVLnVzYWdlZmxvdy52MS5QYWNrYWdlSAASIgoEZmxhdBgIIAEoCzISLnVzYWdlZmxvdy52MS5GbGF0SAASLgoKcGVyY2VudGFnZRgJIAEoCzIYLnVzYWdlZmxvdy52MS5QZXJjZW50YWdlSAASRAoRaW5jbHVkZWRfcXVhbnRpdHkYCiABKAlCKbpIJnIkGCEyIF4oWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/KT8kEkEKDm1pbmltdW1fYW1vdW50GAsgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBJBCg5tYXhpbXVtX2Ftb3VudBgMIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyRCDgoFbW9kZWwSBbpIAggBIkYKB1BlclVuaXQSOwoLdW5pdF9hbW91bnQYASABKAlCJrpII3IhGB8yHV5bMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8kIlEKBVRpZXJzEi0KBXRpZXJzGAEgAygLMhIudXNhZ2VmbG93LnYxLlRpZXJCCrpIB5IBBAgBEGQSGQoRYmlsbF9mbGF0X2F0X3plcm8YAiABKAgiwAEKBFRpZXISOAoFdXBfdG8YASABKAlCKbpIJnIkGCEyIF4oWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/KT8kEj4KC3VuaXRfYW1vdW50GAIgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBI+CgtmbGF0X2Ftb3VudBgDIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyQidwoHUGFja2FnZRI0CgRzaXplGAEgASgJQia6SCNyIRghMh1eWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/JBI2CgZhbW91bnQYAiABKAlCJrpII3IhGB8yHV5bMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8kInIKBEZsYXQSNgoGYW1vdW50GAEgASgJQia6SCNyIRgfMh1eWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/JBIyCgZ0aW1pbmcYAiABKA4yGC51c2FnZWZsb3cudjEuRmxhdFRpbWluZ0IIukgFggECEAEi5wIKClBlcmNlbnRhZ2USNgoHcGVyY2VudBgBIAEoCUIlukgiciAYFjIcXlswLTldezEsM30oXC5bMC05XXsxLDE4fSk/JBI/CgxmaXhlZF9hbW91bnQYAiABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kEhwKC2ZyZWVfZXZlbnRzGAMgASgFQge6SAQaAigAEj4KC2ZyZWVfYW1vdW50GAQgASgJQim6SCZyJBghMiBeKFswLTldezEsMjB9KFwuWzAtOV17MSwxMn0pPyk/JBJACg1taW5fcGVyX2V2ZW50GAUgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBJACg1tYXhfcGVyX2V2ZW50GAYgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JCKSAgoMU3Vic2NyaXB0aW9uEgoKAmlkGAEgASgJEhMKC2N1c3RvbWVyX2lkGAIgASgJEgwKBHBsYW4YAyABKAkSFAoMcGxhbl92ZXJzaW9uGAQgASgFEi4KCnN0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2VuZHNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDHBlcmlvZF9zdGFydBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcGVyaW9kX2VuZBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqgwEKC0FnZ3JlZ2F0aW9uEhsKF0FHR1JFR0FUSU9OX1VOU1BFQ0lGSUVEEAASEwoPQUdHUkVHQVRJT05fU1VNEAESFQoRQUdHUkVHQVRJT05fQ09VTlQQAhITCg9BR0dSRUdBVElPTl9NQVgQAxIWChJBR0dSRUdBVElPTl9VTklRVUUQBCo0CgZQZXJpb2QSFgoSUEVSSU9EX1VOU1BFQ0lGSUVEEAASEgoOUEVSSU9EX01PTlRITFkQASphCgpGbGF0VGltaW5nEhsKF0ZMQVRfVElNSU5HX1VOU1BFQ0lGSUVEEAASGgoWRkxBVF9USU1JTkdfSU5fQURWQU5DRRABEhoKFkZMQVRfVElNSU5HX0lOX0FSUkVBUlMQAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * All metrics and plans of a tenant as one document: pricing as code. A catalog file is this message as YAML or JSON.
@@ -147,6 +147,15 @@ export type Plan = Message<"usageflow.v1.Plan"> & {
    * @generated from field: int32 version = 6;
    */
   version: number;
+
+  /**
+   * What the customer is committed to per period: the least that the invoice in arrears comes to. Where its lines come
+   * to less, a last line with the price key `minimum` makes up the difference. Fees in advance are on an invoice of
+   * their own and do not count. Decimal, at most 12 digits before the point and 18 after it. Empty means 0.
+   *
+   * @generated from field: string minimum_amount = 7;
+   */
+  minimumAmount: string;
 };
 
 /**
@@ -163,7 +172,7 @@ export const PlanSchema: GenMessage<Plan> = /*@__PURE__*/
  */
 export type Price = Message<"usageflow.v1.Price"> & {
   /**
-   * Its id within the plan, such as `calls`.
+   * Its id within the plan, such as `calls`. Empty only where a price stands alone, in PreviewPrice.
    *
    * @generated from field: string key = 1;
    */
@@ -177,15 +186,15 @@ export type Price = Message<"usageflow.v1.Price"> & {
   name: string;
 
   /**
-   * Key of the metric whose quantity is priced. Empty for a flat price, needed for all others.
+   * Key of the metric whose quantity is priced. Empty for a flat price, needed in a plan for all others.
    *
    * @generated from field: string metric = 3;
    */
   metric: string;
 
   /**
-   * How a quantity becomes an amount. Amounts are exact until the line, which is rounded once, half away from zero, to
-   * the currency's minor unit.
+   * How a quantity becomes an amount. The included quantity is taken off before, the minimum and the maximum are held
+   * after. Amounts are exact until the line, which is rounded once, half away from zero, to the currency's minor unit.
    *
    * @generated from oneof usageflow.v1.Price.model
    */
@@ -229,7 +238,39 @@ export type Price = Message<"usageflow.v1.Price"> & {
      */
     value: Flat;
     case: "flat";
+  } | {
+    /**
+     * A share of the amount of each event. Its metric is a SUM of money in major units of the plan's currency.
+     *
+     * @generated from field: usageflow.v1.Percentage percentage = 9;
+     */
+    value: Percentage;
+    case: "percentage";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * Units that cost nothing: taken off the quantity before it is priced, so that tiers and packages begin after them.
+   * Decimal, at most 20 digits before the point and 12 after it. Empty means 0. Not for a flat price, nor for a
+   * percentage, which has free events and a free amount of its own.
+   *
+   * @generated from field: string included_quantity = 10;
+   */
+  includedQuantity: string;
+
+  /**
+   * The least that the price comes to in a period; owed at zero usage too. Empty means 0. Not for a flat price.
+   *
+   * @generated from field: string minimum_amount = 11;
+   */
+  minimumAmount: string;
+
+  /**
+   * The most that the price comes to in a period: more than 0, and not less than the minimum. Empty: no maximum. Not
+   * for a flat price.
+   *
+   * @generated from field: string maximum_amount = 12;
+   */
+  maximumAmount: string;
 };
 
 /**
@@ -272,6 +313,13 @@ export type Tiers = Message<"usageflow.v1.Tiers"> & {
    * @generated from field: repeated usageflow.v1.Tier tiers = 1;
    */
   tiers: Tier[];
+
+  /**
+   * Whether the first tier's flat amount is owed at a quantity of zero too. Vendors differ here, so it is a switch.
+   *
+   * @generated from field: bool bill_flat_at_zero = 2;
+   */
+  billFlatAtZero: boolean;
 };
 
 /**
@@ -303,7 +351,7 @@ export type Tier = Message<"usageflow.v1.Tier"> & {
   unitAmount: string;
 
   /**
-   * Amount owed once when the tier is entered; never at a quantity of zero. Empty means 0.
+   * Amount owed once when the tier is entered; at a quantity of zero only with `bill_flat_at_zero`. Empty means 0.
    *
    * @generated from field: string flat_amount = 3;
    */
@@ -374,6 +422,69 @@ export const FlatSchema: GenMessage<Flat> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_pricing, 8);
 
 /**
+ * A share of money that passes: what a payment, a payout or an order costs.
+ *
+ * Each event is priced by itself, in the order of `occurred_at`, then of the idempotency key. It owes `percent` of the
+ * part of its amount that is not free, and the fixed amount; then its minimum and its maximum are held. An event that
+ * is free as a whole owes nothing, no minimum either. The event that crosses the free amount owes the percentage on the
+ * excess alone, and its fixed amount whole.
+ *
+ * @generated from message usageflow.v1.Percentage
+ */
+export type Percentage = Message<"usageflow.v1.Percentage"> & {
+  /**
+   * Percent of the amount, such as `2.9`: 0 to 100, at most 18 digits after the point.
+   *
+   * @generated from field: string percent = 1;
+   */
+  percent: string;
+
+  /**
+   * Amount owed for each event that is not free as a whole. Empty means 0.
+   *
+   * @generated from field: string fixed_amount = 2;
+   */
+  fixedAmount: string;
+
+  /**
+   * So many events at the beginning of each period are free. 0: freedom does not depend on their number. With a
+   * `free_amount` too, what is free ends with the one that runs out first.
+   *
+   * @generated from field: int32 free_events = 3;
+   */
+  freeEvents: number;
+
+  /**
+   * So much at the beginning of each period is free. Empty or 0: freedom does not depend on the amount. Decimal, at
+   * most 20 digits before the point and 12 after it.
+   *
+   * @generated from field: string free_amount = 4;
+   */
+  freeAmount: string;
+
+  /**
+   * The least that an event owes which is not free as a whole. Empty means 0.
+   *
+   * @generated from field: string min_per_event = 5;
+   */
+  minPerEvent: string;
+
+  /**
+   * The most that an event owes: more than 0, and not less than its minimum. Empty: no maximum.
+   *
+   * @generated from field: string max_per_event = 6;
+   */
+  maxPerEvent: string;
+};
+
+/**
+ * Describes the message usageflow.v1.Percentage.
+ * Use `create(PercentageSchema)` to create a new message.
+ */
+export const PercentageSchema: GenMessage<Percentage> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing, 9);
+
+/**
  * A customer on a plan version.
  *
  * @generated from message usageflow.v1.Subscription
@@ -441,7 +552,7 @@ export type Subscription = Message<"usageflow.v1.Subscription"> & {
  * Use `create(SubscriptionSchema)` to create a new message.
  */
 export const SubscriptionSchema: GenMessage<Subscription> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing, 9);
+  messageDesc(file_usageflow_v1_pricing, 10);
 
 /**
  * How the events of a metric become a quantity.

@@ -7,8 +7,10 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { InvoiceLineStep } from "./invoice_pb.ts";
+import { file_usageflow_v1_invoice } from "./invoice_pb.ts";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
-import type { Catalog, Plan, Subscription } from "./pricing_pb.ts";
+import type { Catalog, Plan, Price, Subscription } from "./pricing_pb.ts";
 import { file_usageflow_v1_pricing } from "./pricing_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -16,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/pricing_service.proto.
  */
 export const file_usageflow_v1_pricing_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ1c2FnZWZsb3cvdjEvcHJpY2luZ19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEiRAoSUHVzaENhdGFsb2dSZXF1ZXN0Ei4KB2NhdGFsb2cYASABKAsyFS51c2FnZWZsb3cudjEuQ2F0YWxvZ0IGukgDyAEBIkkKE1B1c2hDYXRhbG9nUmVzcG9uc2USDwoHbWV0cmljcxgBIAMoCRIhCgVwbGFucxgCIAMoCzISLnVzYWdlZmxvdy52MS5QbGFuIhQKElB1bGxDYXRhbG9nUmVxdWVzdCI9ChNQdWxsQ2F0YWxvZ1Jlc3BvbnNlEiYKB2NhdGFsb2cYASABKAsyFS51c2FnZWZsb3cudjEuQ2F0YWxvZyJdCg5HZXRQbGFuUmVxdWVzdBIxCgNrZXkYASABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBIYCgd2ZXJzaW9uGAIgASgFQge6SAQaAigAIjMKD0dldFBsYW5SZXNwb25zZRIgCgRwbGFuGAEgASgLMhIudXNhZ2VmbG93LnYxLlBsYW4iYQoQTGlzdFBsYW5zUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiTwoRTGlzdFBsYW5zUmVzcG9uc2USIQoFcGxhbnMYASADKAsyEi51c2FnZWZsb3cudjEuUGxhbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiwgEKGFN0YXJ0U3Vic2NyaXB0aW9uUmVxdWVzdBI0CgtjdXN0b21lcl9pZBgBIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJBIyCgRwbGFuGAIgASgJQiS6SCFyHxABGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQSPAoIc3RhcnRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQg66SAuyAQgaBgiAsviEGyJNChlTdGFydFN1YnNjcmlwdGlvblJlc3BvbnNlEjAKDHN1YnNjcmlwdGlvbhgBIAEoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24iQgoWRW5kU3Vic2NyaXB0aW9uUmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5zdWJfWzAtOUEtWmEtel17MjJ9JCJLChdFbmRTdWJzY3JpcHRpb25SZXNwb25zZRIwCgxzdWJzY3JpcHRpb24YASABKAsyGi51c2FnZWZsb3cudjEuU3Vic2NyaXB0aW9uIkIKFkdldFN1YnNjcmlwdGlvblJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVec3ViX1swLTlBLVphLXpdezIyfSQiSwoXR2V0U3Vic2NyaXB0aW9uUmVzcG9uc2USMAoMc3Vic2NyaXB0aW9uGAEgASgLMhoudXNhZ2VmbG93LnYxLlN1YnNjcmlwdGlvbiKdAQoYTGlzdFN1YnNjcmlwdGlvbnNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgDIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiZwoZTGlzdFN1YnNjcmlwdGlvbnNSZXNwb25zZRIxCg1zdWJzY3JpcHRpb25zGAEgAygLMhoudXNhZ2VmbG93LnYxLlN1YnNjcmlwdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkylgcKDlByaWNpbmdTZXJ2aWNlEmgKC1B1c2hDYXRhbG9nEiAudXNhZ2VmbG93LnYxLlB1c2hDYXRhbG9nUmVxdWVzdBohLnVzYWdlZmxvdy52MS5QdXNoQ2F0YWxvZ1Jlc3BvbnNlIhSQAgKKtRgNcHJpY2luZzp3cml0ZRJnCgtQdWxsQ2F0YWxvZxIgLnVzYWdlZmxvdy52MS5QdWxsQ2F0YWxvZ1JlcXVlc3QaIS51c2FnZWZsb3cudjEuUHVsbENhdGFsb2dSZXNwb25zZSITkAIBirUYDHByaWNpbmc6cmVhZBJbCgdHZXRQbGFuEhwudXNhZ2VmbG93LnYxLkdldFBsYW5SZXF1ZXN0Gh0udXNhZ2VmbG93LnYxLkdldFBsYW5SZXNwb25zZSITkAIBirUYDHByaWNpbmc6cmVhZBJhCglMaXN0UGxhbnMSHi51c2FnZWZsb3cudjEuTGlzdFBsYW5zUmVxdWVzdBofLnVzYWdlZmxvdy52MS5MaXN0UGxhbnNSZXNwb25zZSITkAIBirUYDHByaWNpbmc6cmVhZBJ8ChFTdGFydFN1YnNjcmlwdGlvbhImLnVzYWdlZmxvdy52MS5TdGFydFN1YnNjcmlwdGlvblJlcXVlc3QaJy51c2FnZWZsb3cudjEuU3RhcnRTdWJzY3JpcHRpb25SZXNwb25zZSIWirUYEnN1YnNjcmlwdGlvbjp3cml0ZRJ5Cg9FbmRTdWJzY3JpcHRpb24SJC51c2FnZWZsb3cudjEuRW5kU3Vic2NyaXB0aW9uUmVxdWVzdBolLnVzYWdlZmxvdy52MS5FbmRTdWJzY3JpcHRpb25SZXNwb25zZSIZkAICirUYEnN1YnNjcmlwdGlvbjp3cml0ZRJ4Cg9HZXRTdWJzY3JpcHRpb24SJC51c2FnZWZsb3cudjEuR2V0U3Vic2NyaXB0aW9uUmVxdWVzdBolLnVzYWdlZmxvdy52MS5HZXRTdWJzY3JpcHRpb25SZXNwb25zZSIYkAIBirUYEXN1YnNjcmlwdGlvbjpyZWFkEn4KEUxpc3RTdWJzY3JpcHRpb25zEiYudXNhZ2VmbG93LnYxLkxpc3RTdWJzY3JpcHRpb25zUmVxdWVzdBonLnVzYWdlZmxvdy52MS5MaXN0U3Vic2NyaXB0aW9uc1Jlc3BvbnNlIhiQAgGKtRgRc3Vic2NyaXB0aW9uOnJlYWRiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_permission, file_usageflow_v1_pricing]);
+  fileDesc("CiJ1c2FnZWZsb3cvdjEvcHJpY2luZ19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEiRAoSUHVzaENhdGFsb2dSZXF1ZXN0Ei4KB2NhdGFsb2cYASABKAsyFS51c2FnZWZsb3cudjEuQ2F0YWxvZ0IGukgDyAEBInkKE1B1c2hDYXRhbG9nUmVzcG9uc2USDwoHbWV0cmljcxgBIAMoCRIhCgVwbGFucxgCIAMoCzISLnVzYWdlZmxvdy52MS5QbGFuEi4KCHdhcm5pbmdzGAMgAygLMhwudXNhZ2VmbG93LnYxLkNhdGFsb2dXYXJuaW5nIjAKDkNhdGFsb2dXYXJuaW5nEg0KBWZpZWxkGAEgASgJEg8KB21lc3NhZ2UYAiABKAkiFAoSUHVsbENhdGFsb2dSZXF1ZXN0Ij0KE1B1bGxDYXRhbG9nUmVzcG9uc2USJgoHY2F0YWxvZxgBIAEoCzIVLnVzYWdlZmxvdy52MS5DYXRhbG9nIl0KDkdldFBsYW5SZXF1ZXN0EjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEhgKB3ZlcnNpb24YAiABKAVCB7pIBBoCKAAiMwoPR2V0UGxhblJlc3BvbnNlEiAKBHBsYW4YASABKAsyEi51c2FnZWZsb3cudjEuUGxhbiJhChBMaXN0UGxhbnNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAIgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJPChFMaXN0UGxhbnNSZXNwb25zZRIhCgVwbGFucxgBIAMoCzISLnVzYWdlZmxvdy52MS5QbGFuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLqAQoTUHJldmlld1ByaWNlUmVxdWVzdBIjCghjdXJyZW5jeRgBIAEoCUIRukgOcgwyCl5bQS1aXXszfSQSKgoFcHJpY2UYAiABKAsyEy51c2FnZWZsb3cudjEuUHJpY2VCBrpIA8gBARI7CghxdWFudGl0eRgDIAEoCUIpukgmciQYITIgXihbMC05XXsxLDIwfShcLlswLTldezEsMTJ9KT8pPyQSRQoNZXZlbnRfYW1vdW50cxgEIAMoCUIuukgrkgEoEJBOIiNyIRghMh1eWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/JCJwChRQcmV2aWV3UHJpY2VSZXNwb25zZRIUCgxhbW91bnRfbWlub3IYASABKAMSFAoMZXhhY3RfYW1vdW50GAIgASgJEiwKBXN0ZXBzGAMgAygLMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lU3RlcCLCAQoYU3RhcnRTdWJzY3JpcHRpb25SZXF1ZXN0EjQKC2N1c3RvbWVyX2lkGAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEjIKBHBsYW4YAiABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBI8CghzdGFydF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCDrpIC7IBCBoGCICy+IQbIk0KGVN0YXJ0U3Vic2NyaXB0aW9uUmVzcG9uc2USMAoMc3Vic2NyaXB0aW9uGAEgASgLMhoudXNhZ2VmbG93LnYxLlN1YnNjcmlwdGlvbiJCChZFbmRTdWJzY3JpcHRpb25SZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXnN1Yl9bMC05QS1aYS16XXsyMn0kIksKF0VuZFN1YnNjcmlwdGlvblJlc3BvbnNlEjAKDHN1YnNjcmlwdGlvbhgBIAEoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24iQgoWR2V0U3Vic2NyaXB0aW9uUmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5zdWJfWzAtOUEtWmEtel17MjJ9JCJLChdHZXRTdWJzY3JpcHRpb25SZXNwb25zZRIwCgxzdWJzY3JpcHRpb24YASABKAsyGi51c2FnZWZsb3cudjEuU3Vic2NyaXB0aW9uIp0BChhMaXN0U3Vic2NyaXB0aW9uc1JlcXVlc3QSMgoLY3VzdG9tZXJfaWQYASABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEh0KCXBhZ2Vfc2l6ZRgCIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAMgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJnChlMaXN0U3Vic2NyaXB0aW9uc1Jlc3BvbnNlEjEKDXN1YnNjcmlwdGlvbnMYASADKAsyGi51c2FnZWZsb3cudjEuU3Vic2NyaXB0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTKCCAoOUHJpY2luZ1NlcnZpY2USaAoLUHVzaENhdGFsb2cSIC51c2FnZWZsb3cudjEuUHVzaENhdGFsb2dSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLlB1c2hDYXRhbG9nUmVzcG9uc2UiFJACAoq1GA1wcmljaW5nOndyaXRlEmcKC1B1bGxDYXRhbG9nEiAudXNhZ2VmbG93LnYxLlB1bGxDYXRhbG9nUmVxdWVzdBohLnVzYWdlZmxvdy52MS5QdWxsQ2F0YWxvZ1Jlc3BvbnNlIhOQAgGKtRgMcHJpY2luZzpyZWFkElsKB0dldFBsYW4SHC51c2FnZWZsb3cudjEuR2V0UGxhblJlcXVlc3QaHS51c2FnZWZsb3cudjEuR2V0UGxhblJlc3BvbnNlIhOQAgGKtRgMcHJpY2luZzpyZWFkEmEKCUxpc3RQbGFucxIeLnVzYWdlZmxvdy52MS5MaXN0UGxhbnNSZXF1ZXN0Gh8udXNhZ2VmbG93LnYxLkxpc3RQbGFuc1Jlc3BvbnNlIhOQAgGKtRgMcHJpY2luZzpyZWFkEmoKDFByZXZpZXdQcmljZRIhLnVzYWdlZmxvdy52MS5QcmV2aWV3UHJpY2VSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLlByZXZpZXdQcmljZVJlc3BvbnNlIhOQAgGKtRgMcHJpY2luZzpyZWFkEnwKEVN0YXJ0U3Vic2NyaXB0aW9uEiYudXNhZ2VmbG93LnYxLlN0YXJ0U3Vic2NyaXB0aW9uUmVxdWVzdBonLnVzYWdlZmxvdy52MS5TdGFydFN1YnNjcmlwdGlvblJlc3BvbnNlIhaKtRgSc3Vic2NyaXB0aW9uOndyaXRlEnkKD0VuZFN1YnNjcmlwdGlvbhIkLnVzYWdlZmxvdy52MS5FbmRTdWJzY3JpcHRpb25SZXF1ZXN0GiUudXNhZ2VmbG93LnYxLkVuZFN1YnNjcmlwdGlvblJlc3BvbnNlIhmQAgKKtRgSc3Vic2NyaXB0aW9uOndyaXRlEngKD0dldFN1YnNjcmlwdGlvbhIkLnVzYWdlZmxvdy52MS5HZXRTdWJzY3JpcHRpb25SZXF1ZXN0GiUudXNhZ2VmbG93LnYxLkdldFN1YnNjcmlwdGlvblJlc3BvbnNlIhiQAgGKtRgRc3Vic2NyaXB0aW9uOnJlYWQSfgoRTGlzdFN1YnNjcmlwdGlvbnMSJi51c2FnZWZsb3cudjEuTGlzdFN1YnNjcmlwdGlvbnNSZXF1ZXN0GicudXNhZ2VmbG93LnYxLkxpc3RTdWJzY3JpcHRpb25zUmVzcG9uc2UiGJACAYq1GBFzdWJzY3JpcHRpb246cmVhZGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_invoice, file_usageflow_v1_permission, file_usageflow_v1_pricing]);
 
 /**
  * A catalog to publish.
@@ -58,6 +60,13 @@ export type PushCatalogResponse = Message<"usageflow.v1.PushCatalogResponse"> & 
    * @generated from field: repeated usageflow.v1.Plan plans = 2;
    */
   plans: Plan[];
+
+  /**
+   * What is allowed in the catalog and may not be meant.
+   *
+   * @generated from field: repeated usageflow.v1.CatalogWarning warnings = 3;
+   */
+  warnings: CatalogWarning[];
 };
 
 /**
@@ -66,6 +75,34 @@ export type PushCatalogResponse = Message<"usageflow.v1.PushCatalogResponse"> & 
  */
 export const PushCatalogResponseSchema: GenMessage<PushCatalogResponse> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_pricing_service, 1);
+
+/**
+ * Something in a catalog that is allowed and may not be meant, such as a volume price at which more costs less.
+ *
+ * @generated from message usageflow.v1.CatalogWarning
+ */
+export type CatalogWarning = Message<"usageflow.v1.CatalogWarning"> & {
+  /**
+   * Path of the field, such as `catalog.plans[0].prices[1].volume.tiers[1]`.
+   *
+   * @generated from field: string field = 1;
+   */
+  field: string;
+
+  /**
+   * What it is, for people.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message usageflow.v1.CatalogWarning.
+ * Use `create(CatalogWarningSchema)` to create a new message.
+ */
+export const CatalogWarningSchema: GenMessage<CatalogWarning> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 2);
 
 /**
  * Asks for the catalog.
@@ -80,7 +117,7 @@ export type PullCatalogRequest = Message<"usageflow.v1.PullCatalogRequest"> & {
  * Use `create(PullCatalogRequestSchema)` to create a new message.
  */
 export const PullCatalogRequestSchema: GenMessage<PullCatalogRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 2);
+  messageDesc(file_usageflow_v1_pricing_service, 3);
 
 /**
  * The catalog as it stands.
@@ -101,7 +138,7 @@ export type PullCatalogResponse = Message<"usageflow.v1.PullCatalogResponse"> & 
  * Use `create(PullCatalogResponseSchema)` to create a new message.
  */
 export const PullCatalogResponseSchema: GenMessage<PullCatalogResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 3);
+  messageDesc(file_usageflow_v1_pricing_service, 4);
 
 /**
  * Asks for one plan.
@@ -129,7 +166,7 @@ export type GetPlanRequest = Message<"usageflow.v1.GetPlanRequest"> & {
  * Use `create(GetPlanRequestSchema)` to create a new message.
  */
 export const GetPlanRequestSchema: GenMessage<GetPlanRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 4);
+  messageDesc(file_usageflow_v1_pricing_service, 5);
 
 /**
  * One plan.
@@ -150,7 +187,7 @@ export type GetPlanResponse = Message<"usageflow.v1.GetPlanResponse"> & {
  * Use `create(GetPlanResponseSchema)` to create a new message.
  */
 export const GetPlanResponseSchema: GenMessage<GetPlanResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 5);
+  messageDesc(file_usageflow_v1_pricing_service, 6);
 
 /**
  * Asks for plans.
@@ -178,7 +215,7 @@ export type ListPlansRequest = Message<"usageflow.v1.ListPlansRequest"> & {
  * Use `create(ListPlansRequestSchema)` to create a new message.
  */
 export const ListPlansRequestSchema: GenMessage<ListPlansRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 6);
+  messageDesc(file_usageflow_v1_pricing_service, 7);
 
 /**
  * A page of plans.
@@ -206,7 +243,85 @@ export type ListPlansResponse = Message<"usageflow.v1.ListPlansResponse"> & {
  * Use `create(ListPlansResponseSchema)` to create a new message.
  */
 export const ListPlansResponseSchema: GenMessage<ListPlansResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 7);
+  messageDesc(file_usageflow_v1_pricing_service, 8);
+
+/**
+ * A price, and what was used of it.
+ *
+ * @generated from message usageflow.v1.PreviewPriceRequest
+ */
+export type PreviewPriceRequest = Message<"usageflow.v1.PreviewPriceRequest"> & {
+  /**
+   * ISO 4217 code of the currency, such as `USD`.
+   *
+   * @generated from field: string currency = 1;
+   */
+  currency: string;
+
+  /**
+   * The price. Its key, name and metric may be empty.
+   *
+   * @generated from field: usageflow.v1.Price price = 2;
+   */
+  price?: Price | undefined;
+
+  /**
+   * The quantity of a period: decimal, at most 20 digits before the point and 12 after it. Empty means 0. Not read for
+   * a flat price, and not allowed for a percentage.
+   *
+   * @generated from field: string quantity = 3;
+   */
+  quantity: string;
+
+  /**
+   * For a percentage, and only there: the amounts of a period's events in their order, at most 10,000. None: no usage.
+   *
+   * @generated from field: repeated string event_amounts = 4;
+   */
+  eventAmounts: string[];
+};
+
+/**
+ * Describes the message usageflow.v1.PreviewPriceRequest.
+ * Use `create(PreviewPriceRequestSchema)` to create a new message.
+ */
+export const PreviewPriceRequestSchema: GenMessage<PreviewPriceRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 9);
+
+/**
+ * What the price comes to.
+ *
+ * @generated from message usageflow.v1.PreviewPriceResponse
+ */
+export type PreviewPriceResponse = Message<"usageflow.v1.PreviewPriceResponse"> & {
+  /**
+   * The amount in minor units of the currency, rounded once, half away from zero.
+   *
+   * @generated from field: int64 amount_minor = 1;
+   */
+  amountMinor: bigint;
+
+  /**
+   * The amount in major units after minimum and maximum, before it was rounded, as a decimal.
+   *
+   * @generated from field: string exact_amount = 2;
+   */
+  exactAmount: string;
+
+  /**
+   * How the amount came about, part by part. Their amounts add up to `exact_amount`.
+   *
+   * @generated from field: repeated usageflow.v1.InvoiceLineStep steps = 3;
+   */
+  steps: InvoiceLineStep[];
+};
+
+/**
+ * Describes the message usageflow.v1.PreviewPriceResponse.
+ * Use `create(PreviewPriceResponseSchema)` to create a new message.
+ */
+export const PreviewPriceResponseSchema: GenMessage<PreviewPriceResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 10);
 
 /**
  * A subscription to start.
@@ -242,7 +357,7 @@ export type StartSubscriptionRequest = Message<"usageflow.v1.StartSubscriptionRe
  * Use `create(StartSubscriptionRequestSchema)` to create a new message.
  */
 export const StartSubscriptionRequestSchema: GenMessage<StartSubscriptionRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 8);
+  messageDesc(file_usageflow_v1_pricing_service, 11);
 
 /**
  * The subscription.
@@ -263,7 +378,7 @@ export type StartSubscriptionResponse = Message<"usageflow.v1.StartSubscriptionR
  * Use `create(StartSubscriptionResponseSchema)` to create a new message.
  */
 export const StartSubscriptionResponseSchema: GenMessage<StartSubscriptionResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 9);
+  messageDesc(file_usageflow_v1_pricing_service, 12);
 
 /**
  * A subscription to end.
@@ -284,7 +399,7 @@ export type EndSubscriptionRequest = Message<"usageflow.v1.EndSubscriptionReques
  * Use `create(EndSubscriptionRequestSchema)` to create a new message.
  */
 export const EndSubscriptionRequestSchema: GenMessage<EndSubscriptionRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 10);
+  messageDesc(file_usageflow_v1_pricing_service, 13);
 
 /**
  * The subscription as it is now.
@@ -305,7 +420,7 @@ export type EndSubscriptionResponse = Message<"usageflow.v1.EndSubscriptionRespo
  * Use `create(EndSubscriptionResponseSchema)` to create a new message.
  */
 export const EndSubscriptionResponseSchema: GenMessage<EndSubscriptionResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 11);
+  messageDesc(file_usageflow_v1_pricing_service, 14);
 
 /**
  * Asks for one subscription.
@@ -326,7 +441,7 @@ export type GetSubscriptionRequest = Message<"usageflow.v1.GetSubscriptionReques
  * Use `create(GetSubscriptionRequestSchema)` to create a new message.
  */
 export const GetSubscriptionRequestSchema: GenMessage<GetSubscriptionRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 12);
+  messageDesc(file_usageflow_v1_pricing_service, 15);
 
 /**
  * One subscription.
@@ -347,7 +462,7 @@ export type GetSubscriptionResponse = Message<"usageflow.v1.GetSubscriptionRespo
  * Use `create(GetSubscriptionResponseSchema)` to create a new message.
  */
 export const GetSubscriptionResponseSchema: GenMessage<GetSubscriptionResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 13);
+  messageDesc(file_usageflow_v1_pricing_service, 16);
 
 /**
  * Asks for subscriptions.
@@ -382,7 +497,7 @@ export type ListSubscriptionsRequest = Message<"usageflow.v1.ListSubscriptionsRe
  * Use `create(ListSubscriptionsRequestSchema)` to create a new message.
  */
 export const ListSubscriptionsRequestSchema: GenMessage<ListSubscriptionsRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 14);
+  messageDesc(file_usageflow_v1_pricing_service, 17);
 
 /**
  * A page of subscriptions.
@@ -410,7 +525,7 @@ export type ListSubscriptionsResponse = Message<"usageflow.v1.ListSubscriptionsR
  * Use `create(ListSubscriptionsResponseSchema)` to create a new message.
  */
 export const ListSubscriptionsResponseSchema: GenMessage<ListSubscriptionsResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 15);
+  messageDesc(file_usageflow_v1_pricing_service, 18);
 
 /**
  * What is sold, and to whom.
@@ -424,7 +539,7 @@ export const PricingService: GenService<{
    * same catalog again changes nothing.
    *
    * Errors: INVALID_CATALOG with the path of the field: tiers out of order, an unknown metric or currency, a key used
-   * twice, a metric that has usage and would count otherwise.
+   * twice, a maximum below its minimum, a metric that has usage and would count otherwise.
    *
    * @generated from rpc usageflow.v1.PricingService.PushCatalog
    */
@@ -464,6 +579,20 @@ export const PricingService: GenService<{
     methodKind: "unary";
     input: typeof ListPlansRequestSchema;
     output: typeof ListPlansResponseSchema;
+  },
+  /**
+   * Works out what one price comes to, by the rules that make the invoices. Nothing is stored and nothing is needed
+   * before: the price needs no key, and its metric need not exist.
+   *
+   * Errors: INVALID_CATALOG with the path of the field, as PushCatalog answers it: `price.graduated.tiers[0].up_to`;
+   * INVALID_FIELD for a usage that is not of the model's kind.
+   *
+   * @generated from rpc usageflow.v1.PricingService.PreviewPrice
+   */
+  previewPrice: {
+    methodKind: "unary";
+    input: typeof PreviewPriceRequestSchema;
+    output: typeof PreviewPriceResponseSchema;
   },
   /**
    * Subscribes a customer to the latest version of a plan. A customer that is not known yet is registered.
