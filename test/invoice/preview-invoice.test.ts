@@ -90,7 +90,7 @@ test("nothing is previewed of strangers, nor of nobody", async () => {
     ofSubscription(stranger, subscriptions[0]?.id ?? ""),
     ofCustomer(stranger, "ann"),
     ofCustomer(clients, "bob"),
-    ofSubscription(clients, "sub_1"),
+    ofSubscription(clients, "sub_0000000000000000000001"),
   ];
   for (const answer of await Promise.all(calls.map(refused))) expect(answer).toMatchObject({ code: Code.NotFound });
   expect(await refused(clients.invoice.previewInvoice({}))).toMatchObject({ code: Code.InvalidArgument });

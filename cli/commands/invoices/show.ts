@@ -5,7 +5,7 @@ import { ClientCommand } from "../../client-command.ts";
 import { invoiceText } from "../../output/invoice.ts";
 
 export default class InvoicesShow extends ClientCommand {
-  static override summary = "Show one invoice, and how each line came about.";
+  static override summary = "Show one invoice, how each line came about, and what happened to it.";
   static override description = "Each line shows what was priced, tier by tier, exactly, before it was rounded once.";
   static override examples = [
     "<%= config.bin %> <%= command.id %> INV-000001",
