@@ -135,7 +135,12 @@ test("the server's roles bypass nothing, own no tables, and cannot change what i
     select rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb,
       (select count(*)::int from pg_class where relowner = r.oid) as owned
     from pg_roles r where rolname like 'usageflow\\_%' order by 1`);
-  expect(rows.map((row) => row.rolname)).toEqual(["usageflow_app", "usageflow_ingest", "usageflow_worker"]);
+  expect(rows.map((row) => row.rolname)).toEqual([
+    "usageflow_app",
+    "usageflow_ingest",
+    "usageflow_invoice",
+    "usageflow_worker",
+  ]);
   for (const row of rows) {
     expect(row).toMatchObject({
       rolsuper: false,
@@ -148,7 +153,7 @@ test("the server's roles bypass nothing, own no tables, and cannot change what i
   const writable = await column(`
     select r.rolname || ' ' || p || ' ' || t
     from pg_roles r, unnest(array['UPDATE', 'DELETE', 'TRUNCATE']) p,
-      unnest(array['invoice_document', 'invoice_line', 'plan_version', 'usage_event', 'outbox_event']) t
+      unnest(array['invoice_document', 'invoice_line', 'invoice_change', 'plan_version', 'usage_event', 'outbox_event']) t
     where r.rolname like 'usageflow\\_%'
       and (has_table_privilege(r.oid, t, p) or (p = 'UPDATE' and has_any_column_privilege(r.oid, t, p)))`);
   expect(writable).toEqual([]);
@@ -162,10 +167,29 @@ test("the ingest role may insert usage, compare it, and do nothing else", async 
   const owned = await column(`select p.proname from pg_proc p join pg_roles r on r.oid = p.proowner
     where r.rolname = 'usageflow_ingest'`);
   expect(owned).toEqual(["ingest_usage"]);
-  const definers = await column(
-    `select proname from pg_proc where prosecdef and pronamespace = 'public'::regnamespace`,
-  );
-  expect(definers).toEqual(["ingest_usage"]);
+});
+
+test("the invoice role may change the state of an invoice, write it down, and do nothing else", async () => {
+  const rights = await column(`
+    select table_name || ' ' || privilege_type from information_schema.role_table_grants
+    where grantee = 'usageflow_invoice' order by 1`);
+  expect(rights).toEqual(["invoice SELECT", "invoice_change INSERT", "invoice_change SELECT"]);
+  const columns = await column(`
+    select table_name || '.' || column_name from information_schema.role_column_grants
+    where grantee = 'usageflow_invoice' and privilege_type = 'UPDATE'`);
+  expect(columns).toEqual(["invoice.state"]);
+  const others = await column(`
+    select r.rolname from pg_roles r where r.rolname in ('usageflow_app', 'usageflow_worker', 'usageflow_ingest')
+      and (has_any_column_privilege(r.oid, 'invoice', 'UPDATE') or has_table_privilege(r.oid, 'invoice', 'DELETE')
+        or has_table_privilege(r.oid, 'invoice_change', 'INSERT'))`);
+  expect(others).toEqual([]);
+});
+
+test("the only functions that run with another's rights are the two doors, each of its own role", async () => {
+  const doors = await column(`
+    select p.proname || ' of ' || r.rolname from pg_proc p join pg_roles r on r.oid = p.proowner
+    where p.prosecdef and p.pronamespace = 'public'::regnamespace order by 1`);
+  expect(doors).toEqual(["change_invoice_state of usageflow_invoice", "ingest_usage of usageflow_ingest"]);
 });
 
 test("the row types are those of the migrated database", async () => {

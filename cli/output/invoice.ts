@@ -1,5 +1,6 @@
 import {
   type Invoice,
+  type InvoiceChange,
   InvoiceKindSchema,
   type InvoiceLine,
   InvoiceStateSchema,
@@ -16,7 +17,20 @@ export const invoiceColumns: Column<Invoice>[] = [
   { title: "TOTAL", value: (invoice) => money(invoice.totalMinor, invoice.currency), right: true },
 ];
 
-/** An invoice in full: each line, and below it the parts that it is made of. */
+/** What a change of its state leaves an invoice at. */
+export function invoiceFacts(invoice: Invoice): string {
+  const last = invoice.changes.at(-1);
+  return facts({
+    Invoice: invoice.number || invoice.id,
+    Customer: invoice.customerId,
+    State: word(InvoiceStateSchema, invoice.state),
+    Total: money(invoice.totalMinor, invoice.currency),
+    "Paid at": time(last?.paidAt),
+    Note: last?.note ?? "",
+  });
+}
+
+/** An invoice in full: each line, and below it the parts that it is made of; then what happened to it. */
 export function invoiceText(invoice: Invoice): string {
   const head = facts({
     Invoice: invoice.number || invoice.id,
@@ -27,8 +41,18 @@ export function invoiceText(invoice: Invoice): string {
     Finalized: time(invoice.finalizedAt),
   });
   const total = { text: "Total", quantity: "", amount: money(invoice.totalMinor, invoice.currency) };
-  return `${head}\n\n${table(lineColumns, [...invoice.lines.flatMap((line) => rowsOf(line, invoice.currency)), total])}`;
+  const lines = table(lineColumns, [...invoice.lines.flatMap((line) => rowsOf(line, invoice.currency)), total]);
+  const history = invoice.changes.length > 0 ? [table(changeColumns, invoice.changes)] : [];
+  return [head, lines, ...history].join("\n\n");
 }
+
+const changeColumns: Column<InvoiceChange>[] = [
+  { title: "WHEN", value: (change) => time(change.at) },
+  { title: "BECAME", value: (change) => word(InvoiceStateSchema, change.to) },
+  { title: "PAID AT", value: (change) => time(change.paidAt) },
+  { title: "BY", value: (change) => change.keyId || "itself" },
+  { title: "NOTE", value: (change) => change.note, cut: true },
+];
 
 interface LineRow {
   text: string;

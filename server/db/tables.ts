@@ -104,6 +104,17 @@ export interface Invoice {
   tenant_id: string;
 }
 
+export interface InvoiceChange {
+  changed_at: Timestamp;
+  from_state: string;
+  invoice_id: string;
+  key_id: string | null;
+  note: string;
+  paid_at: Timestamp | null;
+  tenant_id: string;
+  to_state: string;
+}
+
 export interface InvoiceCounter {
   last_sequence: bigint;
   tenant_id: string;
@@ -207,6 +218,7 @@ export interface Tenant {
   clock_target: Timestamp | null;
   created_at: Timestamp;
   grace_period_s: Generated<number>;
+  invoice_prefix: Generated<string>;
   kind: string;
   organization_id: string;
   tenant_id: string;
@@ -273,6 +285,7 @@ export interface Tables {
   delivery_attempt: DeliveryAttempt;
   endpoint: Endpoint;
   invoice: Invoice;
+  invoice_change: InvoiceChange;
   invoice_counter: InvoiceCounter;
   invoice_document: InvoiceDocument;
   invoice_line: InvoiceLine;

@@ -1,9 +1,7 @@
 import { sql } from "kysely";
 import type { Plan } from "../../gen/usageflow/v1/pricing_pb.ts";
 import type { App } from "../app.ts";
-import { plusMs } from "../clock.ts";
 import { inTenant, type Tx } from "../db/database.ts";
-import { newId } from "../id.ts";
 import { appendEvents } from "../outbox/append-event.ts";
 import { periodAt } from "../pricing/billing-period.ts";
 import { billsInArrears, isInAdvance, plansOf } from "../pricing/plan.ts";
@@ -11,7 +9,7 @@ import { periodDueAt, type SubscriptionRow } from "../pricing/subscription.ts";
 import { makeDue, settleDue, takeDue } from "../tenant/due.ts";
 import { gracePeriodMs } from "../tenant/grace-period.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
-import { linesOfDrafts } from "./draft.ts";
+import { advanceDraft, arrearsDraft, linesOfDrafts } from "./draft.ts";
 import { type InvoiceRow, toInvoice } from "./invoice.ts";
 
 // Enough to share the cost of a transaction, few enough to keep it short.
@@ -62,12 +60,11 @@ interface Move {
 
 /** The one step that a due subscription takes. */
 function moveOf(subscription: SubscriptionRow, plan: Plan, now: Date, graceMs: number): Move {
-  const { period_start, period_end, ends_at, advance_billed_until } = subscription;
+  const { period_end, ends_at, advance_billed_until } = subscription;
   if (advance_billed_until < period_end && plan.prices.some(isInAdvance)) {
     return {
       subscription: { ...subscription, advance_billed_until: period_end, due_at: period_end },
-      // Its amounts do not depend on usage, so it waits for none.
-      draft: { ...newDraft(subscription, plan, now), kind: "IN_ADVANCE", finalize_at: period_start },
+      draft: advanceDraft(subscription, plan, now),
     };
   }
   const over = ends_at !== null && ends_at <= period_end;
@@ -79,27 +76,7 @@ function moveOf(subscription: SubscriptionRow, plan: Plan, now: Date, graceMs: n
     due_at: over ? null : periodDueAt(plan, next),
   };
   if (!billsInArrears(plan)) return { subscription: moved };
-  return {
-    subscription: moved,
-    draft: { ...newDraft(subscription, plan, now), kind: "IN_ARREARS", finalize_at: plusMs(period_end, graceMs) },
-  };
-}
-
-/** A draft for the open period of a subscription. */
-function newDraft(subscription: SubscriptionRow, plan: Plan, now: Date): Omit<InvoiceRow, "kind" | "finalize_at"> {
-  return {
-    tenant_id: subscription.tenant_id,
-    id: newId(),
-    subscription_id: subscription.id,
-    customer_id: subscription.customer_id,
-    plan_key: subscription.plan_key,
-    plan_version: subscription.plan_version,
-    currency: plan.currency,
-    period_start: subscription.period_start,
-    period_end: subscription.period_end,
-    state: "DRAFT",
-    created_at: now,
-  };
+  return { subscription: moved, draft: arrearsDraft(subscription, plan, now, graceMs) };
 }
 
 async function saveSubscriptions(tx: Tx, tenantId: string, moves: readonly Move[]): Promise<void> {

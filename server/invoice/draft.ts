@@ -1,12 +1,16 @@
 import { InvoiceKind, type InvoiceLine } from "../../gen/usageflow/v1/invoice_pb.ts";
-import type { Price } from "../../gen/usageflow/v1/pricing_pb.ts";
+import type { Plan, Price } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { plusMs } from "../clock.ts";
 import type { Tx } from "../db/database.ts";
+import { newId } from "../id.ts";
 import { countEvents, type EventTally, noEvents } from "../pricing/percentage.ts";
 import { type PlanRef, plansOf } from "../pricing/plan.ts";
+import type { SubscriptionRow } from "../pricing/subscription.ts";
 import { eventAmounts } from "../usage/event-amounts.ts";
 import { type MetricRow, metricsByKey } from "../usage/metric.ts";
-import { type UsageSpan, usageTotals } from "../usage/usage-total.ts";
+import { type UsageSpan, type UsageTotals, usageTotals } from "../usage/usage-total.ts";
 import { billedPrices, draftLines } from "./draft-lines.ts";
+import type { InvoiceRow } from "./invoice.ts";
 
 /** What an invoice bills: columns of its row. */
 export interface Draft extends PlanRef {
@@ -27,6 +31,36 @@ export function kindOf(draft: Pick<Draft, "kind">): InvoiceKind {
   return InvoiceKind[draft.kind as keyof typeof InvoiceKind];
 }
 
+/** A draft in arrears of a subscription's open period. It waits for usage on its way until the grace period is over. */
+export function arrearsDraft(subscription: SubscriptionRow, plan: Plan, now: Date, graceMs: number): InvoiceRow {
+  const finalizeAt = plusMs(subscription.period_end, graceMs);
+  return { ...draftOf(subscription, plan, now), kind: "IN_ARREARS", finalize_at: finalizeAt };
+}
+
+/** A draft in advance of a subscription's open period. Its amounts do not depend on usage, so it waits for none. */
+export function advanceDraft(subscription: SubscriptionRow, plan: Plan, now: Date): InvoiceRow {
+  return { ...draftOf(subscription, plan, now), kind: "IN_ADVANCE", finalize_at: subscription.period_start };
+}
+
+function draftOf(subscription: SubscriptionRow, plan: Plan, now: Date): Omit<InvoiceRow, "kind" | "finalize_at"> {
+  return {
+    tenant_id: subscription.tenant_id,
+    id: newId(),
+    subscription_id: subscription.id,
+    customer_id: subscription.customer_id,
+    plan_key: subscription.plan_key,
+    plan_version: subscription.plan_version,
+    currency: plan.currency,
+    period_start: subscription.period_start,
+    period_end: subscription.period_end,
+    state: "DRAFT",
+    created_at: now,
+  };
+}
+
+/** Where the quantities of drafts come from: `usageTotals`, or a count of the same by other means. */
+export type CountUsage = (tx: Tx, tenantId: string, spans: readonly UsageSpan[]) => Promise<UsageTotals>;
+
 /**
  * Works out the lines of drafts, as of now, and says up to which fold of usage they count. A few statements, however
  * many drafts there are; more only where prices need single events, and those are many.
@@ -35,6 +69,7 @@ export async function linesOfDrafts(
   tx: Tx,
   tenantId: string,
   drafts: readonly Draft[],
+  countUsage: CountUsage = usageTotals,
 ): Promise<{ lines: InvoiceLine[][]; foldNumber: bigint }> {
   if (drafts.length === 0) return { lines: [], foldNumber: 0n };
   const planOf = await plansOf(tx, tenantId, drafts);
@@ -50,7 +85,7 @@ export async function linesOfDrafts(
       .map((price): Metered => ({ price, span: spanOf(draft, metricOf(price)) })),
   );
   const spans = metered.map(({ span }) => span);
-  const { quantities, foldNumber } = await usageTotals(tx, tenantId, spans);
+  const { quantities, foldNumber } = await countUsage(tx, tenantId, spans);
   const tallies = await tallyEvents(tx, tenantId, metered, foldNumber);
   let place = 0; // in `metered`: prices are asked for in the same order again
   const lines = drafts.map((draft) =>

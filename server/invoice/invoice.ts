@@ -1,8 +1,9 @@
 import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { type Timestamp, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { type Selectable, sql } from "kysely";
 import {
   type Invoice,
+  type InvoiceChange,
   type InvoiceLine,
   InvoiceLineSchema,
   InvoiceLineStepSchema,
@@ -18,30 +19,39 @@ import { formatId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
 import { kindOf, linesOfDrafts } from "./draft.ts";
+import { changesOf, stateOf } from "./invoice-change.ts";
 
 // An invoice's life:
 //
 //   period ends ──closePeriods──▶ DRAFT ──finalizeInvoices, when the grace period is over──▶ FINALIZED
+//   FINALIZED ──▶ PAID, VOID, UNCOLLECTIBLE     UNCOLLECTIBLE ──▶ PAID, VOID     by calls, and never back
 //
-// A draft has no number and no stored lines: they are worked out whenever it is read. A finalized one has its document and
-// lines as rows that nobody may change.
+// A draft has no number and no stored lines: they are worked out whenever it is read. From FINALIZED on it has its document
+// and lines as rows that nobody may change. Each step is a row of `invoice_change`.
 
 /** A row of `invoice`. */
 export type InvoiceRow = Selectable<InvoiceTable>;
 
+/** A row of `invoice_line`. */
+export type InvoiceLineRow = Selectable<InvoiceLineTable>;
+
 /** What the document of a finalized invoice adds. */
-export interface DocumentFacts {
+interface DocumentFacts {
   number: string | null;
   finalized_at: Date | null;
 }
 
-/** The invoice as callers see it. */
-export function toInvoice(row: InvoiceRow, lines: InvoiceLine[], document?: DocumentFacts): Invoice {
+/** The invoice as callers see it. A draft has no document. */
+export function toInvoice(
+  row: InvoiceRow,
+  lines: InvoiceLine[],
+  document?: DocumentFacts & { changes: InvoiceChange[] },
+): Invoice {
   return create(InvoiceSchema, {
     id: formatId("inv", row.id),
     number: document?.number ?? "",
     customerId: row.customer_id,
-    state: InvoiceState[row.state as keyof typeof InvoiceState],
+    state: stateOf(row.state),
     currency: row.currency,
     totalMinor: totalOf(lines),
     periodStart: timestampFromDate(row.period_start),
@@ -54,6 +64,7 @@ export function toInvoice(row: InvoiceRow, lines: InvoiceLine[], document?: Docu
     createdAt: timestampFromDate(row.created_at),
     ...(document?.finalized_at ? { finalizedAt: timestampFromDate(document.finalized_at) } : {}),
     finalizeAt: timestampFromDate(row.finalize_at),
+    changes: document?.changes ?? [],
   });
 }
 
@@ -64,33 +75,53 @@ export function totalOf(lines: readonly InvoiceLine[]): bigint {
 
 /** One invoice by id or number, or not-found. */
 export async function getInvoice(tx: Tx, tenantId: string, id: string): Promise<Invoice> {
-  const uuid = parseId("inv", id);
-  const invoices = selectInvoices(tx, tenantId);
-  const rows = await (uuid ? invoices.where("invoice.id", "=", uuid) : invoices.where("number", "=", id)).execute();
-  const [invoice] = await withLines(tx, tenantId, rows);
-  if (!invoice) throw notFound("invoice", id);
-  return invoice;
+  const [invoice] = await whole(tx, tenantId, [await getInvoiceRow(tx, tenantId, id)]);
+  return invoice as Invoice;
 }
 
-/** Invoices of the tenant, or those of one customer or in one state, oldest first. */
+/** The row of one invoice by id or number, or not-found. */
+export async function getInvoiceRow(tx: Tx, tenantId: string, id: string): Promise<InvoiceRow & DocumentFacts> {
+  const uuid = parseId("inv", id);
+  const invoices = selectInvoices(tx, tenantId);
+  const found = uuid ? invoices.where("invoice.id", "=", uuid) : invoices.where("number", "=", id);
+  const row = await found.executeTakeFirst();
+  if (!row) throw notFound("invoice", id);
+  return row;
+}
+
+/** Invoices of the tenant that the request's filters let through, oldest first. */
 export function listInvoices(app: App, tenantId: string, request: ListInvoicesRequest) {
   const scope = { tenantId, list: "invoice" };
   const size = pageSize(request);
   const after = pageStart(app, scope, request);
-  const { customerId, state } = request;
+  const { customerId, state, periodStartFrom: from, periodStartBefore: before } = request;
   return inTenant(app.db, tenantId, async (tx) => {
     const found = await selectInvoices(tx, tenantId)
       .$if(customerId !== "", (query) => query.where("customer_id", "=", customerId))
       .$if(state !== InvoiceState.UNSPECIFIED, (query) =>
         query.where("state", "=", InvoiceStateSchema.value[state]?.localName ?? ""),
       )
+      .$if(from !== undefined, (query) => query.where("period_start", ">=", timestampDate(from as Timestamp)))
+      .$if(before !== undefined, (query) => query.where("period_start", "<", timestampDate(before as Timestamp)))
       .$if(after !== undefined, (query) => query.where("invoice.id", ">", after as string))
       .orderBy("invoice.id")
       .limit(size + 1)
       .execute();
     const { rows, nextPageToken } = pageOf(app, scope, found, size, (row) => row.id);
-    return create(ListInvoicesResponseSchema, { invoices: await withLines(tx, tenantId, rows), nextPageToken });
+    return create(ListInvoicesResponseSchema, { invoices: await whole(tx, tenantId, rows), nextPageToken });
   });
+}
+
+/** The stored lines of invoices, in their order. */
+export function storedLines(tx: Tx, tenantId: string, invoiceIds: readonly string[]): Promise<InvoiceLineRow[]> {
+  return tx
+    .selectFrom("invoice_line")
+    .selectAll()
+    .where("tenant_id", "=", tenantId)
+    .where(sql<boolean>`invoice_id = any(${invoiceIds})`)
+    .orderBy("invoice_id")
+    .orderBy("position")
+    .execute();
 }
 
 function selectInvoices(tx: Tx, tenantId: string) {
@@ -106,28 +137,26 @@ function selectInvoices(tx: Tx, tenantId: string) {
     .where("invoice.tenant_id", "=", tenantId);
 }
 
-/** Adds the lines: those that finalized invoices have, and those that drafts would have now. */
-async function withLines(tx: Tx, tenantId: string, rows: readonly (InvoiceRow & DocumentFacts)[]): Promise<Invoice[]> {
+/**
+ * Adds what is not in the row: the lines that finalized invoices have, and those that drafts would have now; and the steps
+ * of their lives.
+ */
+async function whole(tx: Tx, tenantId: string, rows: readonly (InvoiceRow & DocumentFacts)[]): Promise<Invoice[]> {
   const ids = rows.map((row) => row.id);
-  const stored = await tx
-    .selectFrom("invoice_line")
-    .selectAll()
-    .where("tenant_id", "=", tenantId)
-    .where(sql<boolean>`invoice_id = any(${ids})`)
-    .orderBy("invoice_id")
-    .orderBy("position")
-    .execute();
+  const stored = await storedLines(tx, tenantId, ids);
   const storedOf = Map.groupBy(stored, (line) => line.invoice_id);
+  const changes = await changesOf(tx, tenantId, ids);
   const drafts = rows.filter((row) => row.state === "DRAFT");
   const { lines } = await linesOfDrafts(tx, tenantId, drafts);
   const linesOf = new Map(drafts.map((draft, i) => [draft.id, lines[i]]));
   return rows.map((row) => {
     const its = linesOf.get(row.id) ?? storedOf.get(row.id)?.map(toInvoiceLine) ?? [];
-    return toInvoice(row, its, row);
+    return toInvoice(row, its, { ...row, changes: changes.get(row.id) ?? [] });
   });
 }
 
-function toInvoiceLine(row: Selectable<InvoiceLineTable>): InvoiceLine {
+/** The stored line as callers see it. */
+export function toInvoiceLine(row: InvoiceLineRow): InvoiceLine {
   return create(InvoiceLineSchema, {
     priceKey: row.price_key,
     metric: row.metric,

@@ -4,7 +4,13 @@ import { GetInvoiceResponseSchema, type InvoiceService } from "../../gen/usagefl
 import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
 import { callerOf } from "../rpc/caller.ts";
+import { finalizeInvoice } from "./finalize-invoice.ts";
 import { getInvoice, listInvoices } from "./invoice.ts";
+import { markInvoicePaid } from "./mark-invoice-paid.ts";
+import { markInvoiceUncollectible } from "./mark-invoice-uncollectible.ts";
+import { previewInvoice } from "./preview-invoice.ts";
+import { verifyInvoice } from "./verify-invoice.ts";
+import { voidInvoice } from "./void-invoice.ts";
 
 /** InvoiceService: which file does what. */
 export function invoiceService(app: App): ServiceImpl<typeof InvoiceService> {
@@ -16,5 +22,11 @@ export function invoiceService(app: App): ServiceImpl<typeof InvoiceService> {
       );
     },
     listInvoices: (request, call) => listInvoices(app, callerOf(call).tenantId, request),
+    previewInvoice: (request, call) => previewInvoice(app, callerOf(call).tenantId, request),
+    verifyInvoice: ({ id }, call) => verifyInvoice(app, callerOf(call).tenantId, id),
+    finalizeInvoice: (request, call) => finalizeInvoice(app, callerOf(call), request),
+    markInvoicePaid: (request, call) => markInvoicePaid(app, callerOf(call), request),
+    voidInvoice: (request, call) => voidInvoice(app, callerOf(call), request),
+    markInvoiceUncollectible: (request, call) => markInvoiceUncollectible(app, callerOf(call), request),
   };
 }

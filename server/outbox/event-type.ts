@@ -6,12 +6,24 @@ export interface EventFacts {
   "invoice.created": { invoice: Invoice };
   /** An invoice has its number and is owed. */
   "invoice.finalized": { invoice: Invoice };
+  /** An invoice was paid. */
+  "invoice.paid": { invoice: Invoice };
+  /** An invoice is not owed any more, though it was not paid. */
+  "invoice.voided": { invoice: Invoice };
+  /** An invoice is not expected to be paid. */
+  "invoice.uncollectible": { invoice: Invoice };
 }
 
 export type EventType = keyof EventFacts;
 
 // A record, so that the compiler refuses a type that is missing here and one that does not exist.
-const known: Record<EventType, true> = { "invoice.created": true, "invoice.finalized": true };
+const known: Record<EventType, true> = {
+  "invoice.created": true,
+  "invoice.finalized": true,
+  "invoice.paid": true,
+  "invoice.voided": true,
+  "invoice.uncollectible": true,
+};
 
 /** The event types by name. */
 export const eventTypes: readonly string[] = Object.keys(known);

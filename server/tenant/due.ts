@@ -33,6 +33,17 @@ export async function takeDue(tx: Tx, tenantId: string, work: Work, now: Date): 
   return row !== undefined;
 }
 
+/** Takes the right to do `work` for this tenant, due or not; waits while another has it. */
+export async function holdDue(tx: Tx, tenantId: string, work: Work): Promise<void> {
+  await tx
+    .selectFrom("tenant_due")
+    .select("due_at")
+    .where("tenant_id", "=", tenantId)
+    .where("work", "=", work)
+    .forUpdate()
+    .execute();
+}
+
 /** Says when `work`, which `takeDue` took, falls due next. Null: nothing is left to do. */
 export async function settleDue(tx: Tx, tenantId: string, work: Work, next: Date | null): Promise<void> {
   if (next) {

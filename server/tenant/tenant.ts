@@ -22,5 +22,6 @@ export async function getTenant(app: App, tx: Tx, tenantId: string): Promise<Ten
     clock: toClock(row, app.clock),
     gracePeriod: durationFromMs(row.grace_period_s * 1_000),
     backfillWindow: durationFromMs(row.backfill_window_s * 1_000),
+    invoicePrefix: row.invoice_prefix,
   });
 }

@@ -12,6 +12,7 @@ export function updateTenant(app: App, caller: Caller, request: UpdateTenantRequ
   const settings = {
     ...(request.gracePeriod ? { grace_period_s: wholeSeconds(request.gracePeriod) } : {}),
     ...(request.backfillWindow ? { backfill_window_s: wholeSeconds(request.backfillWindow) } : {}),
+    ...(request.invoicePrefix ? { invoice_prefix: request.invoicePrefix } : {}),
   };
   return change(app, caller, UpdateTenantResponseSchema, async (tx) => {
     if (Object.keys(settings).length > 0) {

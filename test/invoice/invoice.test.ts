@@ -1,3 +1,4 @@
+import { type Timestamp, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Code } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
@@ -97,6 +98,22 @@ describe("listInvoices", () => {
     expect(await list({ state: final })).toEqual(["ann", "bob", "cat"].map((customer) => [customer, final]));
     expect(await list({ customerId: "bob", state: InvoiceState.DRAFT })).toEqual([["bob", InvoiceState.DRAFT]]);
     expect(await list({ customerId: "nobody" })).toEqual([]);
+  });
+
+  test("lists those whose period begins in a span of time, its start included and its end not", async () => {
+    const { clients } = await billed();
+    const at = (time: string) => timestampFromDate(new Date(time));
+    const list = async (filter: { periodStartFrom?: Timestamp; periodStartBefore?: Timestamp }) =>
+      (await clients.invoice.listInvoices({ customerId: "bob", ...filter })).invoices.map(({ state }) => state);
+    const [may, june] = [InvoiceState.FINALIZED, InvoiceState.DRAFT];
+    expect(await list({ periodStartFrom: at("2015-05-01T00:00:00Z") })).toEqual([may, june]);
+    expect(await list({ periodStartFrom: at("2015-05-01T00:00:00.001Z") })).toEqual([june]);
+    expect(await list({ periodStartBefore: at("2015-06-01T00:00:00Z") })).toEqual([may]);
+    expect(await list({ periodStartBefore: at("2015-06-01T00:00:00.001Z") })).toEqual([may, june]);
+    const both = { periodStartFrom: at("2015-05-02T00:00:00Z"), periodStartBefore: at("2015-06-01T00:00:00Z") };
+    expect(await list(both)).toEqual([]);
+    const early = { periodStartFrom: at("1969-12-31T23:59:59Z") };
+    expect(await refused(clients.invoice.listInvoices(early))).toMatchObject({ field: "period_start_from" });
   });
 
   test("takes no page token of another list", async () => {

@@ -87,6 +87,13 @@ test("a stranger's answer to every question about another tenant's things is not
   const idOf = (list: readonly { id: string }[]) => (list[0] as { id: string }).id;
   const questions = [
     stranger.invoice.getInvoice({ id: idOf(invoices) }),
+    stranger.invoice.verifyInvoice({ id: idOf(invoices) }),
+    stranger.invoice.finalizeInvoice({ id: idOf(invoices) }),
+    stranger.invoice.markInvoicePaid({ id: idOf(invoices) }),
+    stranger.invoice.voidInvoice({ id: idOf(invoices), reason: "x" }),
+    stranger.invoice.markInvoiceUncollectible({ id: idOf(invoices) }),
+    stranger.invoice.previewInvoice({ subject: { case: "subscriptionId", value: idOf(subscriptions) } }),
+    stranger.invoice.previewInvoice({ subject: { case: "customerId", value: "user_123" } }),
     stranger.webhook.getDelivery({ id: idOf(deliveries) }),
     stranger.webhook.getEndpoint({ id: idOf(endpoints) }),
     stranger.webhook.updateEndpoint({ id: idOf(endpoints), url: receiver.url }),

@@ -66,7 +66,8 @@ export const WebhookBodySchema: GenMessage<WebhookBody> = /*@__PURE__*/
  */
 export type EventData = Message<"usageflow.v1.EventData"> & {
   /**
-   * `invoice.created` and `invoice.finalized`: the invoice, as GetInvoice answers it at that moment.
+   * `invoice.created`, `invoice.finalized`, `invoice.paid`, `invoice.voided` and `invoice.uncollectible`: the invoice, as
+   * GetInvoice answers it at that moment.
    *
    * @generated from field: usageflow.v1.Invoice invoice = 1;
    */

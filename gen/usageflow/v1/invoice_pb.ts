@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/invoice.proto.
  */
 export const file_usageflow_v1_invoice: GenFile = /*@__PURE__*/
-  fileDesc("Chp1c2FnZWZsb3cvdjEvaW52b2ljZS5wcm90bxIMdXNhZ2VmbG93LnYxIpEECgdJbnZvaWNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRITCgtjdXN0b21lcl9pZBgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSMAoMcGVyaW9kX3N0YXJ0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpwZXJpb2RfZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgVsaW5lcxgJIAMoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZRIXCg9zdWJzY3JpcHRpb25faWQYCiABKAkSDAoEcGxhbhgLIAEoCRIUCgxwbGFuX3ZlcnNpb24YDCABKAUSJwoEa2luZBgNIAEoDjIZLnVzYWdlZmxvdy52MS5JbnZvaWNlS2luZBIuCgpjcmVhdGVkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxmaW5hbGl6ZWRfYXQYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmFsaXplX2F0GBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKxAQoLSW52b2ljZUxpbmUSEQoJcHJpY2Vfa2V5GAEgASgJEg4KBm1ldHJpYxgCIAEoCRIQCghxdWFudGl0eRgDIAEoCRIUCgxhbW91bnRfbWlub3IYBCABKAMSEwoLZGVzY3JpcHRpb24YBSABKAkSFAoMZXhhY3RfYW1vdW50GAYgASgJEiwKBXN0ZXBzGAcgAygLMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lU3RlcCJdCg9JbnZvaWNlTGluZVN0ZXASEAoIcXVhbnRpdHkYASABKAkSEwoLdW5pdF9hbW91bnQYAiABKAkSDgoGYW1vdW50GAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJKmMKDEludm9pY2VTdGF0ZRIdChlJTlZPSUNFX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTSU5WT0lDRV9TVEFURV9EUkFGVBABEhsKF0lOVk9JQ0VfU1RBVEVfRklOQUxJWkVEEAIqZQoLSW52b2ljZUtpbmQSHAoYSU5WT0lDRV9LSU5EX1VOU1BFQ0lGSUVEEAASGwoXSU5WT0lDRV9LSU5EX0lOX0FSUkVBUlMQARIbChdJTlZPSUNFX0tJTkRfSU5fQURWQU5DRRACYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Chp1c2FnZWZsb3cvdjEvaW52b2ljZS5wcm90bxIMdXNhZ2VmbG93LnYxIr8ECgdJbnZvaWNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRITCgtjdXN0b21lcl9pZBgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSMAoMcGVyaW9kX3N0YXJ0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpwZXJpb2RfZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgVsaW5lcxgJIAMoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZRIXCg9zdWJzY3JpcHRpb25faWQYCiABKAkSDAoEcGxhbhgLIAEoCRIUCgxwbGFuX3ZlcnNpb24YDCABKAUSJwoEa2luZBgNIAEoDjIZLnVzYWdlZmxvdy52MS5JbnZvaWNlS2luZBIuCgpjcmVhdGVkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxmaW5hbGl6ZWRfYXQYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmFsaXplX2F0GBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgdjaGFuZ2VzGBEgAygLMhsudXNhZ2VmbG93LnYxLkludm9pY2VDaGFuZ2Ui1AEKDUludm9pY2VDaGFuZ2USKAoEZnJvbRgBIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSJgoCdG8YAiABKA4yGi51c2FnZWZsb3cudjEuSW52b2ljZVN0YXRlEiYKAmF0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZrZXlfaWQYBCABKAkSDAoEbm90ZRgFIAEoCRIrCgdwYWlkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKxAQoLSW52b2ljZUxpbmUSEQoJcHJpY2Vfa2V5GAEgASgJEg4KBm1ldHJpYxgCIAEoCRIQCghxdWFudGl0eRgDIAEoCRIUCgxhbW91bnRfbWlub3IYBCABKAMSEwoLZGVzY3JpcHRpb24YBSABKAkSFAoMZXhhY3RfYW1vdW50GAYgASgJEiwKBXN0ZXBzGAcgAygLMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lU3RlcCJdCg9JbnZvaWNlTGluZVN0ZXASEAoIcXVhbnRpdHkYASABKAkSEwoLdW5pdF9hbW91bnQYAiABKAkSDgoGYW1vdW50GAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJKrQBCgxJbnZvaWNlU3RhdGUSHQoZSU5WT0lDRV9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0lOVk9JQ0VfU1RBVEVfRFJBRlQQARIbChdJTlZPSUNFX1NUQVRFX0ZJTkFMSVpFRBACEhYKEklOVk9JQ0VfU1RBVEVfUEFJRBADEhYKEklOVk9JQ0VfU1RBVEVfVk9JRBAEEh8KG0lOVk9JQ0VfU1RBVEVfVU5DT0xMRUNUSUJMRRAFKmUKC0ludm9pY2VLaW5kEhwKGElOVk9JQ0VfS0lORF9VTlNQRUNJRklFRBAAEhsKF0lOVk9JQ0VfS0lORF9JTl9BUlJFQVJTEAESGwoXSU5WT0lDRV9LSU5EX0lOX0FEVkFOQ0UQAmIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * The bill for one subscription and one period.
@@ -28,7 +28,8 @@ export type Invoice = Message<"usageflow.v1.Invoice"> & {
   id: string;
 
   /**
-   * Gapless per tenant in the order of finalization, such as `INV-000042`. Empty while a draft.
+   * Gapless per tenant in the order of finalization, such as `INV-000042`: the tenant's `invoice_prefix` of that moment, and
+   * six digits or more. Empty while a draft.
    *
    * @generated from field: string number = 2;
    */
@@ -131,6 +132,13 @@ export type Invoice = Message<"usageflow.v1.Invoice"> & {
    * @generated from field: google.protobuf.Timestamp finalize_at = 16;
    */
   finalizeAt?: Timestamp | undefined;
+
+  /**
+   * Every change of its state, first one first. None while a draft.
+   *
+   * @generated from field: repeated usageflow.v1.InvoiceChange changes = 17;
+   */
+  changes: InvoiceChange[];
 };
 
 /**
@@ -139,6 +147,62 @@ export type Invoice = Message<"usageflow.v1.Invoice"> & {
  */
 export const InvoiceSchema: GenMessage<Invoice> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_invoice, 0);
+
+/**
+ * One step in an invoice's life. Never changed.
+ *
+ * @generated from message usageflow.v1.InvoiceChange
+ */
+export type InvoiceChange = Message<"usageflow.v1.InvoiceChange"> & {
+  /**
+   * The state that it left.
+   *
+   * @generated from field: usageflow.v1.InvoiceState from = 1;
+   */
+  from: InvoiceState;
+
+  /**
+   * The state that it came to.
+   *
+   * @generated from field: usageflow.v1.InvoiceState to = 2;
+   */
+  to: InvoiceState;
+
+  /**
+   * When it was done, in the tenant's time.
+   *
+   * @generated from field: google.protobuf.Timestamp at = 3;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * The API key that asked for it, `key_...`. Empty when the server did it by itself, because its time had come.
+   *
+   * @generated from field: string key_id = 4;
+   */
+  keyId: string;
+
+  /**
+   * Reference of a payment, or the reason. May be empty.
+   *
+   * @generated from field: string note = 5;
+   */
+  note: string;
+
+  /**
+   * When it was paid, in the tenant's time. Only to PAID.
+   *
+   * @generated from field: google.protobuf.Timestamp paid_at = 6;
+   */
+  paidAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.InvoiceChange.
+ * Use `create(InvoiceChangeSchema)` to create a new message.
+ */
+export const InvoiceChangeSchema: GenMessage<InvoiceChange> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice, 1);
 
 /**
  * One line: one price, rounded once.
@@ -202,7 +266,7 @@ export type InvoiceLine = Message<"usageflow.v1.InvoiceLine"> & {
  * Use `create(InvoiceLineSchema)` to create a new message.
  */
 export const InvoiceLineSchema: GenMessage<InvoiceLine> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_invoice, 1);
+  messageDesc(file_usageflow_v1_invoice, 2);
 
 /**
  * One part of a line's amount.
@@ -244,10 +308,15 @@ export type InvoiceLineStep = Message<"usageflow.v1.InvoiceLineStep"> & {
  * Use `create(InvoiceLineStepSchema)` to create a new message.
  */
 export const InvoiceLineStepSchema: GenMessage<InvoiceLineStep> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_invoice, 2);
+  messageDesc(file_usageflow_v1_invoice, 3);
 
 /**
- * Where an invoice is in its life.
+ * Where an invoice is in its life:
+ *
+ *     DRAFT -> FINALIZED -> PAID, VOID or UNCOLLECTIBLE
+ *              UNCOLLECTIBLE -> PAID or VOID
+ *
+ * There is no other way, and none back.
  *
  * @generated from enum usageflow.v1.InvoiceState
  */
@@ -272,10 +341,36 @@ export const InvoiceState = {
    * @generated from enum value: INVOICE_STATE_FINALIZED = 2;
    */
   FINALIZED: 2,
+
+  /**
+   * Nothing is owed any more: it was paid.
+   *
+   * @generated from enum value: INVOICE_STATE_PAID = 3;
+   */
+  PAID: 3,
+
+  /**
+   * Nothing is owed: it should not have been sent. Its number and its lines stand. See VoidInvoice.
+   *
+   * @generated from enum value: INVOICE_STATE_VOID = 4;
+   */
+  VOID: 4,
+
+  /**
+   * Owed, and not expected to be paid. It may still be paid, or voided.
+   *
+   * @generated from enum value: INVOICE_STATE_UNCOLLECTIBLE = 5;
+   */
+  UNCOLLECTIBLE: 5,
 } as const;
 
 /**
- * Where an invoice is in its life.
+ * Where an invoice is in its life:
+ *
+ *     DRAFT -> FINALIZED -> PAID, VOID or UNCOLLECTIBLE
+ *              UNCOLLECTIBLE -> PAID or VOID
+ *
+ * There is no other way, and none back.
  *
  * @generated from enum usageflow.v1.InvoiceState
  */

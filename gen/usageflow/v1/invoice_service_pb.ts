@@ -5,7 +5,9 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
-import type { Invoice, InvoiceState } from "./invoice_pb.ts";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Invoice, InvoiceLine, InvoiceState } from "./invoice_pb.ts";
 import { file_usageflow_v1_invoice } from "./invoice_pb.ts";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -14,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/invoice_service.proto.
  */
 export const file_usageflow_v1_invoice_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ1c2FnZWZsb3cvdjEvaW52b2ljZV9zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEiPAoRR2V0SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCI8ChJHZXRJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIs0BChNMaXN0SW52b2ljZXNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIzCgVzdGF0ZRgCIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGVCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgDIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAQgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJYChRMaXN0SW52b2ljZXNSZXNwb25zZRInCghpbnZvaWNlcxgBIAMoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTLiAQoOSW52b2ljZVNlcnZpY2USZAoKR2V0SW52b2ljZRIfLnVzYWdlZmxvdy52MS5HZXRJbnZvaWNlUmVxdWVzdBogLnVzYWdlZmxvdy52MS5HZXRJbnZvaWNlUmVzcG9uc2UiE5ACAYq1GAxpbnZvaWNlOnJlYWQSagoMTGlzdEludm9pY2VzEiEudXNhZ2VmbG93LnYxLkxpc3RJbnZvaWNlc1JlcXVlc3QaIi51c2FnZWZsb3cudjEuTGlzdEludm9pY2VzUmVzcG9uc2UiE5ACAYq1GAxpbnZvaWNlOnJlYWRiBnByb3RvMw", [file_buf_validate_validate, file_usageflow_v1_invoice, file_usageflow_v1_permission]);
+  fileDesc("CiJ1c2FnZWZsb3cvdjEvaW52b2ljZV9zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEiPAoRR2V0SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCI8ChJHZXRJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIuECChNMaXN0SW52b2ljZXNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIzCgVzdGF0ZRgCIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGVCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgDIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAQgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJBJHChFwZXJpb2Rfc3RhcnRfZnJvbRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASSQoTcGVyaW9kX3N0YXJ0X2JlZm9yZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgAiWAoUTGlzdEludm9pY2VzUmVzcG9uc2USJwoIaW52b2ljZXMYASADKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimgEKFVByZXZpZXdJbnZvaWNlUmVxdWVzdBI3Cg9zdWJzY3JpcHRpb25faWQYASABKAlCHLpIGXIXMhVec3ViX1swLTlBLVphLXpdezIyfSRIABI2CgtjdXN0b21lcl9pZBgCIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJEgAQhAKB3N1YmplY3QSBbpIAggBIlQKFlByZXZpZXdJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEhIKCnVzYWdlX2ZvbGQYAiABKAMiPwoUVmVyaWZ5SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCLmAQoVVmVyaWZ5SW52b2ljZVJlc3BvbnNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRIPCgdtYXRjaGVzGAMgASgIEi0KBWxpbmVzGAQgAygLMh4udXNhZ2VmbG93LnYxLkxpbmVWZXJpZmljYXRpb24SEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSHgoWcmVjb21wdXRlZF90b3RhbF9taW5vchgHIAEoAxIWCg5udW1iZXJfbWF0Y2hlcxgIIAEoCBISCgp1c2FnZV9mb2xkGAkgASgDIn0KEExpbmVWZXJpZmljYXRpb24SDwoHbWF0Y2hlcxgBIAEoCBIpCgZzdG9yZWQYAiABKAsyGS51c2FnZWZsb3cudjEuSW52b2ljZUxpbmUSLQoKcmVjb21wdXRlZBgDIAEoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZSJCChZGaW5hbGl6ZUludm9pY2VSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmludl9bMC05QS1aYS16XXsyMn0kIkEKF0ZpbmFsaXplSW52b2ljZVJlc3BvbnNlEiYKB2ludm9pY2UYASABKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZSKyAQoWTWFya0ludm9pY2VQYWlkUmVxdWVzdBInCgJpZBgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskEj0KB3BhaWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjAKCXJlZmVyZW5jZRgDIAEoCUIdukgachgY6AcyE15bXlx4MDAtXHgxZlx4N2ZdKiQiQQoXTWFya0ludm9pY2VQYWlkUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIm4KElZvaWRJbnZvaWNlUmVxdWVzdBInCgJpZBgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskEi8KBnJlYXNvbhgCIAEoCUIfukgcchoQARjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCI9ChNWb2lkSW52b2ljZVJlc3BvbnNlEiYKB2ludm9pY2UYASABKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZSJ5Ch9NYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXF1ZXN0EicKAmlkGAEgASgJQhu6SBhyFhABGEAyEF5bQS1aYS16MC05Xy1dKyQSLQoGcmVhc29uGAIgASgJQh26SBpyGBjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCJKCiBNYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXNwb25zZRImCgdpbnZvaWNlGAEgASgLMhUudXNhZ2VmbG93LnYxLkludm9pY2UyqwcKDkludm9pY2VTZXJ2aWNlEmQKCkdldEludm9pY2USHy51c2FnZWZsb3cudjEuR2V0SW52b2ljZVJlcXVlc3QaIC51c2FnZWZsb3cudjEuR2V0SW52b2ljZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEmoKDExpc3RJbnZvaWNlcxIhLnVzYWdlZmxvdy52MS5MaXN0SW52b2ljZXNSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLkxpc3RJbnZvaWNlc1Jlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEnAKDlByZXZpZXdJbnZvaWNlEiMudXNhZ2VmbG93LnYxLlByZXZpZXdJbnZvaWNlUmVxdWVzdBokLnVzYWdlZmxvdy52MS5QcmV2aWV3SW52b2ljZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEm0KDVZlcmlmeUludm9pY2USIi51c2FnZWZsb3cudjEuVmVyaWZ5SW52b2ljZVJlcXVlc3QaIy51c2FnZWZsb3cudjEuVmVyaWZ5SW52b2ljZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEnQKD0ZpbmFsaXplSW52b2ljZRIkLnVzYWdlZmxvdy52MS5GaW5hbGl6ZUludm9pY2VSZXF1ZXN0GiUudXNhZ2VmbG93LnYxLkZpbmFsaXplSW52b2ljZVJlc3BvbnNlIhSQAgKKtRgNaW52b2ljZTp3cml0ZRJ0Cg9NYXJrSW52b2ljZVBhaWQSJC51c2FnZWZsb3cudjEuTWFya0ludm9pY2VQYWlkUmVxdWVzdBolLnVzYWdlZmxvdy52MS5NYXJrSW52b2ljZVBhaWRSZXNwb25zZSIUkAICirUYDWludm9pY2U6d3JpdGUSaAoLVm9pZEludm9pY2USIC51c2FnZWZsb3cudjEuVm9pZEludm9pY2VSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLlZvaWRJbnZvaWNlUmVzcG9uc2UiFJACAoq1GA1pbnZvaWNlOndyaXRlEo8BChhNYXJrSW52b2ljZVVuY29sbGVjdGlibGUSLS51c2FnZWZsb3cudjEuTWFya0ludm9pY2VVbmNvbGxlY3RpYmxlUmVxdWVzdBouLnVzYWdlZmxvdy52MS5NYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXNwb25zZSIUkAICirUYDWludm9pY2U6d3JpdGViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_invoice, file_usageflow_v1_permission]);
 
 /**
  * Asks for one invoice.
@@ -91,6 +93,20 @@ export type ListInvoicesRequest = Message<"usageflow.v1.ListInvoicesRequest"> & 
    * @generated from field: string page_token = 4;
    */
   pageToken: string;
+
+  /**
+   * Only those whose period begins at this time or later. Absent: from the first.
+   *
+   * @generated from field: google.protobuf.Timestamp period_start_from = 5;
+   */
+  periodStartFrom?: Timestamp | undefined;
+
+  /**
+   * Only those whose period begins before this time. Absent: to the last.
+   *
+   * @generated from field: google.protobuf.Timestamp period_start_before = 6;
+   */
+  periodStartBefore?: Timestamp | undefined;
 };
 
 /**
@@ -129,6 +145,402 @@ export const ListInvoicesResponseSchema: GenMessage<ListInvoicesResponse> = /*@_
   messageDesc(file_usageflow_v1_invoice_service, 3);
 
 /**
+ * Asks what the open period comes to.
+ *
+ * @generated from message usageflow.v1.PreviewInvoiceRequest
+ */
+export type PreviewInvoiceRequest = Message<"usageflow.v1.PreviewInvoiceRequest"> & {
+  /**
+   * Exactly one of the two.
+   *
+   * @generated from oneof usageflow.v1.PreviewInvoiceRequest.subject
+   */
+  subject: {
+    /**
+     * The subscription, `sub_...`.
+     *
+     * @generated from field: string subscription_id = 1;
+     */
+    value: string;
+    case: "subscriptionId";
+  } | {
+    /**
+     * A customer with exactly one subscription that goes on.
+     *
+     * @generated from field: string customer_id = 2;
+     */
+    value: string;
+    case: "customerId";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message usageflow.v1.PreviewInvoiceRequest.
+ * Use `create(PreviewInvoiceRequestSchema)` to create a new message.
+ */
+export const PreviewInvoiceRequestSchema: GenMessage<PreviewInvoiceRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 4);
+
+/**
+ * What it comes to.
+ *
+ * @generated from message usageflow.v1.PreviewInvoiceResponse
+ */
+export type PreviewInvoiceResponse = Message<"usageflow.v1.PreviewInvoiceResponse"> & {
+  /**
+   * As a draft, without an id. `created_at` is the time of the preview, by the tenant's clock. Without lines when the plan
+   * bills everything in advance.
+   *
+   * @generated from field: usageflow.v1.Invoice invoice = 1;
+   */
+  invoice?: Invoice | undefined;
+
+  /**
+   * The number of the last fold of usage that it counts. Usage is folded in the background, mostly within a second.
+   *
+   * @generated from field: int64 usage_fold = 2;
+   */
+  usageFold: bigint;
+};
+
+/**
+ * Describes the message usageflow.v1.PreviewInvoiceResponse.
+ * Use `create(PreviewInvoiceResponseSchema)` to create a new message.
+ */
+export const PreviewInvoiceResponseSchema: GenMessage<PreviewInvoiceResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 5);
+
+/**
+ * Names an invoice to work out again.
+ *
+ * @generated from message usageflow.v1.VerifyInvoiceRequest
+ */
+export type VerifyInvoiceRequest = Message<"usageflow.v1.VerifyInvoiceRequest"> & {
+  /**
+   * The invoice's id, `inv_...`, or its number.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.VerifyInvoiceRequest.
+ * Use `create(VerifyInvoiceRequestSchema)` to create a new message.
+ */
+export const VerifyInvoiceRequestSchema: GenMessage<VerifyInvoiceRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 6);
+
+/**
+ * Whether an invoice is what it should be.
+ *
+ * @generated from message usageflow.v1.VerifyInvoiceResponse
+ */
+export type VerifyInvoiceResponse = Message<"usageflow.v1.VerifyInvoiceResponse"> & {
+  /**
+   * The invoice's id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Its number.
+   *
+   * @generated from field: string number = 2;
+   */
+  number: string;
+
+  /**
+   * Whether everything is the same: every line, the total, and the number in its place.
+   *
+   * @generated from field: bool matches = 3;
+   */
+  matches: boolean;
+
+  /**
+   * The lines, as they stand and as they were worked out again.
+   *
+   * @generated from field: repeated usageflow.v1.LineVerification lines = 4;
+   */
+  lines: LineVerification[];
+
+  /**
+   * ISO 4217 code of the invoice's currency.
+   *
+   * @generated from field: string currency = 5;
+   */
+  currency: string;
+
+  /**
+   * The total as it is stored, in minor units.
+   *
+   * @generated from field: int64 total_minor = 6;
+   */
+  totalMinor: bigint;
+
+  /**
+   * The total as it was worked out again, in minor units.
+   *
+   * @generated from field: int64 recomputed_total_minor = 7;
+   */
+  recomputedTotalMinor: bigint;
+
+  /**
+   * Whether the number is in its place: it says its sequence, the one before it is there, and so is the one after it unless
+   * it is the last that was given.
+   *
+   * @generated from field: bool number_matches = 8;
+   */
+  numberMatches: boolean;
+
+  /**
+   * The number of the last fold of usage that the invoice counts.
+   *
+   * @generated from field: int64 usage_fold = 9;
+   */
+  usageFold: bigint;
+};
+
+/**
+ * Describes the message usageflow.v1.VerifyInvoiceResponse.
+ * Use `create(VerifyInvoiceResponseSchema)` to create a new message.
+ */
+export const VerifyInvoiceResponseSchema: GenMessage<VerifyInvoiceResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 7);
+
+/**
+ * One line, twice.
+ *
+ * @generated from message usageflow.v1.LineVerification
+ */
+export type LineVerification = Message<"usageflow.v1.LineVerification"> & {
+  /**
+   * Whether both are there and are the same: price, metric, quantity, amounts, and the amounts of every step.
+   *
+   * @generated from field: bool matches = 1;
+   */
+  matches: boolean;
+
+  /**
+   * The line as it is stored. Absent when there is none in this place.
+   *
+   * @generated from field: usageflow.v1.InvoiceLine stored = 2;
+   */
+  stored?: InvoiceLine | undefined;
+
+  /**
+   * The line as it was worked out again. Absent when there should be none in this place.
+   *
+   * @generated from field: usageflow.v1.InvoiceLine recomputed = 3;
+   */
+  recomputed?: InvoiceLine | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.LineVerification.
+ * Use `create(LineVerificationSchema)` to create a new message.
+ */
+export const LineVerificationSchema: GenMessage<LineVerification> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 8);
+
+/**
+ * Names a draft to finalize.
+ *
+ * @generated from message usageflow.v1.FinalizeInvoiceRequest
+ */
+export type FinalizeInvoiceRequest = Message<"usageflow.v1.FinalizeInvoiceRequest"> & {
+  /**
+   * The invoice's id, `inv_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.FinalizeInvoiceRequest.
+ * Use `create(FinalizeInvoiceRequestSchema)` to create a new message.
+ */
+export const FinalizeInvoiceRequestSchema: GenMessage<FinalizeInvoiceRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 9);
+
+/**
+ * The invoice as it is now.
+ *
+ * @generated from message usageflow.v1.FinalizeInvoiceResponse
+ */
+export type FinalizeInvoiceResponse = Message<"usageflow.v1.FinalizeInvoiceResponse"> & {
+  /**
+   * The invoice.
+   *
+   * @generated from field: usageflow.v1.Invoice invoice = 1;
+   */
+  invoice?: Invoice | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.FinalizeInvoiceResponse.
+ * Use `create(FinalizeInvoiceResponseSchema)` to create a new message.
+ */
+export const FinalizeInvoiceResponseSchema: GenMessage<FinalizeInvoiceResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 10);
+
+/**
+ * A payment.
+ *
+ * @generated from message usageflow.v1.MarkInvoicePaidRequest
+ */
+export type MarkInvoicePaidRequest = Message<"usageflow.v1.MarkInvoicePaidRequest"> & {
+  /**
+   * The invoice's id, `inv_...`, or its number.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * When it was paid, not ahead of the tenant's clock. Absent: now.
+   *
+   * @generated from field: google.protobuf.Timestamp paid_at = 2;
+   */
+  paidAt?: Timestamp | undefined;
+
+  /**
+   * What names the payment elsewhere, such as `pi_3OzX`, at most 1,000 characters. May be empty.
+   *
+   * @generated from field: string reference = 3;
+   */
+  reference: string;
+};
+
+/**
+ * Describes the message usageflow.v1.MarkInvoicePaidRequest.
+ * Use `create(MarkInvoicePaidRequestSchema)` to create a new message.
+ */
+export const MarkInvoicePaidRequestSchema: GenMessage<MarkInvoicePaidRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 11);
+
+/**
+ * The invoice as it is now.
+ *
+ * @generated from message usageflow.v1.MarkInvoicePaidResponse
+ */
+export type MarkInvoicePaidResponse = Message<"usageflow.v1.MarkInvoicePaidResponse"> & {
+  /**
+   * The invoice.
+   *
+   * @generated from field: usageflow.v1.Invoice invoice = 1;
+   */
+  invoice?: Invoice | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.MarkInvoicePaidResponse.
+ * Use `create(MarkInvoicePaidResponseSchema)` to create a new message.
+ */
+export const MarkInvoicePaidResponseSchema: GenMessage<MarkInvoicePaidResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 12);
+
+/**
+ * Names an invoice to void.
+ *
+ * @generated from message usageflow.v1.VoidInvoiceRequest
+ */
+export type VoidInvoiceRequest = Message<"usageflow.v1.VoidInvoiceRequest"> & {
+  /**
+   * The invoice's id, `inv_...`, or its number.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Why, 1 to 1,000 characters.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message usageflow.v1.VoidInvoiceRequest.
+ * Use `create(VoidInvoiceRequestSchema)` to create a new message.
+ */
+export const VoidInvoiceRequestSchema: GenMessage<VoidInvoiceRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 13);
+
+/**
+ * The invoice as it is now.
+ *
+ * @generated from message usageflow.v1.VoidInvoiceResponse
+ */
+export type VoidInvoiceResponse = Message<"usageflow.v1.VoidInvoiceResponse"> & {
+  /**
+   * The invoice.
+   *
+   * @generated from field: usageflow.v1.Invoice invoice = 1;
+   */
+  invoice?: Invoice | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.VoidInvoiceResponse.
+ * Use `create(VoidInvoiceResponseSchema)` to create a new message.
+ */
+export const VoidInvoiceResponseSchema: GenMessage<VoidInvoiceResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 14);
+
+/**
+ * Names an invoice that is given up.
+ *
+ * @generated from message usageflow.v1.MarkInvoiceUncollectibleRequest
+ */
+export type MarkInvoiceUncollectibleRequest = Message<"usageflow.v1.MarkInvoiceUncollectibleRequest"> & {
+  /**
+   * The invoice's id, `inv_...`, or its number.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Why, at most 1,000 characters. May be empty.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message usageflow.v1.MarkInvoiceUncollectibleRequest.
+ * Use `create(MarkInvoiceUncollectibleRequestSchema)` to create a new message.
+ */
+export const MarkInvoiceUncollectibleRequestSchema: GenMessage<MarkInvoiceUncollectibleRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 15);
+
+/**
+ * The invoice as it is now.
+ *
+ * @generated from message usageflow.v1.MarkInvoiceUncollectibleResponse
+ */
+export type MarkInvoiceUncollectibleResponse = Message<"usageflow.v1.MarkInvoiceUncollectibleResponse"> & {
+  /**
+   * The invoice.
+   *
+   * @generated from field: usageflow.v1.Invoice invoice = 1;
+   */
+  invoice?: Invoice | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.MarkInvoiceUncollectibleResponse.
+ * Use `create(MarkInvoiceUncollectibleResponseSchema)` to create a new message.
+ */
+export const MarkInvoiceUncollectibleResponseSchema: GenMessage<MarkInvoiceUncollectibleResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 16);
+
+/**
  * The bills. They are made by themselves when periods end.
  *
  * @generated from service usageflow.v1.InvoiceService
@@ -155,6 +567,94 @@ export const InvoiceService: GenService<{
     methodKind: "unary";
     input: typeof ListInvoicesRequestSchema;
     output: typeof ListInvoicesResponseSchema;
+  },
+  /**
+   * Answers the invoice that a subscription's open period would make if it ended now: what is billed in arrears, with its
+   * lines and their derivation. Nothing is stored. The open period is the earliest that is not closed.
+   *
+   * Errors: NOT_FOUND, also for a customer without a subscription that goes on; STATE_CONFLICT for a subscription that
+   * is over, and for a customer with several, whose subscription must then be named.
+   *
+   * @generated from rpc usageflow.v1.InvoiceService.PreviewInvoice
+   */
+  previewInvoice: {
+    methodKind: "unary";
+    input: typeof PreviewInvoiceRequestSchema;
+    output: typeof PreviewInvoiceResponseSchema;
+  },
+  /**
+   * Works a finalized invoice out again, from the usage events themselves and not from their totals, and says line by line
+   * whether it is the same. The events are those that were counted when it was finalized; later ones do not matter. They
+   * are priced under the invoice's version of the plan, by the rules that made the invoice.
+   *
+   * Amounts are compared, and words are not: a metric may have got another unit since.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT for a draft, of which nothing is stored.
+   *
+   * @generated from rpc usageflow.v1.InvoiceService.VerifyInvoice
+   */
+  verifyInvoice: {
+    methodKind: "unary";
+    input: typeof VerifyInvoiceRequestSchema;
+    output: typeof VerifyInvoiceResponseSchema;
+  },
+  /**
+   * Finalizes a draft now, before its grace period is over: numbered, stored, and never changed again. Usage of its period
+   * that arrives later is not on it. Finalizing it again changes nothing.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT when its period has not ended (what is billed in advance does not wait for that),
+   * when it is past FINALIZED, or while usage of its period that was accepted is not counted yet: then try again in a
+   * moment.
+   *
+   * @generated from rpc usageflow.v1.InvoiceService.FinalizeInvoice
+   */
+  finalizeInvoice: {
+    methodKind: "unary";
+    input: typeof FinalizeInvoiceRequestSchema;
+    output: typeof FinalizeInvoiceResponseSchema;
+  },
+  /**
+   * Notes that a finalized or uncollectible invoice was paid. Doing it again changes nothing: the first time and reference
+   * stand.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT for a draft or a void invoice; INVALID_FIELD when `paid_at` lies ahead of the
+   * tenant's clock.
+   *
+   * @generated from rpc usageflow.v1.InvoiceService.MarkInvoicePaid
+   */
+  markInvoicePaid: {
+    methodKind: "unary";
+    input: typeof MarkInvoicePaidRequestSchema;
+    output: typeof MarkInvoicePaidResponseSchema;
+  },
+  /**
+   * Voids a finalized or uncollectible invoice: nothing is owed for it. It keeps its number and its lines. Doing it again
+   * changes nothing: the first reason stands.
+   *
+   * Vendors differ in what becomes of the period. Here voiding bills nothing anew: the period stays without an invoice,
+   * and no later invoice makes up for it.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT for a draft or a paid invoice.
+   *
+   * @generated from rpc usageflow.v1.InvoiceService.VoidInvoice
+   */
+  voidInvoice: {
+    methodKind: "unary";
+    input: typeof VoidInvoiceRequestSchema;
+    output: typeof VoidInvoiceResponseSchema;
+  },
+  /**
+   * Notes that a finalized invoice is not expected to be paid. It may still be marked as paid, or voided. Doing it again
+   * changes nothing: the first reason stands.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT for a draft, a paid or a void invoice.
+   *
+   * @generated from rpc usageflow.v1.InvoiceService.MarkInvoiceUncollectible
+   */
+  markInvoiceUncollectible: {
+    methodKind: "unary";
+    input: typeof MarkInvoiceUncollectibleRequestSchema;
+    output: typeof MarkInvoiceUncollectibleResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_usageflow_v1_invoice_service, 0);

@@ -1,0 +1,100 @@
+import { toJson } from "@bufbuild/protobuf";
+import { sql } from "kysely";
+import { type InvoiceLine, InvoiceLineStepSchema } from "../../gen/usageflow/v1/invoice_pb.ts";
+import type { Tx } from "../db/database.ts";
+import { appendEvents } from "../outbox/append-event.ts";
+import { linesOfDrafts } from "./draft.ts";
+import { type InvoiceRow, toInvoice, totalOf } from "./invoice.ts";
+import { changeState, toInvoiceChange } from "./invoice-change.ts";
+import { invoiceNumber, invoicePrefix } from "./invoice-number.ts";
+
+/** An invoice that becomes final. */
+interface Final {
+  invoice: InvoiceRow;
+  lines: InvoiceLine[];
+  sequence: bigint;
+  number: string;
+}
+
+/**
+ * Makes drafts final, in the order given: their lines are worked out for the last time and stored, and they get the next
+ * numbers. `keyId` is the API key that asked for it; null: their time had come. The caller has the right to finalize.
+ */
+export async function finalizeDrafts(
+  tx: Tx,
+  tenantId: string,
+  drafts: readonly InvoiceRow[],
+  { now, keyId }: { now: Date; keyId: string | null },
+): Promise<void> {
+  const { lines, foldNumber } = await linesOfDrafts(tx, tenantId, drafts);
+  const ids = drafts.map((draft) => draft.id);
+  const step = { from_state: "DRAFT", to_state: "FINALIZED", changed_at: now, key_id: keyId, note: "", paid_at: null };
+  const moved = await changeState(tx, tenantId, ids, step);
+  if (moved.length !== ids.length) throw new Error("an invoice that is no draft was to be finalized");
+  const prefix = await invoicePrefix(tx, tenantId);
+  const firstSequence = await takeSequences(tx, tenantId, drafts.length);
+  const finals = drafts.map((draft, i): Final => {
+    const sequence = firstSequence + BigInt(i);
+    const invoice = { ...draft, state: "FINALIZED" };
+    return { invoice, lines: lines[i] ?? [], sequence, number: invoiceNumber(prefix, sequence) };
+  });
+  await tx
+    .insertInto("invoice_document")
+    .values(
+      finals.map((final) => ({
+        tenant_id: tenantId,
+        invoice_id: final.invoice.id,
+        sequence: final.sequence,
+        number: final.number,
+        total_minor: totalOf(final.lines),
+        usage_number: foldNumber,
+        finalized_at: now,
+      })),
+    )
+    .execute();
+  await insertLines(tx, tenantId, finals);
+  const events = finals.map(({ invoice, lines, number }) => ({
+    type: "invoice.finalized" as const,
+    occurredAt: now,
+    facts: {
+      invoice: toInvoice(invoice, lines, { number, finalized_at: now, changes: [toInvoiceChange(step)] }),
+    },
+  }));
+  await appendEvents(tx, tenantId, events);
+}
+
+/** Takes the tenant's next `count` numbers, and answers the first. Whoever comes next waits, so none is left out. */
+async function takeSequences(tx: Tx, tenantId: string, count: number): Promise<bigint> {
+  const taken = BigInt(count);
+  const { last_sequence } = await tx
+    .insertInto("invoice_counter")
+    .values({ tenant_id: tenantId, last_sequence: taken })
+    .onConflict((conflict) =>
+      conflict
+        .constraint("invoice_counter_pkey")
+        .doUpdateSet({ last_sequence: sql<bigint>`invoice_counter.last_sequence + ${taken}` }),
+    )
+    .returning("last_sequence")
+    .executeTakeFirstOrThrow();
+  return last_sequence - taken + 1n;
+}
+
+/** One parameter for all lines: a batch may have more than a statement can have parameters. */
+async function insertLines(tx: Tx, tenantId: string, finals: readonly Final[]): Promise<void> {
+  const rows = finals.flatMap(({ invoice, lines }) =>
+    lines.map((line, position) => ({
+      tenant_id: tenantId,
+      invoice_id: invoice.id,
+      position,
+      price_key: line.priceKey,
+      metric: line.metric,
+      quantity: line.quantity,
+      amount_minor: line.amountMinor.toString(),
+      exact_amount: line.exactAmount,
+      description: line.description,
+      steps: line.steps.map((step) => toJson(InvoiceLineStepSchema, step)),
+    })),
+  );
+  const json = JSON.stringify(rows);
+  await sql`insert into invoice_line select * from json_populate_recordset(null::invoice_line, ${json})`.execute(tx);
+}
