@@ -4,7 +4,10 @@ import { GetInvoiceResponseSchema, type InvoiceService } from "../../gen/usagefl
 import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
 import { callerOf } from "../rpc/caller.ts";
+import type { UsageBillingMethods } from "../usage/service.ts";
+import { explainUsageEvent } from "./explain-usage-event.ts";
 import { getInvoice, listInvoices } from "./invoice.ts";
+import { listUnbilledUsage } from "./list-unbilled-usage.ts";
 
 /** InvoiceService: which file does what. */
 export function invoiceService(app: App): ServiceImpl<typeof InvoiceService> {
@@ -16,5 +19,16 @@ export function invoiceService(app: App): ServiceImpl<typeof InvoiceService> {
       );
     },
     listInvoices: (request, call) => listInvoices(app, callerOf(call).tenantId, request),
+  };
+}
+
+/** The methods of UsageService that ask what is billed: usage itself knows nothing of invoices. */
+export function usageBillingMethods(app: App): UsageBillingMethods {
+  return {
+    explainUsageEvent: ({ idempotencyKey }, call) => {
+      const { tenantId } = callerOf(call);
+      return inTenant(app.db, tenantId, (tx) => explainUsageEvent(tx, tenantId, idempotencyKey));
+    },
+    listUnbilledUsage: (request, call) => listUnbilledUsage(app, callerOf(call).tenantId, request),
   };
 }
