@@ -66,7 +66,8 @@ export async function unbilledUsage(
         left join billing on billing.customer_id = used.customer_id and billing.metric = used.metric
           and hour >= start_at and hour < coalesce(end_at, 'infinity')
         where tenant_id = ${tenantId} and used.customer_id = any(${filter.customerIds})
-          and hour >= coalesce(${filter.start}::timestamptz, '-infinity') and hour < coalesce(${filter.end}::timestamptz, 'infinity')
+          and hour >= coalesce(${filter.start}::timestamptz, '-infinity')
+          and hour < coalesce(${filter.end}::timestamptz, 'infinity')
         group by tenant_id, used.customer_id, used.metric, hour
       ) used
       where billed_to is null or last_number > billed_to
