@@ -5,7 +5,8 @@
 -- (batches of 1,000, a million stored: 12.5 ms without, 14.4 ms with it).
 create index usage_event_metric on usage_event (tenant_id, metric, occurred_at);
 
--- All customers' usage of a metric in a span of time.
+-- All customers' usage of a metric in a span of time. A fold takes a sixth longer for it, measured: 7.3 us an event instead
+-- of 6.3.
 create index usage_bucket_metric on usage_bucket (tenant_id, metric, hour);
 create index usage_value_metric on usage_value (tenant_id, metric, hour);
 
