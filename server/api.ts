@@ -8,7 +8,7 @@ import { TenantService } from "../gen/usageflow/v1/tenant_service_pb.ts";
 import { UsageService } from "../gen/usageflow/v1/usage_service_pb.ts";
 import { WebhookService } from "../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "./app.ts";
-import { invoiceService } from "./invoice/service.ts";
+import { invoiceService, usageBillingMethods } from "./invoice/service.ts";
 import { pricingService } from "./pricing/service.ts";
 import { createAuthenticator } from "./rpc/authenticate.ts";
 import { connectHandler } from "./rpc/connect.ts";
@@ -44,7 +44,7 @@ export async function startApi(app: App): Promise<Api> {
     routes: (router) => {
       router.service(TenantService, tenantService(app));
       router.service(PricingService, pricingService(app));
-      router.service(UsageService, usageService(tracker));
+      router.service(UsageService, usageService(app, tracker, usageBillingMethods(app)));
       router.service(InvoiceService, invoiceService(app));
       router.service(WebhookService, webhookService(app));
       health.register(router);

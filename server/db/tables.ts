@@ -242,6 +242,7 @@ export interface UsageBucket {
   customer_id: string;
   event_count: bigint;
   hour: Timestamp;
+  last_number: bigint;
   metric: string;
   tenant_id: string;
 }

@@ -4,8 +4,11 @@ import { GetInvoiceResponseSchema, type InvoiceService } from "../../gen/usagefl
 import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
 import { callerOf } from "../rpc/caller.ts";
+import type { UsageBillingMethods } from "../usage/service.ts";
+import { explainUsageEvent } from "./explain-usage-event.ts";
 import { finalizeInvoice } from "./finalize-invoice.ts";
 import { getInvoice, listInvoices } from "./invoice.ts";
+import { listUnbilledUsage } from "./list-unbilled-usage.ts";
 import { markInvoicePaid } from "./mark-invoice-paid.ts";
 import { markInvoiceUncollectible } from "./mark-invoice-uncollectible.ts";
 import { previewInvoice } from "./preview-invoice.ts";
@@ -28,5 +31,16 @@ export function invoiceService(app: App): ServiceImpl<typeof InvoiceService> {
     markInvoicePaid: (request, call) => markInvoicePaid(app, callerOf(call), request),
     voidInvoice: (request, call) => voidInvoice(app, callerOf(call), request),
     markInvoiceUncollectible: (request, call) => markInvoiceUncollectible(app, callerOf(call), request),
+  };
+}
+
+/** The methods of UsageService that ask what is billed: usage itself knows nothing of invoices. */
+export function usageBillingMethods(app: App): UsageBillingMethods {
+  return {
+    explainUsageEvent: ({ idempotencyKey }, call) => {
+      const { tenantId } = callerOf(call);
+      return inTenant(app.db, tenantId, (tx) => explainUsageEvent(tx, tenantId, idempotencyKey));
+    },
+    listUnbilledUsage: (request, call) => listUnbilledUsage(app, callerOf(call).tenantId, request),
   };
 }

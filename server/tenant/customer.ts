@@ -38,21 +38,34 @@ export async function registerCustomers(tx: Tx, tenantId: string, ids: readonly 
     on conflict on constraint customer_pkey do nothing`.execute(tx);
 }
 
+/** Ids of the tenant's customers in order, those after `after`. */
+export async function customerIds(
+  tx: Tx,
+  tenantId: string,
+  page: { after: string | undefined; limit: number },
+): Promise<string[]> {
+  const rows = await customersAfter(tx, tenantId, page).execute();
+  return rows.map((row) => row.id);
+}
+
 /** Customers of the tenant by id. */
 export function listCustomers(app: App, tenantId: string, request: ListCustomersRequest) {
   const scope = { tenantId, list: "customer" };
   const size = pageSize(request);
   const after = pageStart(app, scope, request);
   return inTenant(app.db, tenantId, async (tx) => {
-    const found = await tx
-      .selectFrom("customer")
-      .selectAll()
-      .where("tenant_id", "=", tenantId)
-      .$if(after !== undefined, (query) => query.where("id", ">", after as string))
-      .orderBy("id")
-      .limit(size + 1)
-      .execute();
+    const found = await customersAfter(tx, tenantId, { after, limit: size + 1 }).execute();
     const { rows, nextPageToken } = pageOf(app, scope, found, size, (row) => row.id);
     return create(ListCustomersResponseSchema, { customers: rows.map(toCustomer), nextPageToken });
   });
+}
+
+function customersAfter(tx: Tx, tenantId: string, { after, limit }: { after: string | undefined; limit: number }) {
+  return tx
+    .selectFrom("customer")
+    .selectAll()
+    .where("tenant_id", "=", tenantId)
+    .$if(after !== undefined, (query) => query.where("id", ">", after as string))
+    .orderBy("id")
+    .limit(limit);
 }

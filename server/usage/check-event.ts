@@ -7,6 +7,7 @@ import { newId } from "../id.ts";
 import { fieldPath } from "../rpc/interceptors.ts";
 import { readAmount } from "./amount.ts";
 import type { TenantFacts } from "./tenant-facts.ts";
+import { toMicroseconds } from "./usage-time.ts";
 
 /** A row for `ingest_usage`. */
 export interface UsageRow {
@@ -61,7 +62,7 @@ export function checkEvent(
     metric: event.metric,
     customerId: event.customerId,
     amount: read.amount,
-    occurredAt: event.occurredAt ? microseconds(event.occurredAt) : tenant.now.toISOString(),
+    occurredAt: event.occurredAt ? toMicroseconds(event.occurredAt) : tenant.now.toISOString(),
     occurredAtSent: event.occurredAt !== undefined,
     properties: JSON.stringify(event.properties),
   };
@@ -125,10 +126,4 @@ function ownProperty(properties: Record<string, string>, key: string): string | 
 
 function reject(reason: ErrorReason, field: string, message: string): Rejection {
   return { reason, field, message };
-}
-
-/** To the microsecond, which is what PostgreSQL keeps; a JavaScript date would cut it to milliseconds. */
-function microseconds({ seconds, nanos }: Timestamp): string {
-  const whole = new Date(Number(seconds) * 1_000).toISOString().slice(0, 19);
-  return `${whole}.${String(Math.trunc(nanos / 1_000)).padStart(6, "0")}Z`;
 }

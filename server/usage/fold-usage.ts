@@ -51,7 +51,7 @@ export function foldUsage(app: App, tenantId: string): Promise<number> {
     const batches = await claimBatches(tx, tenantId);
     if (batches.length === 0) return 0;
     await registerArrivals(app, tx, tenantId, batches);
-    await addToBuckets(tx, tenantId, batches);
+    await addToBuckets(tx, tenantId, batches, number);
     await addValues(tx, tenantId, batches);
     await tx
       .insertInto("usage_fold")
@@ -113,11 +113,11 @@ async function registerArrivals(app: App, tx: Tx, tenantId: string, batches: rea
   await makeDue(tx, tenantId, "SUBSCRIBE_ARRIVALS", now);
 }
 
-async function addToBuckets(tx: Tx, tenantId: string, batches: readonly string[]): Promise<void> {
+async function addToBuckets(tx: Tx, tenantId: string, batches: readonly string[], number: bigint): Promise<void> {
   await sql`
-    insert into usage_bucket (tenant_id, customer_id, metric, hour, event_count, amount_sum, amount_max)
+    insert into usage_bucket (tenant_id, customer_id, metric, hour, event_count, amount_sum, amount_max, last_number)
     select tenant_id, customer_id, metric, date_trunc('hour', occurred_at, 'UTC'),
-      count(*), sum(amount), max(amount)
+      count(*), sum(amount), max(amount), ${number}::bigint
     from usage_event
     where tenant_id = ${tenantId} and batch_id = any(${batches})
     group by 1, 2, 3, 4
@@ -125,7 +125,8 @@ async function addToBuckets(tx: Tx, tenantId: string, batches: readonly string[]
     on conflict on constraint usage_bucket_pkey do update set
       event_count = usage_bucket.event_count + excluded.event_count,
       amount_sum = usage_bucket.amount_sum + excluded.amount_sum,
-      amount_max = greatest(usage_bucket.amount_max, excluded.amount_max)`.execute(tx);
+      amount_max = greatest(usage_bucket.amount_max, excluded.amount_max),
+      last_number = excluded.last_number`.execute(tx);
 }
 
 async function addValues(tx: Tx, tenantId: string, batches: readonly string[]): Promise<void> {

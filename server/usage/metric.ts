@@ -4,7 +4,7 @@ import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { Aggregation, AggregationSchema, type Metric, MetricSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import type { Tx } from "../db/database.ts";
 import type { Metric as MetricTable } from "../db/tables.ts";
-import { invalid } from "../rpc/errors.ts";
+import { invalid, notFound } from "../rpc/errors.ts";
 
 /** What is measured, and how: a row of `metric`. */
 export type MetricRow = Selectable<MetricTable>;
@@ -18,6 +18,18 @@ export function toMetric(row: MetricRow): Metric {
     aggregation: Aggregation[row.aggregation as keyof typeof Aggregation],
     uniqueProperty: row.unique_property,
   });
+}
+
+/** One metric, or not-found. */
+export async function getMetric(tx: Tx, tenantId: string, key: string): Promise<MetricRow> {
+  const row = await tx
+    .selectFrom("metric")
+    .selectAll()
+    .where("tenant_id", "=", tenantId)
+    .where("key", "=", key)
+    .executeTakeFirst();
+  if (!row) throw notFound("metric", key);
+  return row;
 }
 
 /** All metrics of the tenant by key, in the order of the keys. */

@@ -1,13 +1,26 @@
 import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { TrackUsageResponseSchema, type UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
+import type { App } from "../app.ts";
 import { callerOf } from "../rpc/caller.ts";
 import type { Tracker } from "./track-usage.ts";
+import { listUsageEvents } from "./usage-event.ts";
+import { getUsage } from "./usage-series.ts";
+
+/** The methods that only the invoices can answer: see `server/invoice/service.ts`. */
+export type UsageBillingMethods = Pick<ServiceImpl<typeof UsageService>, "explainUsageEvent" | "listUnbilledUsage">;
 
 /** UsageService: which file does what. */
-export function usageService(tracker: Tracker): ServiceImpl<typeof UsageService> {
+export function usageService(
+  app: App,
+  tracker: Tracker,
+  billing: UsageBillingMethods,
+): ServiceImpl<typeof UsageService> {
   return {
     trackUsage: async (request, call) =>
       create(TrackUsageResponseSchema, { results: await tracker.track(callerOf(call), request.events, request) }),
+    getUsage: (request, call) => getUsage(app, callerOf(call).tenantId, request),
+    listUsageEvents: (request, call) => listUsageEvents(app, callerOf(call).tenantId, request),
+    ...billing,
   };
 }

@@ -24,6 +24,7 @@ function fill({ ownerDb, tenant }: Harness, buckets: readonly Bucket[]) {
     event_count: BigInt(count),
     amount_sum: sum,
     amount_max: max,
+    last_number: 1n,
   }));
   return ownerDb.insertInto("usage_bucket").values(rows).execute();
 }

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/usage.proto.
  */
 export const file_usageflow_v1_usage: GenFile = /*@__PURE__*/
-  fileDesc("Chh1c2FnZWZsb3cvdjEvdXNhZ2UucHJvdG8SDHVzYWdlZmxvdy52MSK6AwoKVXNhZ2VFdmVudBI0CgZtZXRyaWMYASABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBIXCgZhbW91bnQYAiABKAlCB7pIBHICGEASNAoLY3VzdG9tZXJfaWQYAyABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSNgoPaWRlbXBvdGVuY3lfa2V5GAQgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIvCgtvY2N1cnJlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASigEKCnByb3BlcnRpZXMYBiADKAsyKC51c2FnZWZsb3cudjEuVXNhZ2VFdmVudC5Qcm9wZXJ0aWVzRW50cnlCTLpISZoBRhAgIiZyJBABGEAyE15bXlx4MDAtXHgxZlx4N2ZdKyRaCV9fcHJvdG9fXyoachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQaMQoPUHJvcGVydGllc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEingEKC1VzYWdlUmVzdWx0EisKB291dGNvbWUYASABKA4yGi51c2FnZWZsb3cudjEuVXNhZ2VPdXRjb21lEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCRIpCgZyZWFzb24YAyABKA4yGS51c2FnZWZsb3cudjEuRXJyb3JSZWFzb24SDQoFZmllbGQYBCABKAkSDwoHbWVzc2FnZRgFIAEoCSqeAQoMVXNhZ2VPdXRjb21lEh0KGVVTQUdFX09VVENPTUVfVU5TUEVDSUZJRUQQABIaChZVU0FHRV9PVVRDT01FX0FDQ0VQVEVEEAESGwoXVVNBR0VfT1VUQ09NRV9EVVBMSUNBVEUQAhIaChZVU0FHRV9PVVRDT01FX0NPTkZMSUNUEAMSGgoWVVNBR0VfT1VUQ09NRV9SRUpFQ1RFRBAEYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_error]);
+  fileDesc("Chh1c2FnZWZsb3cvdjEvdXNhZ2UucHJvdG8SDHVzYWdlZmxvdy52MSK6AwoKVXNhZ2VFdmVudBI0CgZtZXRyaWMYASABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBIXCgZhbW91bnQYAiABKAlCB7pIBHICGEASNAoLY3VzdG9tZXJfaWQYAyABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSNgoPaWRlbXBvdGVuY3lfa2V5GAQgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIvCgtvY2N1cnJlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASigEKCnByb3BlcnRpZXMYBiADKAsyKC51c2FnZWZsb3cudjEuVXNhZ2VFdmVudC5Qcm9wZXJ0aWVzRW50cnlCTLpISZoBRhAgIiZyJBABGEAyE15bXlx4MDAtXHgxZlx4N2ZdKyRaCV9fcHJvdG9fXyoachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQaMQoPUHJvcGVydGllc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEingEKC1VzYWdlUmVzdWx0EisKB291dGNvbWUYASABKA4yGi51c2FnZWZsb3cudjEuVXNhZ2VPdXRjb21lEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCRIpCgZyZWFzb24YAyABKA4yGS51c2FnZWZsb3cudjEuRXJyb3JSZWFzb24SDQoFZmllbGQYBCABKAkSDwoHbWVzc2FnZRgFIAEoCSJxCg1Vc2FnZVByb2dyZXNzEhMKC2ZvbGRfbnVtYmVyGAEgASgDEhcKD3BlbmRpbmdfYmF0Y2hlcxgCIAEoAxIyCg5jb21wbGV0ZV91bnRpbBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAihwEKClVzYWdlUG9pbnQSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcXVhbnRpdHkYAyABKAkSEwoLZXZlbnRfY291bnQYBCABKAMizAIKDFVzYWdlQmlsbGluZxInCgVzdGF0ZRgBIAEoDjIYLnVzYWdlZmxvdy52MS5Vc2FnZVN0YXRlEjUKD3VuYmlsbGVkX3JlYXNvbhgCIAEoDjIcLnVzYWdlZmxvdy52MS5VbmJpbGxlZFJlYXNvbhIXCg9zdWJzY3JpcHRpb25faWQYAyABKAkSDAoEcGxhbhgEIAEoCRIUCgxwbGFuX3ZlcnNpb24YBSABKAUSEQoJcHJpY2Vfa2V5GAYgASgJEjAKDHBlcmlvZF9zdGFydBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcGVyaW9kX2VuZBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKaW52b2ljZV9pZBgJIAEoCRIWCg5pbnZvaWNlX251bWJlchgKIAEoCSK0AQoNVW5iaWxsZWRVc2FnZRITCgtjdXN0b21lcl9pZBgBIAEoCRIOCgZtZXRyaWMYAiABKAkSKQoFbW9udGgYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKBnJlYXNvbhgEIAEoDjIcLnVzYWdlZmxvdy52MS5VbmJpbGxlZFJlYXNvbhIQCghxdWFudGl0eRgFIAEoCRITCgtldmVudF9jb3VudBgGIAEoAyqeAQoMVXNhZ2VPdXRjb21lEh0KGVVTQUdFX09VVENPTUVfVU5TUEVDSUZJRUQQABIaChZVU0FHRV9PVVRDT01FX0FDQ0VQVEVEEAESGwoXVVNBR0VfT1VUQ09NRV9EVVBMSUNBVEUQAhIaChZVU0FHRV9PVVRDT01FX0NPTkZMSUNUEAMSGgoWVVNBR0VfT1VUQ09NRV9SRUpFQ1RFRBAEKpUBCg1Vc2FnZUludGVydmFsEh4KGlVTQUdFX0lOVEVSVkFMX1VOU1BFQ0lGSUVEEAASFwoTVVNBR0VfSU5URVJWQUxfSE9VUhABEhYKElVTQUdFX0lOVEVSVkFMX0RBWRACEhgKFFVTQUdFX0lOVEVSVkFMX01PTlRIEAMSGQoVVVNBR0VfSU5URVJWQUxfUEVSSU9EEAQqoQEKClVzYWdlU3RhdGUSGwoXVVNBR0VfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNVU0FHRV9TVEFURV9QRU5ESU5HEAESGAoUVVNBR0VfU1RBVEVfVU5CSUxMRUQQAhIUChBVU0FHRV9TVEFURV9PUEVOEAMSFQoRVVNBR0VfU1RBVEVfRFJBRlQQBBIWChJVU0FHRV9TVEFURV9CSUxMRUQQBSqOAQoOVW5iaWxsZWRSZWFzb24SHwobVU5CSUxMRURfUkVBU09OX1VOU1BFQ0lGSUVEEAASIwofVU5CSUxMRURfUkVBU09OX05PX1NVQlNDUklQVElPThABEhwKGFVOQklMTEVEX1JFQVNPTl9OT19QUklDRRACEhgKFFVOQklMTEVEX1JFQVNPTl9MQVRFEANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_error]);
 
 /**
  * One report of usage.
@@ -130,6 +130,226 @@ export const UsageResultSchema: GenMessage<UsageResult> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_usage, 1);
 
 /**
+ * How far the background aggregation of the tenant's usage has come.
+ *
+ * @generated from message usageflow.v1.UsageProgress
+ */
+export type UsageProgress = Message<"usageflow.v1.UsageProgress"> & {
+  /**
+   * The number of the last fold that is counted. Folds are numbered 1, 2, 3, ... per tenant; a finalized invoice counts
+   * usage up to one of them. 0 before the first.
+   *
+   * @generated from field: int64 fold_number = 1;
+   */
+  foldNumber: bigint;
+
+  /**
+   * How many commits of tracked events wait to be counted. 0: everything acknowledged before this call is counted.
+   *
+   * @generated from field: int64 pending_batches = 2;
+   */
+  pendingBatches: bigint;
+
+  /**
+   * Everything acknowledged before this instant of real time (not of the tenant's clock) is counted. Absent when nothing
+   * waits.
+   *
+   * @generated from field: google.protobuf.Timestamp complete_until = 3;
+   */
+  completeUntil?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.UsageProgress.
+ * Use `create(UsageProgressSchema)` to create a new message.
+ */
+export const UsageProgressSchema: GenMessage<UsageProgress> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage, 2);
+
+/**
+ * What was used in one piece of time.
+ *
+ * @generated from message usageflow.v1.UsagePoint
+ */
+export type UsagePoint = Message<"usageflow.v1.UsagePoint"> & {
+  /**
+   * Start of the piece, included.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 1;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * End of the piece, not included.
+   *
+   * @generated from field: google.protobuf.Timestamp end = 2;
+   */
+  end?: Timestamp | undefined;
+
+  /**
+   * The usage as the metric aggregates it, as a decimal. `0` where there is none.
+   *
+   * @generated from field: string quantity = 3;
+   */
+  quantity: string;
+
+  /**
+   * How many events that is.
+   *
+   * @generated from field: int64 event_count = 4;
+   */
+  eventCount: bigint;
+};
+
+/**
+ * Describes the message usageflow.v1.UsagePoint.
+ * Use `create(UsagePointSchema)` to create a new message.
+ */
+export const UsagePointSchema: GenMessage<UsagePoint> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage, 3);
+
+/**
+ * How one subscription bills a usage event with one price.
+ *
+ * @generated from message usageflow.v1.UsageBilling
+ */
+export type UsageBilling = Message<"usageflow.v1.UsageBilling"> & {
+  /**
+   * UNBILLED, OPEN, DRAFT or BILLED.
+   *
+   * @generated from field: usageflow.v1.UsageState state = 1;
+   */
+  state: UsageState;
+
+  /**
+   * Why it is not billed, when it is UNBILLED.
+   *
+   * @generated from field: usageflow.v1.UnbilledReason unbilled_reason = 2;
+   */
+  unbilledReason: UnbilledReason;
+
+  /**
+   * The subscription, `sub_...`.
+   *
+   * @generated from field: string subscription_id = 3;
+   */
+  subscriptionId: string;
+
+  /**
+   * Key of the plan that it was on in the period.
+   *
+   * @generated from field: string plan = 4;
+   */
+  plan: string;
+
+  /**
+   * Version of that plan.
+   *
+   * @generated from field: int32 plan_version = 5;
+   */
+  planVersion: number;
+
+  /**
+   * Key of the price in that plan, which is also that of the line. Empty when the plan has no price for the metric.
+   *
+   * @generated from field: string price_key = 6;
+   */
+  priceKey: string;
+
+  /**
+   * Start of the period in which the event falls, included. Absent, like its end, when that period has not begun yet.
+   *
+   * @generated from field: google.protobuf.Timestamp period_start = 7;
+   */
+  periodStart?: Timestamp | undefined;
+
+  /**
+   * End of the period, not included.
+   *
+   * @generated from field: google.protobuf.Timestamp period_end = 8;
+   */
+  periodEnd?: Timestamp | undefined;
+
+  /**
+   * The period's invoice, `inv_...`: the one that bills the event, or came too early to. Empty while the period is open.
+   *
+   * @generated from field: string invoice_id = 9;
+   */
+  invoiceId: string;
+
+  /**
+   * Its number. Empty while it is a draft.
+   *
+   * @generated from field: string invoice_number = 10;
+   */
+  invoiceNumber: string;
+};
+
+/**
+ * Describes the message usageflow.v1.UsageBilling.
+ * Use `create(UsageBillingSchema)` to create a new message.
+ */
+export const UsageBillingSchema: GenMessage<UsageBilling> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage, 4);
+
+/**
+ * What one customer used of one metric in one calendar month (UTC) that is on no bill, for one reason.
+ *
+ * @generated from message usageflow.v1.UnbilledUsage
+ */
+export type UnbilledUsage = Message<"usageflow.v1.UnbilledUsage"> & {
+  /**
+   * The customer.
+   *
+   * @generated from field: string customer_id = 1;
+   */
+  customerId: string;
+
+  /**
+   * Key of the metric.
+   *
+   * @generated from field: string metric = 2;
+   */
+  metric: string;
+
+  /**
+   * Start of the month.
+   *
+   * @generated from field: google.protobuf.Timestamp month = 3;
+   */
+  month?: Timestamp | undefined;
+
+  /**
+   * Why it is on no bill.
+   *
+   * @generated from field: usageflow.v1.UnbilledReason reason = 4;
+   */
+  reason: UnbilledReason;
+
+  /**
+   * These events as the metric aggregates them by themselves, as a decimal: for MAX their largest amount, for UNIQUE how
+   * many different values they have, whether or not others that are billed have them too.
+   *
+   * @generated from field: string quantity = 5;
+   */
+  quantity: string;
+
+  /**
+   * How many events that is.
+   *
+   * @generated from field: int64 event_count = 6;
+   */
+  eventCount: bigint;
+};
+
+/**
+ * Describes the message usageflow.v1.UnbilledUsage.
+ * Use `create(UnbilledUsageSchema)` to create a new message.
+ */
+export const UnbilledUsageSchema: GenMessage<UnbilledUsage> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage, 5);
+
+/**
  * What became of an event that was sent.
  *
  * @generated from enum usageflow.v1.UsageOutcome
@@ -183,4 +403,169 @@ export type UsageOutcome = (typeof UsageOutcome)[keyof typeof UsageOutcome] | Un
  */
 export const UsageOutcomeSchema: GenEnum<UsageOutcome> = /*@__PURE__*/
   enumDesc(file_usageflow_v1_usage, 0);
+
+/**
+ * How a span of time is cut into the points of a series. All in UTC.
+ *
+ * @generated from enum usageflow.v1.UsageInterval
+ */
+export const UsageInterval = {
+  /**
+   * Not given.
+   *
+   * @generated from enum value: USAGE_INTERVAL_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Hours.
+   *
+   * @generated from enum value: USAGE_INTERVAL_HOUR = 1;
+   */
+  HOUR: 1,
+
+  /**
+   * Days from midnight to midnight.
+   *
+   * @generated from enum value: USAGE_INTERVAL_DAY = 2;
+   */
+  DAY: 2,
+
+  /**
+   * Calendar months.
+   *
+   * @generated from enum value: USAGE_INTERVAL_MONTH = 3;
+   */
+  MONTH: 3,
+
+  /**
+   * Billing periods, which are calendar months.
+   *
+   * @generated from enum value: USAGE_INTERVAL_PERIOD = 4;
+   */
+  PERIOD: 4,
+} as const;
+
+/**
+ * How a span of time is cut into the points of a series. All in UTC.
+ *
+ * @generated from enum usageflow.v1.UsageInterval
+ */
+export type UsageInterval = (typeof UsageInterval)[keyof typeof UsageInterval] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.UsageInterval.
+ */
+export const UsageIntervalSchema: GenEnum<UsageInterval> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_usage, 1);
+
+/**
+ * Where an event stands on its way to a bill, each value further than the one before.
+ *
+ * @generated from enum usageflow.v1.UsageState
+ */
+export const UsageState = {
+  /**
+   * Not given.
+   *
+   * @generated from enum value: USAGE_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Stored, and waiting to be counted, which takes a second as a rule.
+   *
+   * @generated from enum value: USAGE_STATE_PENDING = 1;
+   */
+  PENDING: 1,
+
+  /**
+   * Counted, and on no bill, present or to come; the reason says why.
+   *
+   * @generated from enum value: USAGE_STATE_UNBILLED = 2;
+   */
+  UNBILLED: 2,
+
+  /**
+   * Counted, and billed when its period, which is open, has ended.
+   *
+   * @generated from enum value: USAGE_STATE_OPEN = 3;
+   */
+  OPEN: 3,
+
+  /**
+   * Counted on the draft of an invoice.
+   *
+   * @generated from enum value: USAGE_STATE_DRAFT = 4;
+   */
+  DRAFT: 4,
+
+  /**
+   * Billed on a finalized invoice.
+   *
+   * @generated from enum value: USAGE_STATE_BILLED = 5;
+   */
+  BILLED: 5,
+} as const;
+
+/**
+ * Where an event stands on its way to a bill, each value further than the one before.
+ *
+ * @generated from enum usageflow.v1.UsageState
+ */
+export type UsageState = (typeof UsageState)[keyof typeof UsageState] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.UsageState.
+ */
+export const UsageStateSchema: GenEnum<UsageState> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_usage, 2);
+
+/**
+ * Why usage is on no bill.
+ *
+ * @generated from enum usageflow.v1.UnbilledReason
+ */
+export const UnbilledReason = {
+  /**
+   * Not given, or not unbilled.
+   *
+   * @generated from enum value: UNBILLED_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The customer had no subscription at that time.
+   *
+   * @generated from enum value: UNBILLED_REASON_NO_SUBSCRIPTION = 1;
+   */
+  NO_SUBSCRIPTION: 1,
+
+  /**
+   * It had one, and no plan that it was on has a price for the metric.
+   *
+   * @generated from enum value: UNBILLED_REASON_NO_PRICE = 2;
+   */
+  NO_PRICE: 2,
+
+  /**
+   * The invoice that would have billed it was final before the usage was counted.
+   *
+   * @generated from enum value: UNBILLED_REASON_LATE = 3;
+   */
+  LATE: 3,
+} as const;
+
+/**
+ * Why usage is on no bill.
+ *
+ * @generated from enum usageflow.v1.UnbilledReason
+ */
+export type UnbilledReason = (typeof UnbilledReason)[keyof typeof UnbilledReason] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.UnbilledReason.
+ */
+export const UnbilledReasonSchema: GenEnum<UnbilledReason> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_usage, 3);
 

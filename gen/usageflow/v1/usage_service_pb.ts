@@ -5,8 +5,10 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
-import type { UsageEvent, UsageResult } from "./usage_pb.ts";
+import type { UnbilledReason, UnbilledUsage, UsageBilling, UsageEvent, UsageInterval, UsagePoint, UsageProgress, UsageResult, UsageState } from "./usage_pb.ts";
 import { file_usageflow_v1_usage } from "./usage_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/usage_service.proto.
  */
 export const file_usageflow_v1_usage_service: GenFile = /*@__PURE__*/
-  fileDesc("CiB1c2FnZWZsb3cvdjEvdXNhZ2Vfc2VydmljZS5wcm90bxIMdXNhZ2VmbG93LnYxImEKEVRyYWNrVXNhZ2VSZXF1ZXN0EjoKBmV2ZW50cxgBIAMoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZUV2ZW50QhC6SA2SAQoIARDoByID2AEDEhAKCGJhY2tmaWxsGAIgASgIIkAKElRyYWNrVXNhZ2VSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkudXNhZ2VmbG93LnYxLlVzYWdlUmVzdWx0MnAKDFVzYWdlU2VydmljZRJgCgpUcmFja1VzYWdlEh8udXNhZ2VmbG93LnYxLlRyYWNrVXNhZ2VSZXF1ZXN0GiAudXNhZ2VmbG93LnYxLlRyYWNrVXNhZ2VSZXNwb25zZSIPirUYC3VzYWdlOndyaXRlYgZwcm90bzM", [file_buf_validate_validate, file_usageflow_v1_permission, file_usageflow_v1_usage]);
+  fileDesc("CiB1c2FnZWZsb3cvdjEvdXNhZ2Vfc2VydmljZS5wcm90bxIMdXNhZ2VmbG93LnYxImEKEVRyYWNrVXNhZ2VSZXF1ZXN0EjoKBmV2ZW50cxgBIAMoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZUV2ZW50QhC6SA2SAQoIARDoByID2AEDEhAKCGJhY2tmaWxsGAIgASgIIkAKElRyYWNrVXNhZ2VSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkudXNhZ2VmbG93LnYxLlVzYWdlUmVzdWx0IrQCCg9HZXRVc2FnZVJlcXVlc3QSNAoGbWV0cmljGAEgASgJQiS6SCFyHxABGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQSMgoLY3VzdG9tZXJfaWQYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEj4KBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEITukgQyAEBsgEKGgYIgLL4hBsyABI8CgNlbmQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhO6SBDIAQGyAQoaBgiAsviEGzIAEjkKCGludGVydmFsGAUgASgOMhsudXNhZ2VmbG93LnYxLlVzYWdlSW50ZXJ2YWxCCrpIB4IBBBABIAAilAEKEEdldFVzYWdlUmVzcG9uc2USKAoGcG9pbnRzGAEgAygLMhgudXNhZ2VmbG93LnYxLlVzYWdlUG9pbnQSJwoFdG90YWwYAiABKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VQb2ludBItCghwcm9ncmVzcxgDIAEoCzIbLnVzYWdlZmxvdy52MS5Vc2FnZVByb2dyZXNzIoIDChZMaXN0VXNhZ2VFdmVudHNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI1CgZtZXRyaWMYAiABKAlCJbpIInIgGEAyHF4oW0EtWmEtel1bQS1aYS16MC05Xy4tXSopPyQSOwoFc3RhcnQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjkKA2VuZBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASNgoPaWRlbXBvdGVuY3lfa2V5GAUgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIdCglwYWdlX3NpemUYBiABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgHIAEoCUIaukgXchUYgAgyEF5bQS1aYS16MC05Xy1dKiQiYgoXTGlzdFVzYWdlRXZlbnRzUmVzcG9uc2USLgoMdXNhZ2VfZXZlbnRzGAEgAygLMhgudXNhZ2VmbG93LnYxLlVzYWdlRXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlQKGEV4cGxhaW5Vc2FnZUV2ZW50UmVxdWVzdBI4Cg9pZGVtcG90ZW5jeV9rZXkYASABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQingIKGUV4cGxhaW5Vc2FnZUV2ZW50UmVzcG9uc2USLQoLdXNhZ2VfZXZlbnQYASABKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VFdmVudBInCgVzdGF0ZRgCIAEoDjIYLnVzYWdlZmxvdy52MS5Vc2FnZVN0YXRlEjUKD3VuYmlsbGVkX3JlYXNvbhgDIAEoDjIcLnVzYWdlZmxvdy52MS5VbmJpbGxlZFJlYXNvbhIvCgtidWNrZXRfaG91chgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZm9sZF9udW1iZXIYBSABKAMSLAoIYmlsbGluZ3MYBiADKAsyGi51c2FnZWZsb3cudjEuVXNhZ2VCaWxsaW5nIpUCChhMaXN0VW5iaWxsZWRVc2FnZVJlcXVlc3QSMgoLY3VzdG9tZXJfaWQYASABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjsKBXN0YXJ0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEh0KCXBhZ2Vfc2l6ZRgEIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAUgASgJQhq6SBdyFRiACDIQXltBLVphLXowLTlfLV0qJCKYAQoZTGlzdFVuYmlsbGVkVXNhZ2VSZXNwb25zZRIzCg51bmJpbGxlZF91c2FnZRgBIAMoCzIbLnVzYWdlZmxvdy52MS5VbmJpbGxlZFVzYWdlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRItCghwcm9ncmVzcxgDIAEoCzIbLnVzYWdlZmxvdy52MS5Vc2FnZVByb2dyZXNzMrMECgxVc2FnZVNlcnZpY2USYAoKVHJhY2tVc2FnZRIfLnVzYWdlZmxvdy52MS5UcmFja1VzYWdlUmVxdWVzdBogLnVzYWdlZmxvdy52MS5UcmFja1VzYWdlUmVzcG9uc2UiD4q1GAt1c2FnZTp3cml0ZRJcCghHZXRVc2FnZRIdLnVzYWdlZmxvdy52MS5HZXRVc2FnZVJlcXVlc3QaHi51c2FnZWZsb3cudjEuR2V0VXNhZ2VSZXNwb25zZSIRkAIBirUYCnVzYWdlOnJlYWQScQoPTGlzdFVzYWdlRXZlbnRzEiQudXNhZ2VmbG93LnYxLkxpc3RVc2FnZUV2ZW50c1JlcXVlc3QaJS51c2FnZWZsb3cudjEuTGlzdFVzYWdlRXZlbnRzUmVzcG9uc2UiEZACAYq1GAp1c2FnZTpyZWFkEncKEUV4cGxhaW5Vc2FnZUV2ZW50EiYudXNhZ2VmbG93LnYxLkV4cGxhaW5Vc2FnZUV2ZW50UmVxdWVzdBonLnVzYWdlZmxvdy52MS5FeHBsYWluVXNhZ2VFdmVudFJlc3BvbnNlIhGQAgGKtRgKdXNhZ2U6cmVhZBJ3ChFMaXN0VW5iaWxsZWRVc2FnZRImLnVzYWdlZmxvdy52MS5MaXN0VW5iaWxsZWRVc2FnZVJlcXVlc3QaJy51c2FnZWZsb3cudjEuTGlzdFVuYmlsbGVkVXNhZ2VSZXNwb25zZSIRkAIBirUYCnVzYWdlOnJlYWRiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_permission, file_usageflow_v1_usage]);
 
 /**
  * Events to record.
@@ -66,7 +68,348 @@ export const TrackUsageResponseSchema: GenMessage<TrackUsageResponse> = /*@__PUR
   messageDesc(file_usageflow_v1_usage_service, 1);
 
 /**
- * Usage goes in here.
+ * Asks for a series.
+ *
+ * @generated from message usageflow.v1.GetUsageRequest
+ */
+export type GetUsageRequest = Message<"usageflow.v1.GetUsageRequest"> & {
+  /**
+   * Key of the metric.
+   *
+   * @generated from field: string metric = 1;
+   */
+  metric: string;
+
+  /**
+   * Only this customer's usage. Empty: that of all. A customer that is not known has used nothing.
+   *
+   * @generated from field: string customer_id = 2;
+   */
+  customerId: string;
+
+  /**
+   * Start of the span, included. A whole hour, not before 1970.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 3;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * End of the span, not included. A whole hour after `start`, before the year 2200.
+   *
+   * @generated from field: google.protobuf.Timestamp end = 4;
+   */
+  end?: Timestamp | undefined;
+
+  /**
+   * How the span is cut, at most into 1,000 points. The first and the last are shorter where the span cuts them.
+   *
+   * @generated from field: usageflow.v1.UsageInterval interval = 5;
+   */
+  interval: UsageInterval;
+};
+
+/**
+ * Describes the message usageflow.v1.GetUsageRequest.
+ * Use `create(GetUsageRequestSchema)` to create a new message.
+ */
+export const GetUsageRequestSchema: GenMessage<GetUsageRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage_service, 2);
+
+/**
+ * A series.
+ *
+ * @generated from message usageflow.v1.GetUsageResponse
+ */
+export type GetUsageResponse = Message<"usageflow.v1.GetUsageResponse"> & {
+  /**
+   * One point for each piece of the span, in order, without gaps.
+   *
+   * @generated from field: repeated usageflow.v1.UsagePoint points = 1;
+   */
+  points: UsagePoint[];
+
+  /**
+   * The whole span as one point.
+   *
+   * @generated from field: usageflow.v1.UsagePoint total = 2;
+   */
+  total?: UsagePoint | undefined;
+
+  /**
+   * How far this has come: what waits to be counted is in no point.
+   *
+   * @generated from field: usageflow.v1.UsageProgress progress = 3;
+   */
+  progress?: UsageProgress | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.GetUsageResponse.
+ * Use `create(GetUsageResponseSchema)` to create a new message.
+ */
+export const GetUsageResponseSchema: GenMessage<GetUsageResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage_service, 3);
+
+/**
+ * Asks for events.
+ *
+ * @generated from message usageflow.v1.ListUsageEventsRequest
+ */
+export type ListUsageEventsRequest = Message<"usageflow.v1.ListUsageEventsRequest"> & {
+  /**
+   * Only this customer's. Empty: all.
+   *
+   * @generated from field: string customer_id = 1;
+   */
+  customerId: string;
+
+  /**
+   * Only of this metric. Empty: all.
+   *
+   * @generated from field: string metric = 2;
+   */
+  metric: string;
+
+  /**
+   * Only those that occurred then or later. Absent: from the first on. Counts to the microsecond.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 3;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * Only those that occurred before. Absent: to the last. Not before `start`.
+   *
+   * @generated from field: google.protobuf.Timestamp end = 4;
+   */
+  end?: Timestamp | undefined;
+
+  /**
+   * Only the one with this key. Empty: all.
+   *
+   * @generated from field: string idempotency_key = 5;
+   */
+  idempotencyKey: string;
+
+  /**
+   * At most this many, 1 to 1,000. 0 means 100.
+   *
+   * @generated from field: int32 page_size = 6;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty for the first page.
+   *
+   * @generated from field: string page_token = 7;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListUsageEventsRequest.
+ * Use `create(ListUsageEventsRequestSchema)` to create a new message.
+ */
+export const ListUsageEventsRequestSchema: GenMessage<ListUsageEventsRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage_service, 4);
+
+/**
+ * A page of events.
+ *
+ * @generated from message usageflow.v1.ListUsageEventsResponse
+ */
+export type ListUsageEventsResponse = Message<"usageflow.v1.ListUsageEventsResponse"> & {
+  /**
+   * The events, each with the time and the key that it was stored with.
+   *
+   * @generated from field: repeated usageflow.v1.UsageEvent usage_events = 1;
+   */
+  usageEvents: UsageEvent[];
+
+  /**
+   * Token of the next page. Empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListUsageEventsResponse.
+ * Use `create(ListUsageEventsResponseSchema)` to create a new message.
+ */
+export const ListUsageEventsResponseSchema: GenMessage<ListUsageEventsResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage_service, 5);
+
+/**
+ * Asks what became of an event.
+ *
+ * @generated from message usageflow.v1.ExplainUsageEventRequest
+ */
+export type ExplainUsageEventRequest = Message<"usageflow.v1.ExplainUsageEventRequest"> & {
+  /**
+   * The event's idempotency key.
+   *
+   * @generated from field: string idempotency_key = 1;
+   */
+  idempotencyKey: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ExplainUsageEventRequest.
+ * Use `create(ExplainUsageEventRequestSchema)` to create a new message.
+ */
+export const ExplainUsageEventRequestSchema: GenMessage<ExplainUsageEventRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage_service, 6);
+
+/**
+ * What became of an event.
+ *
+ * @generated from message usageflow.v1.ExplainUsageEventResponse
+ */
+export type ExplainUsageEventResponse = Message<"usageflow.v1.ExplainUsageEventResponse"> & {
+  /**
+   * The event as it was stored.
+   *
+   * @generated from field: usageflow.v1.UsageEvent usage_event = 1;
+   */
+  usageEvent?: UsageEvent | undefined;
+
+  /**
+   * Where it stands: PENDING, or the furthest of `billings`, or UNBILLED when there are none.
+   *
+   * @generated from field: usageflow.v1.UsageState state = 2;
+   */
+  state: UsageState;
+
+  /**
+   * Why it is on no bill, when it is UNBILLED.
+   *
+   * @generated from field: usageflow.v1.UnbilledReason unbilled_reason = 3;
+   */
+  unbilledReason: UnbilledReason;
+
+  /**
+   * The hour of the bucket that counts it. Absent while it is PENDING.
+   *
+   * @generated from field: google.protobuf.Timestamp bucket_hour = 4;
+   */
+  bucketHour?: Timestamp | undefined;
+
+  /**
+   * The number of the fold that counted it. 0 while it is PENDING.
+   *
+   * @generated from field: int64 fold_number = 5;
+   */
+  foldNumber: bigint;
+
+  /**
+   * How it is billed: one entry for each subscription and price, the furthest first. Empty while it is PENDING, and when
+   * the customer had no subscription at that time.
+   *
+   * @generated from field: repeated usageflow.v1.UsageBilling billings = 6;
+   */
+  billings: UsageBilling[];
+};
+
+/**
+ * Describes the message usageflow.v1.ExplainUsageEventResponse.
+ * Use `create(ExplainUsageEventResponseSchema)` to create a new message.
+ */
+export const ExplainUsageEventResponseSchema: GenMessage<ExplainUsageEventResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage_service, 7);
+
+/**
+ * Asks for usage that is on no bill.
+ *
+ * @generated from message usageflow.v1.ListUnbilledUsageRequest
+ */
+export type ListUnbilledUsageRequest = Message<"usageflow.v1.ListUnbilledUsageRequest"> & {
+  /**
+   * Only this customer's. Empty: that of all.
+   *
+   * @generated from field: string customer_id = 1;
+   */
+  customerId: string;
+
+  /**
+   * Only usage in this hour or later. A whole hour. Absent: from the first on.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 2;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * Only usage before this hour. A whole hour, not before `start`. Absent: to the last.
+   *
+   * @generated from field: google.protobuf.Timestamp end = 3;
+   */
+  end?: Timestamp | undefined;
+
+  /**
+   * How many customers a page looks at, 1 to 1,000. 0 means 100.
+   *
+   * @generated from field: int32 page_size = 4;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty for the first page.
+   *
+   * @generated from field: string page_token = 5;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListUnbilledUsageRequest.
+ * Use `create(ListUnbilledUsageRequestSchema)` to create a new message.
+ */
+export const ListUnbilledUsageRequestSchema: GenMessage<ListUnbilledUsageRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage_service, 8);
+
+/**
+ * A page of usage that is on no bill.
+ *
+ * @generated from message usageflow.v1.ListUnbilledUsageResponse
+ */
+export type ListUnbilledUsageResponse = Message<"usageflow.v1.ListUnbilledUsageResponse"> & {
+  /**
+   * By customer, metric, month and reason. One customer may have several, and one whose usage is billed has none: a page
+   * can be empty, and not be the last.
+   *
+   * @generated from field: repeated usageflow.v1.UnbilledUsage unbilled_usage = 1;
+   */
+  unbilledUsage: UnbilledUsage[];
+
+  /**
+   * Token of the next page. Empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * How far this has come: what waits to be counted is not here.
+   *
+   * @generated from field: usageflow.v1.UsageProgress progress = 3;
+   */
+  progress?: UsageProgress | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.ListUnbilledUsageResponse.
+ * Use `create(ListUnbilledUsageResponseSchema)` to create a new message.
+ */
+export const ListUnbilledUsageResponseSchema: GenMessage<ListUnbilledUsageResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage_service, 9);
+
+/**
+ * Usage goes in here, and is asked about.
+ *
+ * Events are counted in the background, into buckets: one for each customer, metric and whole hour (UTC). Answers that come
+ * from buckets say how far that has come.
  *
  * @generated from service usageflow.v1.UsageService
  */
@@ -85,6 +428,61 @@ export const UsageService: GenService<{
     methodKind: "unary";
     input: typeof TrackUsageRequestSchema;
     output: typeof TrackUsageResponseSchema;
+  },
+  /**
+   * Answers the usage of one metric as a series, for one customer or for all of them, and its total over the whole span.
+   * Exact: a UNIQUE metric's value that comes again in another hour counts once in each point, and once in the total, which
+   * may therefore be less than the sum of the points.
+   *
+   * All customers are taken as if they were one: SUM and COUNT add up, MAX is the largest of all, and for UNIQUE a value
+   * that two customers share counts once. (What is billed is counted for each customer by itself.)
+   *
+   * Reads buckets, never events, all at one instant. Errors: NOT_FOUND when there is no such metric.
+   *
+   * @generated from rpc usageflow.v1.UsageService.GetUsage
+   */
+  getUsage: {
+    methodKind: "unary";
+    input: typeof GetUsageRequestSchema;
+    output: typeof GetUsageResponseSchema;
+  },
+  /**
+   * Lists events as they were stored, newest (by `occurred_at`) first, whether or not they are counted yet. An event that
+   * is stored while pages are read appears if its place is on a page still to come; none appears twice.
+   *
+   * @generated from rpc usageflow.v1.UsageService.ListUsageEvents
+   */
+  listUsageEvents: {
+    methodKind: "unary";
+    input: typeof ListUsageEventsRequestSchema;
+    output: typeof ListUsageEventsResponseSchema;
+  },
+  /**
+   * Answers what became of one event: whether it is counted, and for each subscription and price that it concerns, on
+   * which invoice it is or will be billed; or that it is not billed, and why.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.UsageService.ExplainUsageEvent
+   */
+  explainUsageEvent: {
+    methodKind: "unary";
+    input: typeof ExplainUsageEventRequestSchema;
+    output: typeof ExplainUsageEventResponseSchema;
+  },
+  /**
+   * Lists usage that is on no bill, and on none to come, by customer, metric, calendar month and reason.
+   *
+   * What has no subscription or no price is decided for whole buckets, which is exact: subscriptions and periods begin
+   * and end on whole hours. Of a bucket to which usage came after its period's invoice was final, the late events alone
+   * are reported. Usage that several subscriptions price is unbilled when none of them bills it.
+   *
+   * @generated from rpc usageflow.v1.UsageService.ListUnbilledUsage
+   */
+  listUnbilledUsage: {
+    methodKind: "unary";
+    input: typeof ListUnbilledUsageRequestSchema;
+    output: typeof ListUnbilledUsageResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_usageflow_v1_usage_service, 0);

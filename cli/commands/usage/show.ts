@@ -1,0 +1,87 @@
+import { type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { Args, Flags } from "@oclif/core";
+import { TenantService } from "../../../gen/usageflow/v1/tenant_service_pb.ts";
+import { UsageInterval, type UsagePoint } from "../../../gen/usageflow/v1/usage_pb.ts";
+import {
+  type GetUsageResponse,
+  GetUsageResponseSchema,
+  UsageService,
+} from "../../../gen/usageflow/v1/usage_service_pb.ts";
+import { ClientCommand } from "../../client-command.ts";
+import { bar } from "../../output/bar.ts";
+import { type Column, table } from "../../output/table.ts";
+import { count, time } from "../../output/text.ts";
+import type { ServerFlags } from "../../settings.ts";
+import { timeFlag } from "../../time.ts";
+
+const INTERVALS = {
+  hour: UsageInterval.HOUR,
+  day: UsageInterval.DAY,
+  month: UsageInterval.MONTH,
+  period: UsageInterval.PERIOD,
+};
+
+const BAR_WIDTH = 24;
+const HOUR_S = 3_600n;
+
+export default class UsageShow extends ClientCommand {
+  static override summary = "Show the usage of a metric over time, of one customer or of all.";
+  static override description =
+    "What was used in each hour, day, month or billing period (UTC), and in all. Events are counted in the background; what still waits to be counted is told on stderr.";
+  static override examples = [
+    "<%= config.bin %> <%= command.id %> API_CALL",
+    "<%= config.bin %> <%= command.id %> API_CALL --customer user_123 --from 2015-05-01 --to 2015-06-01 --by month",
+    "<%= config.bin %> <%= command.id %> API_CALL --json",
+  ];
+  static override args = { metric: Args.string({ required: true, description: "Key of the metric." }) };
+  static override flags = {
+    customer: Flags.string({ description: "Only this customer's. Default: that of all, as if they were one." }),
+    from: timeFlag({ description: "From this hour on. Default: the first of the tenant's month." }),
+    to: timeFlag({ description: "Up to this hour, and without it. Default: the end of the tenant's hour." }),
+    by: Flags.option({
+      options: ["hour", "day", "month", "period"] as const,
+      description: "Cut into these.",
+      default: "day",
+    })(),
+  };
+
+  override async run(): Promise<void> {
+    const { args, flags } = await this.parse(UsageShow);
+    const service = await this.client(UsageService, flags);
+    const answer = await service.getUsage({
+      metric: args.metric,
+      customerId: flags.customer ?? "",
+      interval: INTERVALS[flags.by],
+      ...(await this.span(flags)),
+    });
+    this.answerOne(GetUsageResponseSchema, answer, () => seriesText(answer));
+    const waiting = answer.progress?.pendingBatches ?? 0n;
+    if (waiting > 0n) this.say(`Not all is counted yet: ${count(waiting, "commit")} of events to go.`);
+  }
+
+  /** The span that the flags say, and by the tenant's clock what they do not. */
+  private async span(flags: ServerFlags & { from?: Timestamp | undefined; to?: Timestamp | undefined }) {
+    if (flags.from && flags.to) return { start: flags.from, end: flags.to };
+    const { tenant } = await (await this.client(TenantService, flags)).getTenant({});
+    const now = tenant?.clock?.now?.seconds ?? 0n;
+    const end = flags.to ?? { seconds: now - (now % HOUR_S) + HOUR_S, nanos: 0 };
+    const month = new Date(Number(end.seconds - 1n) * 1_000);
+    const start = flags.from ?? timestampFromMs(Date.UTC(month.getUTCFullYear(), month.getUTCMonth()));
+    return { start, end };
+  }
+}
+
+function seriesText({ points, total }: GetUsageResponse): string {
+  // Only for the bars, which are drawn to an eighth of a character: what is read stays the decimal that came.
+  const most = Math.max(...points.map((point) => Number(point.quantity)));
+  const columns: Column<UsagePoint>[] = [
+    { title: "FROM", value: (point) => (point === total ? "Total" : time(point.start)) },
+    { title: "QUANTITY", value: (point) => point.quantity, right: true },
+    { title: "EVENTS", value: (point) => String(point.eventCount), right: true },
+  ];
+  if (process.stdout.isTTY) {
+    const share = (point: UsagePoint) => (point === total || most === 0 ? 0 : Number(point.quantity) / most);
+    columns.push({ title: "", value: (point) => bar(share(point), BAR_WIDTH), cut: true });
+  }
+  return table(columns, total ? [...points, total] : points);
+}

@@ -1,0 +1,88 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { UnbilledReason, type UsageBilling, UsageBillingSchema, UsageState } from "../../gen/usageflow/v1/usage_pb.ts";
+import {
+  type ExplainUsageEventResponse,
+  ExplainUsageEventResponseSchema,
+} from "../../gen/usageflow/v1/usage_service_pb.ts";
+import type { Tx } from "../db/database.ts";
+import { formatId } from "../id.ts";
+import { getUsageEvent, toUsageEvent } from "../usage/usage-event.ts";
+import { bucketHour } from "../usage/usage-time.ts";
+import { type BillingSpan, billingOf, contains, type SubscriptionBilling } from "./usage-billing.ts";
+
+/** What became of one event, or not-found. */
+export async function explainUsageEvent(tx: Tx, tenantId: string, key: string): Promise<ExplainUsageEventResponse> {
+  const row = await getUsageEvent(tx, tenantId, key);
+  const usageEvent = toUsageEvent(row);
+  const foldNumber = row.fold_number;
+  if (foldNumber === null) {
+    return create(ExplainUsageEventResponseSchema, { usageEvent, state: UsageState.PENDING });
+  }
+  // By its hour, as buckets and so invoices count it.
+  const hour = bucketHour(row.occurred_us);
+  const subscriptions = await billingOf(tx, tenantId, [row.customer_id]);
+  const billings = subscriptions
+    .filter((subscription) => contains(subscription, hour))
+    .flatMap((subscription) => billingsOf(subscription, { metric: row.metric, hour, foldNumber }))
+    .sort((a, b) => b.state - a.state);
+  const state = billings[0]?.state ?? UsageState.UNBILLED;
+  return create(ExplainUsageEventResponseSchema, {
+    usageEvent,
+    state,
+    unbilledReason: state === UsageState.UNBILLED ? reasonOf(billings) : UnbilledReason.UNSPECIFIED,
+    bucketHour: timestampFromDate(hour),
+    foldNumber,
+    billings,
+  });
+}
+
+/** A price that was missed by a late event says more than a plan that has none. */
+function reasonOf(billings: readonly UsageBilling[]): UnbilledReason {
+  if (billings.length === 0) return UnbilledReason.NO_SUBSCRIPTION;
+  const late = billings.some((billing) => billing.unbilledReason === UnbilledReason.LATE);
+  return late ? UnbilledReason.LATE : UnbilledReason.NO_PRICE;
+}
+
+/** An event as invoices see it. */
+interface Counted {
+  metric: string;
+  hour: Date;
+  foldNumber: bigint;
+}
+
+/** How a subscription bills an event: with each price for its metric, or with none. */
+function billingsOf(subscription: SubscriptionBilling, { metric, hour, foldNumber }: Counted): UsageBilling[] {
+  const span = subscription.spans.find((one) => contains(one, hour));
+  const prices = span?.prices.filter((price) => price.metric === metric) ?? [];
+  const { plan_key, plan_version } = span ?? subscription;
+  const facts = {
+    subscriptionId: formatId("sub", subscription.id),
+    plan: plan_key,
+    planVersion: plan_version,
+    ...(span ? periodOf(span, hour) : {}),
+  };
+  if (prices.length === 0) {
+    const unbilledReason = UnbilledReason.NO_PRICE;
+    return [create(UsageBillingSchema, { ...facts, state: UsageState.UNBILLED, unbilledReason })];
+  }
+  const state = stateOf(span as BillingSpan, foldNumber);
+  const unbilledReason = state === UsageState.UNBILLED ? UnbilledReason.LATE : UnbilledReason.UNSPECIFIED;
+  return prices.map(({ key }) => create(UsageBillingSchema, { ...facts, priceKey: key, state, unbilledReason }));
+}
+
+function stateOf({ invoice_id, usage_number }: BillingSpan, foldNumber: bigint): UsageState {
+  if (invoice_id === null) return UsageState.OPEN;
+  if (usage_number === null) return UsageState.DRAFT;
+  return foldNumber <= usage_number ? UsageState.BILLED : UsageState.UNBILLED;
+}
+
+function periodOf({ start, period_end, invoice_id, number }: BillingSpan, hour: Date) {
+  if (hour >= period_end) return {}; // of a period that has not begun: only the one before it is known
+  return {
+    periodStart: timestampFromDate(start),
+    periodEnd: timestampFromDate(period_end),
+    invoiceId: invoice_id === null ? "" : formatId("inv", invoice_id),
+    invoiceNumber: number ?? "",
+  };
+}

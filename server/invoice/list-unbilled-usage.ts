@@ -1,0 +1,66 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { UnbilledReason, type UnbilledUsage, UnbilledUsageSchema } from "../../gen/usageflow/v1/usage_pb.ts";
+import {
+  type ListUnbilledUsageRequest,
+  ListUnbilledUsageResponseSchema,
+} from "../../gen/usageflow/v1/usage_service_pb.ts";
+import type { App } from "../app.ts";
+import { inTenant, type Tx } from "../db/database.ts";
+import { invalid } from "../rpc/errors.ts";
+import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { customerIds } from "../tenant/customer.ts";
+import { type UnbilledRow, unbilledUsage } from "../usage/unbilled-usage.ts";
+import { getProgress, toProgress } from "../usage/usage-progress.ts";
+import { wholeHour } from "../usage/usage-time.ts";
+import { billingOf } from "./usage-billing.ts";
+
+/** Usage that no invoice bills or will bill, a number of customers at a time. */
+export function listUnbilledUsage(app: App, tenantId: string, request: ListUnbilledUsageRequest) {
+  const start = request.start ? wholeHour("start", request.start) : null;
+  const end = request.end ? wholeHour("end", request.end) : null;
+  if (start && end && end < start) throw invalid("end", "must not be before start");
+  const scope = { tenantId, list: "unbilled_usage" };
+  const size = pageSize(request);
+  const after = pageStart(app, scope, request);
+  return inTenant(app.db, tenantId, async (tx) => {
+    // Read first, so that what it says is counted is what is looked at.
+    const progress = await getProgress(tx, tenantId);
+    const found = request.customerId
+      ? [request.customerId]
+      : await customerIds(tx, tenantId, { after, limit: size + 1 });
+    const { rows: ids, nextPageToken } = pageOf(app, scope, found, size, (id) => id);
+    const rows = await unbilledOf(tx, tenantId, { customerIds: ids, start, end });
+    return create(ListUnbilledUsageResponseSchema, {
+      unbilledUsage: rows.map(toUnbilledUsage),
+      nextPageToken,
+      progress: toProgress(progress),
+    });
+  });
+}
+
+async function unbilledOf(
+  tx: Tx,
+  tenantId: string,
+  filter: { customerIds: readonly string[]; start: Date | null; end: Date | null },
+): Promise<UnbilledRow[]> {
+  const subscriptions = await billingOf(tx, tenantId, filter.customerIds);
+  const covers = subscriptions.map(({ customer_id, start, end }) => ({ customerId: customer_id, start, end }));
+  const billings = subscriptions
+    .flatMap(({ spans }) => spans)
+    .flatMap(({ customer_id, start, end, usage_number, prices }) =>
+      prices.map(({ metric }) => ({ customerId: customer_id, metric, start, end, foldNumber: usage_number })),
+    );
+  return unbilledUsage(tx, tenantId, filter, { covers, billings });
+}
+
+function toUnbilledUsage(row: UnbilledRow): UnbilledUsage {
+  return create(UnbilledUsageSchema, {
+    customerId: row.customer_id,
+    metric: row.metric,
+    month: timestampFromDate(row.month),
+    reason: UnbilledReason[row.reason as keyof typeof UnbilledReason],
+    quantity: row.quantity,
+    eventCount: row.event_count,
+  });
+}

@@ -1,0 +1,109 @@
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { bar } from "../../cli/output/bar.ts";
+import { setup } from "../support/harness.ts";
+import { usageCatalog } from "../support/usage-catalog.ts";
+import { createPlace } from "./run-cli.ts";
+
+// The tenant's clock stands at 2015-05-21T00:00:00Z.
+
+test.each([
+  [0, ""],
+  [0.0001, "▏"],
+  [0.25, "██"],
+  [0.55, "████▍"],
+  [1, "████████"],
+  [2, "████████"],
+])("the bar of %d of 8 characters is %j", (share, text) => {
+  expect(bar(share, 8)).toBe(text);
+});
+
+test("a longer bar is never less", () => {
+  const share = fc.double({ min: 0, max: 1, noNaN: true });
+  fc.assert(
+    fc.property(share, share, (a, b) => {
+      const [less, more] = [Math.min(a, b), Math.max(a, b)];
+      expect(bar(less, 10).length).toBeLessThanOrEqual(bar(more, 10).length);
+      expect(bar(more, 10).length).toBeLessThanOrEqual(10);
+    }),
+  );
+});
+
+test("usage is shown, listed and explained, and what is on no bill too", { timeout: 60_000 }, async () => {
+  const { run } = await createPlace();
+  const { api, tenant, clients, drain, advanceTo } = await setup();
+  const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
+  const text = async (...args: string[]) => {
+    const { code, stdout, stderr } = await run(["usage", ...args], { env });
+    expect([code, stderr]).toEqual([0, ""]);
+    return stdout;
+  };
+  const json = async (...args: string[]) => JSON.parse(await text(...args, "--json"));
+  await clients.pricing.pushCatalog({ catalog: usageCatalog });
+  await clients.pricing.startSubscription({ customerId: "ann", plan: "pro" });
+  const send = (key: string, time: string, customerId: string) => ({
+    metric: "SUM",
+    amount: "2.50",
+    customerId,
+    idempotencyKey: key,
+    occurredAt: timestampFromDate(new Date(time)),
+  });
+  const events = [send("a", "2015-05-01T10:20:30Z", "ann"), send("b", "2015-05-02T00:00:00Z", "bob")];
+  await clients.usage.trackUsage({ events });
+
+  const waiting = await run(["usage", "show", "SUM"], { env });
+  expect(waiting.stderr).toBe("Not all is counted yet: 1 commit of events to go.\n");
+  await drain();
+
+  expect(await text("show", "SUM", "--to", "2015-05-04")).toBe(`\
+FROM              QUANTITY  EVENTS
+2015-05-01 00:00       2.5       1
+2015-05-02 00:00       2.5       1
+2015-05-03 00:00         0       0
+Total                    5       2
+`);
+  const month = await json("show", "SUM", "--customer", "bob", "--by", "month");
+  expect(month).toEqual({
+    points: [{ start: "2015-05-01T00:00:00Z", end: "2015-05-21T01:00:00Z", quantity: "2.5", eventCount: "1" }],
+    total: { start: "2015-05-01T00:00:00Z", end: "2015-05-21T01:00:00Z", quantity: "2.5", eventCount: "1" },
+    progress: { foldNumber: "1", pendingBatches: "0" },
+  });
+
+  expect(await text("events")).toBe(`\
+OCCURRED             METRIC  AMOUNT  CUSTOMER  KEY
+2015-05-02 00:00     SUM        2.5  bob       b
+2015-05-01 10:20:30  SUM        2.5  ann       a
+`);
+  expect((await json("events", "--customer", "ann")).usageEvents).toMatchObject([{ idempotencyKey: "a" }]);
+  expect((await json("events", "--key", "b", "--from", "2015-05-03")).usageEvents).toEqual([]);
+
+  await advanceTo("2015-06-02T00:00:00Z");
+  expect(await text("explain", "a")).toBe(`\
+Event     a
+Usage     2.5 of SUM by ann
+Occurred  2015-05-01 10:20:30 UTC
+Counted   in the hour of 2015-05-01 10:00, by fold 1
+State     billed
+
+PLAN            PRICE  PERIOD            STATE   INVOICE
+pro, version 1  sum    2015-05-01 00:00  billed  INV-000001
+`);
+  expect(await json("explain", "b")).toMatchObject({
+    state: "USAGE_STATE_UNBILLED",
+    unbilledReason: "UNBILLED_REASON_NO_SUBSCRIPTION",
+    billings: [],
+  });
+
+  await clients.usage.trackUsage({ events: [send("late", "2015-05-01T10:59:59Z", "ann")] });
+  await drain();
+  expect(await text("unbilled")).toBe(`\
+CUSTOMER  METRIC  MONTH    REASON           QUANTITY  EVENTS
+ann       SUM     2015-05  late                  2.5       1
+bob       SUM     2015-05  no subscription       2.5       1
+`);
+  expect(await text("explain", "late")).toMatch(/State {5}unbilled: late\n/);
+  const limited = await run(["usage", "unbilled", "--limit", "1", "--json"], { env });
+  expect(JSON.parse(limited.stdout).unbilledUsage).toMatchObject([{ customerId: "ann" }]);
+  expect(await run(["usage", "explain", "none"], { env })).toMatchObject({ code: 4 });
+});
