@@ -7,6 +7,7 @@ const EXAMPLE = "01K0J1ZD8Q5x2nS7mXvTf3";
 const ALLOWED: Record<string, string> = {
   "^[A-Z]{3}$": "three capital letters such as USD",
   "^[A-Za-z][A-Za-z0-9_.-]*$": "a letter, then letters, digits, _ . or -",
+  "^[0-9]{1,3}(\\.[0-9]{1,18})?$": "a percentage such as 2.9, with at most 18 digits after the point, and no sign",
   "^[0-9]{1,12}(\\.[0-9]{1,18})?$":
     "a decimal such as 0.05, with at most 12 digits before the point and 18 after it, and no sign",
   "^[0-9]{1,20}(\\.[0-9]{1,12})?$":
@@ -14,6 +15,7 @@ const ALLOWED: Record<string, string> = {
   "^(\\*|[a-z_]+\\.(\\*|[a-z_]+))$": "a type such as invoice.finalized, invoice.* for all of a noun, or * for all",
   "^https?://[^\\x00-\\x20\\x7f]+$": "an http or https URL without spaces",
   "^whsec_[A-Za-z0-9+/]{32,86}={0,2}$": "whsec_ and 24 to 64 bytes in base64",
+  "^[A-Za-z0-9-]{0,15}[A-Za-z-]$": "1 to 16 letters, digits or -, with no digit at the end",
   "^[A-Za-z0-9_-]*$": "what an answer gave as nextPageToken",
   "^[A-Za-z0-9_-]+$": `a number such as INV-000001, or an id such as inv_${EXAMPLE}`,
   "^[^\\x00-\\x1f\\x7f]*$": "text without line breaks and other control characters",

@@ -16,7 +16,7 @@ export interface BillingSpan extends PlanRef {
   invoice_id: string | null;
   /** Of the finalized invoice, and so null while what is folded still counts. */
   number: string | null;
-  /** The last fold that the finalized invoice counts. */
+  /** The last fold that the finalized invoice bills: 0, so none, when it is void. */
   usage_number: bigint | null;
   /** What the plan, as it is or was in that time, asks for usage. */
   prices: Price[];
@@ -53,7 +53,8 @@ export async function billingOf(
       select s.plan_key, s.plan_version, s.period_start as start, s.ends_at as "end", s.period_end,
         null::uuid as invoice_id, null as number, null::bigint as usage_number
       union all
-      select plan_key, plan_version, period_start, period_end, period_end, invoice.id, number, usage_number
+      select plan_key, plan_version, period_start, period_end, period_end, invoice.id, number,
+        case when state = 'VOID' then 0 else usage_number end -- a void invoice bills nothing of what it counted
       from invoice
       left join invoice_document on invoice_document.tenant_id = invoice.tenant_id and invoice_id = invoice.id
       where invoice.tenant_id = ${tenantId} and subscription_id = s.id and kind = 'IN_ARREARS'

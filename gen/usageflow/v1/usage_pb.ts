@@ -549,7 +549,7 @@ export const UnbilledReason = {
   NO_PRICE: 2,
 
   /**
-   * The invoice that would have billed it was final before the usage was counted.
+   * The invoice that would have billed it was final before the usage was counted, or was voided since.
    *
    * @generated from enum value: UNBILLED_REASON_LATE = 3;
    */
