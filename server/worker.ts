@@ -21,7 +21,7 @@ const TENANTS_MAX = 1_000;
 
 const loops: Record<string, LoopBody> = {
   // Under load every commit leaves a batch: folding each as it comes would cost as much as storing it.
-  foldUsage: { runOnce: foldUsageOfAllTenants, restMs: 250 },
+  foldUsage: { runOnce: foldUsageOfAllTenants, restMs: 1_000 },
   billTenants: { runOnce: billTenants },
   walkClock: { runOnce: (app, stop) => walkClock(app, billAndDispatch, stop) },
   dispatchEvents: { runOnce: (app, stop) => dispatchEvents(app, consumers(app), stop) },

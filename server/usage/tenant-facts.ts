@@ -17,14 +17,14 @@ export interface MetricFacts {
   readonly uniqueProperty: string;
 }
 
-// Metrics and settings are read at most once a second for each tenant that sends usage.
-const KEPT_MS = 1_000;
+// Metrics and settings are read at most this often for each live tenant that sends usage.
+const KEPT_MS = 5_000;
 const TENANTS_MAX = 10_000;
 
 /** Answers what is known of the caller's tenant; when it is to know `metric` too, it looks again before it does not. */
 export type FactReader = (caller: Caller, metrics: readonly string[]) => TenantFacts | Promise<TenantFacts>;
 
-/** A reader with a memory of a second for live tenants. A test tenant's clock may have just moved: it is read again. */
+/** A reader with a memory of some seconds for live tenants. A test tenant's clock may have just moved: it is read again. */
 export function createFactReader(app: App): FactReader {
   const kept = new Map<string, { facts: TenantFacts; until: number }>();
   const readAgain = shared((tenantId) => readFacts(app, tenantId));
