@@ -44,7 +44,8 @@ export abstract class ClientCommand extends BaseCommand {
       () => ({ [name]: items.map((item) => bare(schema, item)) }),
       () => (items.length > 0 ? table(columns, items) : ""),
     );
-    if (items.length === 0) this.say(`There are no ${name} to show.`);
+    if (items.length === 0)
+      this.say(`Nothing to show: no ${name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)}.`);
     if (more) this.say(`These are the first ${items.length}. --all shows all.`);
   }
 }
