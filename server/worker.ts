@@ -1,13 +1,13 @@
 import type { App } from "./app.ts";
 import { closePeriods } from "./invoice/close-periods.ts";
 import { finalizeInvoices } from "./invoice/finalize-invoices.ts";
-import { errorFacts } from "./log.ts";
 import { type LoopBody, startLoop } from "./loop.ts";
 import { dispatchEvents, dispatchEventsOf } from "./outbox/dispatch-events.ts";
 import { subscribeArrivals } from "./pricing/subscribe-arrivals.ts";
 import { purgeAnswers } from "./rpc/purge-answers.ts";
 import { dueTenants } from "./tenant/due-tenants.ts";
 import { walkClock } from "./tenant/walk-clock.ts";
+import { turnOf } from "./tenants-in-turn.ts";
 import { foldUsage, foldUsageOfAllTenants } from "./usage/fold-usage.ts";
 import { DELIVER_PASSES, deliver } from "./webhook/deliver.ts";
 import { fanOut } from "./webhook/fan-out.ts";
@@ -50,16 +50,12 @@ export async function drain(app: App): Promise<void> {
   }
 }
 
-/** A round of billing over the tenants that are due. One whose billing fails holds up nobody, and is due again. */
+/** A round of billing over the tenants that are due. */
 async function billTenants(app: App, stop?: AbortSignal): Promise<number> {
   let done = 0;
   for (const tenantId of await dueTenants(app, TENANTS_MAX)) {
     if (stop?.aborted) break;
-    try {
-      done += await billTenant(app, tenantId);
-    } catch (error) {
-      app.log.error("billing.failed", { tenant_id: tenantId, ...errorFacts(error) });
-    }
+    done += await turnOf(app, "billing", tenantId, () => billTenant(app, tenantId));
   }
   return done;
 }

@@ -1,10 +1,9 @@
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
-import { errorFacts } from "../log.ts";
+import { tenantsInTurn } from "../tenants-in-turn.ts";
 
 // Events of one transaction: enough to share its cost, few enough to keep it short.
 const EVENTS_MAX = 200;
-const BEFORE_ALL = "00000000-0000-0000-0000-000000000000";
 
 /** An event as consumers are told of it. Its facts stay in `outbox_event`. */
 export interface DispatchedEvent {
@@ -15,26 +14,9 @@ export interface DispatchedEvent {
 /** Does what follows from events of one tenant, in the transaction that takes them out of the outbox. */
 export type EventConsumer = (tx: Tx, tenantId: string, events: readonly DispatchedEvent[]) => Promise<void>;
 
-/**
- * One round over the tenants that have events waiting: each gets one batch dispatched, however much another has. Answers
- * how many events were dispatched. A tenant whose batch fails keeps it, and holds up nobody. `stop` ends the round early.
- */
-export async function dispatchEvents(
-  app: App,
-  consumers: readonly EventConsumer[],
-  stop?: AbortSignal,
-): Promise<number> {
-  let dispatched = 0;
-  let tenantId = await tenantWaitingAfter(app, BEFORE_ALL);
-  while (tenantId && !stop?.aborted) {
-    try {
-      dispatched += await dispatchEventsOf(app, tenantId, consumers);
-    } catch (error) {
-      app.log.error("dispatch.failed", { tenant_id: tenantId, ...errorFacts(error) });
-    }
-    tenantId = await tenantWaitingAfter(app, tenantId);
-  }
-  return dispatched;
+/** One round over the tenants that have events waiting: a batch each. Answers how many events were dispatched. */
+export function dispatchEvents(app: App, consumers: readonly EventConsumer[], stop?: AbortSignal): Promise<number> {
+  return tenantsInTurn(app, "outbox_pending", (tenantId) => dispatchEventsOf(app, tenantId, consumers), stop);
 }
 
 /**
@@ -48,18 +30,6 @@ export function dispatchEventsOf(app: App, tenantId: string, consumers: readonly
     for (const consume of consumers) await consume(tx, tenantId, events);
     return events.length;
   });
-}
-
-/** The next tenant in order of ids: one step in the index each, where `distinct` would read every event that waits. */
-async function tenantWaitingAfter(app: App, tenantId: string): Promise<string | undefined> {
-  const row = await app.workerDb
-    .selectFrom("outbox_pending")
-    .select("tenant_id")
-    .where("tenant_id", ">", tenantId)
-    .orderBy("tenant_id")
-    .limit(1)
-    .executeTakeFirst();
-  return row?.tenant_id;
 }
 
 async function takeBatch(tx: Tx, tenantId: string): Promise<DispatchedEvent[]> {

@@ -1,43 +1,17 @@
 import { sql } from "kysely";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
-import { errorFacts } from "../log.ts";
 import { registerCustomers } from "../tenant/customer.ts";
 import { makeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
+import { tenantsInTurn } from "../tenants-in-turn.ts";
 
 // Batches folded in one transaction: enough to share its cost, few enough to keep it short.
 const BATCHES_MAX = 1_000;
-const BEFORE_ALL = "00000000-0000-0000-0000-000000000000";
 
-/**
- * One round over the tenants that have usage waiting, and answers how many batches were folded. A tenant whose fold fails
- * keeps its batches, and holds up nobody.
- */
-export async function foldUsageOfAllTenants(app: App, stop?: AbortSignal): Promise<number> {
-  let folded = 0;
-  let tenantId = await tenantWaitingAfter(app, BEFORE_ALL);
-  while (tenantId && !stop?.aborted) {
-    try {
-      folded += await foldUsage(app, tenantId);
-    } catch (error) {
-      app.log.error("fold.failed", { tenant_id: tenantId, ...errorFacts(error) });
-    }
-    tenantId = await tenantWaitingAfter(app, tenantId);
-  }
-  return folded;
-}
-
-/** The next tenant in order of ids: one step in the index each, where `distinct` would read every batch that waits. */
-async function tenantWaitingAfter(app: App, tenantId: string): Promise<string | undefined> {
-  const row = await app.workerDb
-    .selectFrom("usage_batch")
-    .select("tenant_id")
-    .where("tenant_id", ">", tenantId)
-    .orderBy("tenant_id")
-    .limit(1)
-    .executeTakeFirst();
-  return row?.tenant_id;
+/** One round over the tenants that have usage waiting, and answers how many batches were folded. */
+export function foldUsageOfAllTenants(app: App, stop?: AbortSignal): Promise<number> {
+  return tenantsInTurn(app, "usage_batch", (tenantId) => foldUsage(app, tenantId), stop);
 }
 
 /**

@@ -1,0 +1,53 @@
+import type { App } from "./app.ts";
+import { errorFacts } from "./log.ts";
+
+/** Tables of work that waits, of all tenants: each row is a claim on some. */
+export type Queue = "usage_batch" | "outbox_pending";
+
+const BEFORE_ALL = "00000000-0000-0000-0000-000000000000";
+
+/**
+ * One round over the tenants that have work waiting in `queue`: each gets one turn, however much another has. Answers how
+ * much was done. `stop` ends the round early.
+ */
+export async function tenantsInTurn(
+  app: App,
+  queue: Queue,
+  work: (tenantId: string) => Promise<number>,
+  stop?: AbortSignal,
+): Promise<number> {
+  let done = 0;
+  let tenantId = await tenantAfter(app, queue, BEFORE_ALL);
+  while (tenantId && !stop?.aborted) {
+    done += await turnOf(app, queue, tenantId, work);
+    tenantId = await tenantAfter(app, queue, tenantId);
+  }
+  return done;
+}
+
+/** One tenant's turn. A fault is logged, leaves its work where it was, and holds up nobody. */
+export async function turnOf(
+  app: App,
+  name: string,
+  tenantId: string,
+  work: (tenantId: string) => Promise<number>,
+): Promise<number> {
+  try {
+    return await work(tenantId);
+  } catch (error) {
+    app.log.error("tenant.failed", { work: name, tenant_id: tenantId, ...errorFacts(error) });
+    return 0;
+  }
+}
+
+/** The next tenant in order of ids: one step in the index each, where `distinct` would read every row that waits. */
+async function tenantAfter(app: App, queue: Queue, tenantId: string): Promise<string | undefined> {
+  const row = await app.workerDb
+    .selectFrom(queue)
+    .select("tenant_id")
+    .where("tenant_id", ">", tenantId)
+    .orderBy("tenant_id")
+    .limit(1)
+    .executeTakeFirst();
+  return row?.tenant_id;
+}
