@@ -95,7 +95,6 @@ describe("every table but the control plane's", () => {
       where a.attname <> 'tenant_id' order by 1`);
     // Work that is claimed across tenants is found by its time.
     expect(indexes).toEqual([
-      "delivery_due",
       "organization_pkey",
       "rpc_answer_created_at",
       "tenant_due_due_at",

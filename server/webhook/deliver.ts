@@ -5,7 +5,7 @@ import { inTenant } from "../db/database.ts";
 import { formatId } from "../id.ts";
 import { errorFacts } from "../log.ts";
 import { attempt, type Target } from "./attempt.ts";
-import { type ClaimedDelivery, claimDeliveries, releaseDeliveries } from "./claim-deliveries.ts";
+import { type ClaimedDelivery, claimDeliveries, FIRST_TURN, releaseDeliveries, type Turn } from "./claim-deliveries.ts";
 import { secretPlace } from "./endpoint.ts";
 import { inBatches } from "./in-batches.ts";
 import { type Settlement, settleDeliveries } from "./settle-deliveries.ts";
@@ -17,8 +17,9 @@ const SETTLE_PAUSE_MS = 10;
 /** How many passes run beside each other in one process; they share `deliveryConcurrencyMax`. */
 export const DELIVER_PASSES = 4;
 
-/** What the passes of one app share: open connections, and the statements that settle. */
+/** What the passes of one app share: open connections, the statements that settle, and whose turn it is. */
 interface Means {
+  turn: Turn;
   post: Post;
   settle(settlement: Settlement): Promise<ReadonlySet<string>>;
 }
@@ -31,8 +32,10 @@ const means = new WeakMap<App, Means>();
  * what was not is given back. Passes may overlap, so that a receiver that takes its time holds up one of them.
  */
 export async function deliver(app: App, stop?: AbortSignal): Promise<number> {
-  const { post, settle } = meansOf(app);
-  const claimed = await claimDeliveries(app);
+  const own = meansOf(app);
+  const { post, settle } = own;
+  const { claimed, next } = await claimDeliveries(app, own.turn);
+  own.turn = next;
   const targets = await targetsOf(app, claimed);
   const unsent: ClaimedDelivery[] = [];
   const settled: Promise<void>[] = [];
@@ -70,7 +73,8 @@ function meansOf(app: App): Means {
   let own = means.get(app);
   if (!own) {
     const write = (settlements: readonly Settlement[]) => settleDeliveries(app, settlements);
-    own = { post: createPost(app.config), settle: inBatches(write, () => app.clock.sleep(SETTLE_PAUSE_MS)) };
+    const settle = inBatches(write, () => app.clock.sleep(SETTLE_PAUSE_MS));
+    own = { turn: FIRST_TURN, post: createPost(app.config), settle };
     means.set(app, own);
   }
   return own;

@@ -4,9 +4,10 @@ import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
 import { WebhookBodySchema } from "../../gen/usageflow/v1/event_pb.ts";
 import { DeliveryState } from "../../gen/usageflow/v1/webhook_pb.ts";
+import type { App } from "../../server/app.ts";
 import type { Config } from "../../server/config.ts";
 import { dispatchEvents } from "../../server/outbox/dispatch-events.ts";
-import { type ClaimedDelivery, claimDeliveries } from "../../server/webhook/claim-deliveries.ts";
+import { type ClaimedDelivery, claimDeliveries, FIRST_TURN } from "../../server/webhook/claim-deliveries.ts";
 import { DELIVER_PASSES, deliver } from "../../server/webhook/deliver.ts";
 import { fanOut } from "../../server/webhook/fan-out.ts";
 import { type Settlement, settleDeliveries } from "../../server/webhook/settle-deliveries.ts";
@@ -33,6 +34,8 @@ async function setupDeliveries(events: number, config: Partial<Config> = {}) {
   };
   return { ...harness, receiver, endpointId: endpoint?.id ?? "", verifier: new Webhook(secret), list, only };
 }
+
+const claim = async (app: App) => (await claimDeliveries(app, FIRST_TURN)).claimed;
 
 const settlement = ({ tenant_id, id, lease_token }: ClaimedDelivery): Settlement => ({
   tenant_id,
@@ -148,18 +151,18 @@ describe("a lease", () => {
   test("keeps a delivery from everybody else until it has run out", async () => {
     const { app, addApp, clock } = await setupDeliveries(3);
     const other = await addApp();
-    expect(await claimDeliveries(app)).toHaveLength(3);
+    expect(await claim(app)).toHaveLength(3);
     clock.advance(app.config.deliveryLeaseMs - 1);
-    expect(await claimDeliveries(other)).toHaveLength(0);
+    expect(await claim(other)).toHaveLength(0);
     clock.advance(1);
-    expect(await claimDeliveries(other)).toHaveLength(3);
+    expect(await claim(other)).toHaveLength(3);
   });
 
   test("that was lost lets a worker change nothing", async () => {
     const { app, clock, only } = await setupDeliveries(1);
-    const zombie = (await claimDeliveries(app)).map(settlement);
+    const zombie = (await claim(app)).map(settlement);
     clock.advance(app.config.deliveryLeaseMs);
-    const heir = (await claimDeliveries(app)).map(settlement);
+    const heir = (await claim(app)).map(settlement);
     expect(await settleDeliveries(app, zombie)).toEqual(new Set());
     expect(await only()).toMatchObject({ state: DeliveryState.PENDING, attemptCount: 0, attempts: [] });
     expect(await settleDeliveries(app, heir)).toEqual(new Set(heir.map((one) => one.id)));
@@ -206,7 +209,7 @@ describe("a lease", () => {
     });
     expect(await deliver(app, stop.signal)).toBe(1);
     expect((await list()).filter((delivery) => delivery.state === DeliveryState.PENDING)).toHaveLength(4);
-    expect(await claimDeliveries(await addApp())).toHaveLength(4);
+    expect(await claim(await addApp())).toHaveLength(4);
   });
 });
 
@@ -279,7 +282,8 @@ describe("deliver", () => {
       );
       if (open.length === 4) for (const end of open.splice(0)) end(); // nobody is answered before all four are there
     });
-    expect(await deliver(app)).toBe(40);
+    for (let sent = 1; sent > 0; ) sent = await deliver(app);
+    expect(receiver.got).toHaveLength(40);
     expect(most).toBe(4);
   });
 

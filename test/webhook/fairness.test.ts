@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import { dispatchEvents } from "../../server/outbox/dispatch-events.ts";
+import { deliver } from "../../server/webhook/deliver.ts";
+import { fanOut } from "../../server/webhook/fan-out.ts";
+import { setup } from "../support/harness.ts";
+import { startReceiver } from "../support/receiver.ts";
+import { stageEvents, times } from "./stage-events.ts";
+
+test("an endpoint that hangs with a thousand deliveries waiting does not keep another tenant's from leaving", async () => {
+  const harness = await setup({ config: { emulator: true, deliveryTimeoutMs: 300, deliveryLeaseMs: 2_000 } });
+  const { app, clients, tenant, clientsFor, addOrganization } = harness;
+  const other = await addOrganization("Other");
+  const dead = await startReceiver();
+  dead.behave(() => {}); // never answers
+  const healthy = await startReceiver();
+  await clients.webhook.createEndpoint({ url: dead.url });
+  await clientsFor(other.testKey).webhook.createEndpoint({ url: healthy.url });
+  await stageEvents(app, tenant.testId, times(1_000));
+  await stageEvents(app, other.testId, times(20));
+  while ((await dispatchEvents(app, [fanOut(app)])) > 0);
+  // Two passes at most: one takes the first of its deliveries along, and the next the rest.
+  await deliver(app);
+  await deliver(app);
+  expect(healthy.got).toHaveLength(20);
+  expect(dead.got.length).toBeLessThan(100);
+});
+
+test("every endpoint gets its turn, and turns go round", async () => {
+  const harness = await setup({ config: { emulator: true } });
+  const { app, clients, tenant } = harness;
+  const receiver = await startReceiver();
+  for (let count = 0; count < 70; count++) await clients.webhook.createEndpoint({ url: receiver.url });
+  await stageEvents(app, tenant.testId, times(2));
+  while ((await dispatchEvents(app, [fanOut(app)])) > 0);
+  expect(await deliver(app)).toBe(128); // of 64 endpoints
+  expect(await deliver(app)).toBe(12);
+  await stageEvents(app, tenant.testId, times(1));
+  while ((await dispatchEvents(app, [fanOut(app)])) > 0);
+  let sent = 0;
+  for (let more = 1; more > 0; sent += more) more = await deliver(app);
+  expect(sent).toBe(70);
+});
