@@ -1,7 +1,9 @@
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { sql } from "kysely";
 import pg from "pg";
 import { expect, test } from "vitest";
 import { Aggregation } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { UsageInterval } from "../../gen/usageflow/v1/usage_pb.ts";
 import { catalog } from "../support/catalog.ts";
 import { type Harness, setup } from "../support/harness.ts";
 import { startReceiver } from "../support/receiver.ts";
@@ -77,16 +79,27 @@ test("a stranger's answer to every question about another tenant's things is not
   const receiver = await startReceiver();
   const harness = await setup({ config: { emulator: true } });
   await live(harness, harness.tenant.testKey, receiver.url);
-  const { invoice, webhook, tenant, pricing } = harness.clients;
+  const { invoice, webhook, tenant, pricing, usage } = harness.clients;
   const stranger = harness.clientsFor((await harness.addOrganization("Other")).testKey);
   const invoices = (await invoice.listInvoices({})).invoices;
   const deliveries = (await webhook.listDeliveries({})).deliveries;
   const endpoints = (await webhook.listEndpoints({})).endpoints;
   const subscriptions = (await pricing.listSubscriptions({})).subscriptions;
   const keys = (await tenant.listApiKeys({})).apiKeys;
+  const { usageEvents } = await usage.listUsageEvents({});
+  const may = { start: timestampFromDate(new Date("2015-05-01")), end: timestampFromDate(new Date("2015-06-01")) };
   const idOf = (list: readonly { id: string }[]) => (list[0] as { id: string }).id;
   const questions = [
     stranger.invoice.getInvoice({ id: idOf(invoices) }),
+    stranger.invoice.verifyInvoice({ id: idOf(invoices) }),
+    stranger.invoice.finalizeInvoice({ id: idOf(invoices) }),
+    stranger.invoice.markInvoicePaid({ id: idOf(invoices) }),
+    stranger.invoice.markInvoiceUncollectible({ id: idOf(invoices), reason: "x" }),
+    stranger.invoice.voidInvoice({ id: idOf(invoices), reason: "x" }),
+    stranger.invoice.previewInvoice({ subject: { case: "customerId", value: "user_123" } }),
+    stranger.invoice.previewInvoice({ subject: { case: "subscriptionId", value: idOf(subscriptions) } }),
+    stranger.usage.getUsage({ metric: "API_CALL", ...may, interval: UsageInterval.DAY }),
+    stranger.usage.explainUsageEvent({ idempotencyKey: usageEvents[0]?.idempotencyKey ?? "" }),
     stranger.invoice.verifyInvoice({ id: idOf(invoices) }),
     stranger.invoice.finalizeInvoice({ id: idOf(invoices) }),
     stranger.invoice.markInvoicePaid({ id: idOf(invoices) }),
@@ -114,6 +127,8 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.pricing.listSubscriptions({}).then((answer) => answer.subscriptions),
     stranger.pricing.listPlans({}).then((answer) => answer.plans),
     stranger.tenant.listCustomers({}).then((answer) => answer.customers),
+    stranger.usage.listUsageEvents({}).then((answer) => answer.usageEvents),
+    stranger.usage.listUnbilledUsage({}).then((answer) => answer.unbilledUsage),
   ]);
   expect(lists.flat()).toEqual([]);
   expect((await stranger.tenant.listApiKeys({})).apiKeys.map((key) => key.id)).not.toContain(idOf(keys));
