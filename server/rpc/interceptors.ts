@@ -1,13 +1,13 @@
 import { createHash, randomUUID } from "node:crypto";
 import { type DescMethod, toBinary } from "@bufbuild/protobuf";
-import { createValidator, type Violation } from "@bufbuild/protovalidate";
-import { Code, type ConnectError, createContextKey, type HandlerContext, type Interceptor } from "@connectrpc/connect";
+import { Code, createContextKey, type HandlerContext, type Interceptor } from "@connectrpc/connect";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { withDeadline } from "../clock.ts";
 import { answerError } from "./answer-error.ts";
 import { type Authenticator, keyFrom } from "./authenticate.ts";
 import { type Caller, callerKey } from "./caller.ts";
+import { checkContract } from "./contract.ts";
 import { forbidden, invalid, refusal } from "./errors.ts";
 import { allows, permissionOf } from "./permission.ts";
 
@@ -75,38 +75,12 @@ export function accessLog(app: App): Interceptor {
   };
 }
 
-const validator = createValidator();
-
 /** Holds the limits that the contract writes with `buf.validate`. */
 export function validate(): Interceptor {
   return (next) => async (request) => {
-    if (!request.stream) {
-      const result = validator.validate(request.method.input, request.message);
-      if (result.kind === "invalid") throw violation(result.violations);
-      if (result.kind === "error") throw result.error;
-    }
+    if (!request.stream) checkContract(request.method.input, request.message);
     return next(request);
   };
-}
-
-/** The refusal for what the validator found. Only the first: the others often follow from it. */
-export function violation(violations: readonly Violation[]): ConnectError {
-  const [first] = violations;
-  const path = first ? fieldPath(first) : "";
-  const reason = first?.ruleId === "repeated.max_items" ? ErrorReason.TOO_LARGE : ErrorReason.INVALID_FIELD;
-  return invalid(path, `${path || "the request"}: ${first?.message ?? "is not valid"}`, reason);
-}
-
-/** A violation's path as the contract writes it: `catalog.plans[0].key`. */
-export function fieldPath({ field }: Violation): string {
-  let path = "";
-  for (const part of field) {
-    if (part.kind === "list_sub") path += `[${part.index}]`;
-    else if (part.kind === "map_sub") path += `[${JSON.stringify(part.key)}]`;
-    else if (part.kind === "field") path += `${path && "."}${part.name}`;
-    else if (part.kind === "oneof") path += `${path && "."}${part.name}`;
-  }
-  return path;
 }
 
 /**

@@ -98,8 +98,8 @@ async function step(app: App, tenantId: string, token: string, { row, now }: Whe
   const ms = BigInt(to.getTime() - now.getTime());
   await held(app, tenantId, token)
     .set(row.clock_frozen_at ? { clock_frozen_at: to } : { clock_offset_ms: row.clock_offset_ms + ms })
+    .set({ clock_lease_until: plusMs(app.clock.now(), LEASE_MS) })
     .execute();
-  await keepClock(app, tenantId, token);
 }
 
 /** Ends the walk, unless the target was moved on meanwhile. */

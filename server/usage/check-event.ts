@@ -1,10 +1,9 @@
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { createValidator } from "@bufbuild/protovalidate";
 import { closest } from "fastest-levenshtein";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { type UsageEvent, UsageEventSchema } from "../../gen/usageflow/v1/usage_pb.ts";
 import { newId } from "../id.ts";
-import { fieldPath } from "../rpc/interceptors.ts";
+import { findBreach } from "../rpc/contract.ts";
 import { readAmount } from "./amount.ts";
 import type { TenantFacts } from "./tenant-facts.ts";
 import { toMicroseconds } from "./usage-time.ts";
@@ -33,15 +32,13 @@ export interface Rejection {
 const AHEAD_MAX_S = 5 * 60;
 const NANOS_MAX = 999_999_999;
 
-const validator = createValidator();
-
 /** The row of an event, or why it is rejected. Pure: what it needs to know of the tenant is given. */
 export function checkEvent(
   event: UsageEvent,
   tenant: TenantFacts,
   request: { tenantId: string; backfill: boolean },
 ): UsageRow | Rejection {
-  const breach = isPlain(event) ? undefined : checkContract(event);
+  const breach = isPlain(event) ? undefined : findBreach(UsageEventSchema, event);
   if (breach) return breach;
   const metric = tenant.metrics.get(event.metric);
   if (!metric) return unknownMetric(event.metric, [...tenant.metrics.keys()]);
@@ -84,15 +81,6 @@ export function isPlain(event: UsageEvent): boolean {
     event.amount.length <= 64 &&
     Object.keys(event.properties).length === 0
   );
-}
-
-/** What the contract's rules say of an event. */
-export function checkContract(event: UsageEvent): Rejection | undefined {
-  const result = validator.validate(UsageEventSchema, event);
-  if (result.kind === "error") throw result.error;
-  if (result.kind === "valid") return undefined;
-  const [first] = result.violations;
-  return reject(ErrorReason.INVALID_FIELD, first ? fieldPath(first) : "", first?.message ?? "is not valid");
 }
 
 function checkTime(time: Timestamp, tenant: TenantFacts, backfill: boolean): Rejection | undefined {

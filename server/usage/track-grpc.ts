@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { createValidator } from "@bufbuild/protovalidate";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import {
@@ -13,8 +12,9 @@ import {
 import type { App } from "../app.ts";
 import { answerError } from "../rpc/answer-error.ts";
 import { type Authenticator, keyFrom } from "../rpc/authenticate.ts";
+import { checkContract } from "../rpc/contract.ts";
 import { invalid, tooLarge } from "../rpc/errors.ts";
-import { permit, violation } from "../rpc/interceptors.ts";
+import { permit } from "../rpc/interceptors.ts";
 import type { StreamLane } from "../rpc/one-port.ts";
 import type { Tracker } from "./track-usage.ts";
 
@@ -24,7 +24,6 @@ import type { Tracker } from "./track-usage.ts";
 const PATH = `/${UsageService.typeName}/${UsageService.method.trackUsage.name}`;
 const TIMEOUT = /^([0-9]{1,8}[HMSmun])?$/; // of a call; the client itself gives up then
 const PREFIX_BYTES = 5; // of a gRPC message: a flag, and the length in four bytes
-const validator = createValidator();
 
 /** Takes the streams that are plain gRPC calls of TrackUsage. */
 export function trackLane(app: App, authenticator: Authenticator, tracker: Tracker): StreamLane {
@@ -101,9 +100,7 @@ function readRequest(frame: Buffer): TrackUsageRequest {
   } catch (error) {
     throw malformed(`the message does not parse: ${error instanceof Error ? error.message : error}`);
   }
-  const result = validator.validate(TrackUsageRequestSchema, request);
-  if (result.kind === "invalid") throw violation(result.violations);
-  if (result.kind === "error") throw result.error;
+  checkContract(TrackUsageRequestSchema, request);
   return request;
 }
 

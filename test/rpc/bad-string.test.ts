@@ -2,7 +2,7 @@ import { type DescField, type DescMessage, fromJson, type JsonValue, ScalarType 
 import { createValidator } from "@bufbuild/protovalidate";
 import { describe, expect, test } from "vitest";
 import { UsageEventSchema } from "../../gen/usageflow/v1/usage_pb.ts";
-import { fieldPath } from "../../server/rpc/interceptors.ts";
+import { fieldPath } from "../../server/rpc/contract.ts";
 import { setup } from "../support/harness.ts";
 import { refused } from "../support/refused.ts";
 import { services } from "../support/services.ts";

@@ -1,0 +1,47 @@
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { createValidator, type Violation } from "@bufbuild/protovalidate";
+import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
+import { invalid } from "./errors.ts";
+
+// The limits that the contract writes with `buf.validate`. One validator: it compiles a message's rules once.
+const validator = createValidator();
+
+/** A rule of the contract that a message breaks. */
+export interface Breach {
+  /** Path of the field. */
+  field: string;
+  message: string;
+  reason: ErrorReason;
+}
+
+/** The first rule that a message breaks, if it breaks one. Only the first: the others often follow from it. */
+export function findBreach<D extends DescMessage>(schema: D, message: MessageShape<D>): Breach | undefined {
+  const result = validator.validate(schema, message);
+  if (result.kind === "error") throw result.error;
+  if (result.kind === "valid") return undefined;
+  const [first] = result.violations;
+  return {
+    field: first ? fieldPath(first) : "",
+    message: first?.message ?? "is not valid",
+    reason: first?.ruleId === "repeated.max_items" ? ErrorReason.TOO_LARGE : ErrorReason.INVALID_FIELD,
+  };
+}
+
+/** Refuses a message that breaks a rule of the contract. */
+export function checkContract<D extends DescMessage>(schema: D, message: MessageShape<D>): void {
+  const breach = findBreach(schema, message);
+  if (!breach) return;
+  throw invalid(breach.field, `${breach.field || "the request"}: ${breach.message}`, breach.reason);
+}
+
+/** A violation's path as the contract writes it: `catalog.plans[0].key`. */
+export function fieldPath({ field }: Violation): string {
+  let path = "";
+  for (const part of field) {
+    if (part.kind === "list_sub") path += `[${part.index}]`;
+    else if (part.kind === "map_sub") path += `[${JSON.stringify(part.key)}]`;
+    else if (part.kind === "field") path += `${path && "."}${part.name}`;
+    else if (part.kind === "oneof") path += `${path && "."}${part.name}`;
+  }
+  return path;
+}
