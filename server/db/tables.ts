@@ -135,6 +135,7 @@ export interface InvoiceLine {
   description: string;
   exact_amount: Numeric;
   invoice_id: string;
+  kind: string;
   metric: string;
   position: number;
   price_key: string;

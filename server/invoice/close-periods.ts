@@ -9,7 +9,8 @@ import { periodDueAt, type SubscriptionRow } from "../pricing/subscription.ts";
 import { makeDue, settleDue, takeDue } from "../tenant/due.ts";
 import { gracePeriodMs } from "../tenant/grace-period.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
-import { advanceDraft, arrearsDraft, linesOfDrafts } from "./draft.ts";
+import { advanceDraft, arrearsDraft } from "./draft.ts";
+import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { type InvoiceRow, toInvoice } from "./invoice.ts";
 
 // Enough to share the cost of a transaction, few enough to keep it short.

@@ -1,5 +1,10 @@
 import { create } from "@bufbuild/protobuf";
-import { InvoiceKind, type InvoiceLine, InvoiceLineSchema } from "../../gen/usageflow/v1/invoice_pb.ts";
+import {
+  InvoiceKind,
+  type InvoiceLine,
+  InvoiceLineKind,
+  InvoiceLineSchema,
+} from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { Plan, Price } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { decimal, fromMinor, plain, toMinor, zero } from "../money.ts";
 import type { EventTally } from "../pricing/percentage.ts";
@@ -39,6 +44,7 @@ function lineOf(price: Price, { quantity, unit, events }: Usage, currency: strin
     ? rateEvents(price, events, currency)
     : rate(price, decimal(quantity), currency);
   return create(InvoiceLineSchema, {
+    kind: InvoiceLineKind.PRICE,
     priceKey: price.key,
     metric: price.metric,
     quantity,
@@ -66,6 +72,7 @@ function trueUp(plan: Plan, lines: readonly InvoiceLine[]): InvoiceLine[] {
   const description = `${plan.name || plan.key}: up to the minimum of ${plain(minimum)}`;
   return [
     create(InvoiceLineSchema, {
+      kind: InvoiceLineKind.MINIMUM,
       priceKey: MINIMUM_KEY,
       quantity: "1",
       amountMinor,

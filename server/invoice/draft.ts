@@ -58,19 +58,26 @@ function draftOf(subscription: SubscriptionRow, plan: Plan, now: Date): Omit<Inv
   };
 }
 
+/** Lines of drafts, in the order of the drafts. */
+export interface DraftLines {
+  lines: InvoiceLine[][];
+  /** The last fold of usage that they count. */
+  foldNumber: bigint;
+}
+
 /** Where the quantities of drafts come from: `usageTotals`, or a count of the same by other means. */
 export type CountUsage = (tx: Tx, tenantId: string, spans: readonly UsageSpan[]) => Promise<UsageTotals>;
 
 /**
- * Works out the lines of drafts, as of now, and says up to which fold of usage they count. A few statements, however
- * many drafts there are; more only where prices need single events, and those are many.
+ * Works out what the plans of drafts charge for their periods, as of now, and says up to which fold of usage that counts. A
+ * few statements, however many drafts there are; more only where prices need single events, and those are many.
  */
-export async function linesOfDrafts(
+export async function chargesOfDrafts(
   tx: Tx,
   tenantId: string,
   drafts: readonly Draft[],
   countUsage: CountUsage = usageTotals,
-): Promise<{ lines: InvoiceLine[][]; foldNumber: bigint }> {
+): Promise<DraftLines> {
   if (drafts.length === 0) return { lines: [], foldNumber: 0n };
   const planOf = await plansOf(tx, tenantId, drafts);
   const metrics = await metricsByKey(tx, tenantId);

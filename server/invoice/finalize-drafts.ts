@@ -1,9 +1,9 @@
 import { toJson } from "@bufbuild/protobuf";
 import { sql } from "kysely";
-import { type InvoiceLine, InvoiceLineStepSchema } from "../../gen/usageflow/v1/invoice_pb.ts";
+import { type InvoiceLine, InvoiceLineKindSchema, InvoiceLineStepSchema } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { Tx } from "../db/database.ts";
 import { appendEvents } from "../outbox/append-event.ts";
-import { linesOfDrafts } from "./draft.ts";
+import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { type InvoiceRow, toInvoice, totalOf } from "./invoice.ts";
 import { changeState, toInvoiceChange } from "./invoice-change.ts";
 import { invoiceNumber, invoicePrefix } from "./invoice-number.ts";
@@ -86,6 +86,7 @@ async function insertLines(tx: Tx, tenantId: string, finals: readonly Final[]): 
       tenant_id: tenantId,
       invoice_id: invoice.id,
       position,
+      kind: InvoiceLineKindSchema.value[line.kind]?.localName,
       price_key: line.priceKey,
       metric: line.metric,
       quantity: line.quantity,

@@ -5,6 +5,7 @@ import {
   type Invoice,
   type InvoiceChange,
   type InvoiceLine,
+  InvoiceLineKind,
   InvoiceLineSchema,
   InvoiceLineStepSchema,
   InvoiceSchema,
@@ -18,7 +19,8 @@ import type { InvoiceLine as InvoiceLineTable, Invoice as InvoiceTable } from ".
 import { formatId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
-import { kindOf, linesOfDrafts } from "./draft.ts";
+import { kindOf } from "./draft.ts";
+import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { changesOf, stateOf } from "./invoice-change.ts";
 
 // An invoice's life:
@@ -158,6 +160,7 @@ async function whole(tx: Tx, tenantId: string, rows: readonly (InvoiceRow & Docu
 /** The stored line as callers see it. */
 export function toInvoiceLine(row: InvoiceLineRow): InvoiceLine {
   return create(InvoiceLineSchema, {
+    kind: InvoiceLineKind[row.kind as keyof typeof InvoiceLineKind],
     priceKey: row.price_key,
     metric: row.metric,
     quantity: row.quantity,

@@ -8,7 +8,8 @@ import { getSubscription, type SubscriptionRow } from "../pricing/subscription.t
 import { notFound, stateConflict } from "../rpc/errors.ts";
 import { gracePeriodMs } from "../tenant/grace-period.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
-import { arrearsDraft, linesOfDrafts } from "./draft.ts";
+import { arrearsDraft } from "./draft.ts";
+import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { toInvoice } from "./invoice.ts";
 
 /** What closing the open period of a subscription would make of it now. Stores nothing. */

@@ -11,7 +11,7 @@ import { inTenant, type Tx } from "../db/database.ts";
 import { formatId } from "../id.ts";
 import { stateConflict } from "../rpc/errors.ts";
 import { recountUsage } from "../usage/usage-recount.ts";
-import { linesOfDrafts } from "./draft.ts";
+import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { getInvoiceRow, storedLines, toInvoiceLine, totalOf } from "./invoice.ts";
 import { sequenceOf } from "./invoice-number.ts";
 
@@ -81,7 +81,7 @@ function compareLines(stored: Map<number, InvoiceLine>, recomputed: Map<number, 
 }
 
 /** What must be the same: everything but the words, in which a metric's unit may have changed since. */
-function factsOf({ priceKey, metric, quantity, amountMinor, exactAmount, steps }: InvoiceLine): string {
+function factsOf({ kind, priceKey, metric, quantity, amountMinor, exactAmount, steps }: InvoiceLine): string {
   const parts = steps.map((step) => [step.quantity, step.unitAmount, step.amount]);
-  return JSON.stringify([priceKey, metric, quantity, String(amountMinor), exactAmount, parts]);
+  return JSON.stringify([kind, priceKey, metric, quantity, String(amountMinor), exactAmount, parts]);
 }

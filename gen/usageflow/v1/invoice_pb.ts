@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/invoice.proto.
  */
 export const file_usageflow_v1_invoice: GenFile = /*@__PURE__*/
-  fileDesc("Chp1c2FnZWZsb3cvdjEvaW52b2ljZS5wcm90bxIMdXNhZ2VmbG93LnYxIr8ECgdJbnZvaWNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRITCgtjdXN0b21lcl9pZBgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSMAoMcGVyaW9kX3N0YXJ0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpwZXJpb2RfZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgVsaW5lcxgJIAMoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZRIXCg9zdWJzY3JpcHRpb25faWQYCiABKAkSDAoEcGxhbhgLIAEoCRIUCgxwbGFuX3ZlcnNpb24YDCABKAUSJwoEa2luZBgNIAEoDjIZLnVzYWdlZmxvdy52MS5JbnZvaWNlS2luZBIuCgpjcmVhdGVkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxmaW5hbGl6ZWRfYXQYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmFsaXplX2F0GBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgdjaGFuZ2VzGBEgAygLMhsudXNhZ2VmbG93LnYxLkludm9pY2VDaGFuZ2Ui1AEKDUludm9pY2VDaGFuZ2USKAoEZnJvbRgBIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSJgoCdG8YAiABKA4yGi51c2FnZWZsb3cudjEuSW52b2ljZVN0YXRlEiYKAmF0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZrZXlfaWQYBCABKAkSDAoEbm90ZRgFIAEoCRIrCgdwYWlkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKxAQoLSW52b2ljZUxpbmUSEQoJcHJpY2Vfa2V5GAEgASgJEg4KBm1ldHJpYxgCIAEoCRIQCghxdWFudGl0eRgDIAEoCRIUCgxhbW91bnRfbWlub3IYBCABKAMSEwoLZGVzY3JpcHRpb24YBSABKAkSFAoMZXhhY3RfYW1vdW50GAYgASgJEiwKBXN0ZXBzGAcgAygLMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lU3RlcCJdCg9JbnZvaWNlTGluZVN0ZXASEAoIcXVhbnRpdHkYASABKAkSEwoLdW5pdF9hbW91bnQYAiABKAkSDgoGYW1vdW50GAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJKrQBCgxJbnZvaWNlU3RhdGUSHQoZSU5WT0lDRV9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0lOVk9JQ0VfU1RBVEVfRFJBRlQQARIbChdJTlZPSUNFX1NUQVRFX0ZJTkFMSVpFRBACEhYKEklOVk9JQ0VfU1RBVEVfUEFJRBADEhYKEklOVk9JQ0VfU1RBVEVfVk9JRBAEEh8KG0lOVk9JQ0VfU1RBVEVfVU5DT0xMRUNUSUJMRRAFKmUKC0ludm9pY2VLaW5kEhwKGElOVk9JQ0VfS0lORF9VTlNQRUNJRklFRBAAEhsKF0lOVk9JQ0VfS0lORF9JTl9BUlJFQVJTEAESGwoXSU5WT0lDRV9LSU5EX0lOX0FEVkFOQ0UQAmIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Chp1c2FnZWZsb3cvdjEvaW52b2ljZS5wcm90bxIMdXNhZ2VmbG93LnYxIr8ECgdJbnZvaWNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRITCgtjdXN0b21lcl9pZBgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSMAoMcGVyaW9kX3N0YXJ0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpwZXJpb2RfZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgVsaW5lcxgJIAMoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZRIXCg9zdWJzY3JpcHRpb25faWQYCiABKAkSDAoEcGxhbhgLIAEoCRIUCgxwbGFuX3ZlcnNpb24YDCABKAUSJwoEa2luZBgNIAEoDjIZLnVzYWdlZmxvdy52MS5JbnZvaWNlS2luZBIuCgpjcmVhdGVkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxmaW5hbGl6ZWRfYXQYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmFsaXplX2F0GBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgdjaGFuZ2VzGBEgAygLMhsudXNhZ2VmbG93LnYxLkludm9pY2VDaGFuZ2Ui1AEKDUludm9pY2VDaGFuZ2USKAoEZnJvbRgBIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSJgoCdG8YAiABKA4yGi51c2FnZWZsb3cudjEuSW52b2ljZVN0YXRlEiYKAmF0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZrZXlfaWQYBCABKAkSDAoEbm90ZRgFIAEoCRIrCgdwYWlkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLeAQoLSW52b2ljZUxpbmUSEQoJcHJpY2Vfa2V5GAEgASgJEg4KBm1ldHJpYxgCIAEoCRIQCghxdWFudGl0eRgDIAEoCRIUCgxhbW91bnRfbWlub3IYBCABKAMSEwoLZGVzY3JpcHRpb24YBSABKAkSFAoMZXhhY3RfYW1vdW50GAYgASgJEiwKBXN0ZXBzGAcgAygLMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lU3RlcBIrCgRraW5kGAggASgOMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lS2luZCJdCg9JbnZvaWNlTGluZVN0ZXASEAoIcXVhbnRpdHkYASABKAkSEwoLdW5pdF9hbW91bnQYAiABKAkSDgoGYW1vdW50GAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJKrQBCgxJbnZvaWNlU3RhdGUSHQoZSU5WT0lDRV9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0lOVk9JQ0VfU1RBVEVfRFJBRlQQARIbChdJTlZPSUNFX1NUQVRFX0ZJTkFMSVpFRBACEhYKEklOVk9JQ0VfU1RBVEVfUEFJRBADEhYKEklOVk9JQ0VfU1RBVEVfVk9JRBAEEh8KG0lOVk9JQ0VfU1RBVEVfVU5DT0xMRUNUSUJMRRAFKmUKC0ludm9pY2VLaW5kEhwKGElOVk9JQ0VfS0lORF9VTlNQRUNJRklFRBAAEhsKF0lOVk9JQ0VfS0lORF9JTl9BUlJFQVJTEAESGwoXSU5WT0lDRV9LSU5EX0lOX0FEVkFOQ0UQAipwCg9JbnZvaWNlTGluZUtpbmQSIQodSU5WT0lDRV9MSU5FX0tJTkRfVU5TUEVDSUZJRUQQABIbChdJTlZPSUNFX0xJTkVfS0lORF9QUklDRRABEh0KGUlOVk9JQ0VfTElORV9LSU5EX01JTklNVU0QAmIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * The bill for one subscription and one period.
@@ -259,6 +259,13 @@ export type InvoiceLine = Message<"usageflow.v1.InvoiceLine"> & {
    * @generated from field: repeated usageflow.v1.InvoiceLineStep steps = 7;
    */
   steps: InvoiceLineStep[];
+
+  /**
+   * What it bills.
+   *
+   * @generated from field: usageflow.v1.InvoiceLineKind kind = 8;
+   */
+  kind: InvoiceLineKind;
 };
 
 /**
@@ -422,4 +429,45 @@ export type InvoiceKind = (typeof InvoiceKind)[keyof typeof InvoiceKind] | Unkno
  */
 export const InvoiceKindSchema: GenEnum<InvoiceKind> = /*@__PURE__*/
   enumDesc(file_usageflow_v1_invoice, 1);
+
+/**
+ * What a line of an invoice bills.
+ *
+ * @generated from enum usageflow.v1.InvoiceLineKind
+ */
+export const InvoiceLineKind = {
+  /**
+   * Not given.
+   *
+   * @generated from enum value: INVOICE_LINE_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * A price of the plan.
+   *
+   * @generated from enum value: INVOICE_LINE_KIND_PRICE = 1;
+   */
+  PRICE: 1,
+
+  /**
+   * What is missing to the plan's minimum amount.
+   *
+   * @generated from enum value: INVOICE_LINE_KIND_MINIMUM = 2;
+   */
+  MINIMUM: 2,
+} as const;
+
+/**
+ * What a line of an invoice bills.
+ *
+ * @generated from enum usageflow.v1.InvoiceLineKind
+ */
+export type InvoiceLineKind = (typeof InvoiceLineKind)[keyof typeof InvoiceLineKind] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.InvoiceLineKind.
+ */
+export const InvoiceLineKindSchema: GenEnum<InvoiceLineKind> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_invoice, 2);
 
