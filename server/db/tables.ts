@@ -133,6 +133,7 @@ export interface InvoiceDocument {
 export interface InvoiceLine {
   amount_minor: bigint;
   description: string;
+  dimensions: Json;
   exact_amount: Numeric;
   invoice_id: string;
   kind: string;
@@ -146,6 +147,8 @@ export interface InvoiceLine {
 
 export interface Metric {
   aggregation: string;
+  carry_over: boolean;
+  dimensions: string[];
   key: string;
   name: string;
   tenant_id: string;
@@ -239,11 +242,14 @@ export interface UsageBatch {
 
 export interface UsageBucket {
   amount_max: Numeric;
+  amount_seconds: Numeric | null;
   amount_sum: Numeric;
   customer_id: string;
+  dimensions: string[];
   event_count: bigint;
   hour: Timestamp;
   last_number: bigint;
+  latest: string[] | null;
   metric: string;
   tenant_id: string;
 }
@@ -273,6 +279,7 @@ export interface UsageProgress {
 
 export interface UsageValue {
   customer_id: string;
+  dimensions: string[];
   hour: Timestamp;
   metric: string;
   tenant_id: string;
