@@ -131,6 +131,7 @@ export interface InvoiceDocument {
 }
 
 export interface InvoiceLine {
+  adjusted_invoice_id: string | null;
   amount_minor: bigint;
   description: string;
   dimensions: Json;
@@ -142,6 +143,11 @@ export interface InvoiceLine {
   price_key: string;
   quantity: Numeric;
   steps: Json;
+  tenant_id: string;
+}
+
+export interface InvoiceRerating {
+  invoice_id: string;
   tenant_id: string;
 }
 
@@ -272,6 +278,13 @@ export interface UsageFold {
   tenant_id: string;
 }
 
+export interface UsageNews {
+  customer_id: string;
+  first_hour: Timestamp;
+  tenant_id: string;
+  watcher: string;
+}
+
 export interface UsageProgress {
   last_number: bigint;
   tenant_id: string;
@@ -286,6 +299,22 @@ export interface UsageValue {
   value: string;
 }
 
+export interface UsageVoid {
+  batch_id: string;
+  idempotency_key: string;
+  key_id: string;
+  reason: string;
+  tenant_id: string;
+  voided_at: Timestamp;
+}
+
+export interface UsageWatch {
+  customer_id: string;
+  tenant_id: string;
+  until: Timestamp;
+  watcher: string;
+}
+
 export interface Tables {
   api_key: ApiKey;
   customer: Customer;
@@ -298,6 +327,7 @@ export interface Tables {
   invoice_counter: InvoiceCounter;
   invoice_document: InvoiceDocument;
   invoice_line: InvoiceLine;
+  invoice_rerating: InvoiceRerating;
   metric: Metric;
   organization: Organization;
   outbox_event: OutboxEvent;
@@ -312,6 +342,9 @@ export interface Tables {
   usage_bucket: UsageBucket;
   usage_event: UsageEvent;
   usage_fold: UsageFold;
+  usage_news: UsageNews;
   usage_progress: UsageProgress;
   usage_value: UsageValue;
+  usage_void: UsageVoid;
+  usage_watch: UsageWatch;
 }

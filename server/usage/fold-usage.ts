@@ -6,6 +6,8 @@ import { makeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { tenantsInTurn } from "../tenants-in-turn.ts";
 import { selectBuckets, selectValues } from "./usage-bucket.ts";
+import { lockProgress } from "./usage-progress.ts";
+import { tellWatchers } from "./usage-watch.ts";
 
 // Batches folded in one transaction: enough to share its cost, few enough to keep it short.
 const BATCHES_MAX = 1_000;
@@ -28,6 +30,7 @@ export function foldUsage(app: App, tenantId: string): Promise<number> {
     await registerArrivals(app, tx, tenantId, batches);
     await addToBuckets(tx, tenantId, batches, number);
     await addValues(tx, tenantId, batches);
+    await tellWatchers(app, tx, tenantId, batches);
     await tx
       .insertInto("usage_fold")
       .values(batches.map((batch_id) => ({ tenant_id: tenantId, batch_id, number })))
@@ -35,25 +38,6 @@ export function foldUsage(app: App, tenantId: string): Promise<number> {
     await tx.updateTable("usage_progress").set({ last_number: number }).where("tenant_id", "=", tenantId).execute();
     return batches.length;
   });
-}
-
-/** Takes the right to fold a tenant's usage until the transaction ends, and answers the number of its last fold. */
-async function lockProgress(tx: Tx, tenantId: string): Promise<bigint> {
-  const lock = () =>
-    tx
-      .selectFrom("usage_progress")
-      .select("last_number")
-      .where("tenant_id", "=", tenantId)
-      .forUpdate()
-      .executeTakeFirst();
-  const row = await lock();
-  if (row) return row.last_number;
-  await tx
-    .insertInto("usage_progress")
-    .values({ tenant_id: tenantId, last_number: 0n })
-    .onConflict((conflict) => conflict.constraint("usage_progress_pkey").doNothing())
-    .execute();
-  return (await lock())?.last_number ?? 0n;
 }
 
 async function claimBatches(tx: Tx, tenantId: string): Promise<string[]> {
