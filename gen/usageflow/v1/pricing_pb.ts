@@ -368,7 +368,9 @@ export type Tier = Message<"usageflow.v1.Tier"> & {
   unitAmount: string;
 
   /**
-   * Amount owed once when the tier is entered; at a quantity of zero only with `bill_flat_at_zero`. Empty means 0.
+   * Amount owed once when the tier is entered; at a quantity of zero only with `bill_flat_at_zero`. A graduated price
+   * enters each tier up to the quantity and owes all of theirs; a volume price enters the one that the quantity reaches,
+   * and owes its alone. Empty means 0.
    *
    * @generated from field: string flat_amount = 3;
    */
