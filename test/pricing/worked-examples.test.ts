@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { CatalogSchema, PriceSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { type Harness, setup } from "../support/harness.ts";
 
-// Numbers that others have published, asked of the API as any caller asks. What the vendors' own words say is in the
+// Numbers that others have published, asked of the API. What the vendors' own words say is in the
 // comment with the page; where they differ from each other, our rule is in the contract's comment of the field.
 
 /** What is priced, and the published amount: exact, and in minor units where the page rounds. */
