@@ -5,7 +5,7 @@ import { inTenant, type Tx } from "../db/database.ts";
 import { appendEvents } from "../outbox/append-event.ts";
 import { periodAt } from "../pricing/billing-period.ts";
 import { billsInArrears, isInAdvance, plansOf } from "../pricing/plan.ts";
-import { periodDueAt, type SubscriptionRow } from "../pricing/subscription.ts";
+import { cadenceOf, periodDueAt, type SubscriptionRow } from "../pricing/subscription.ts";
 import { makeDue, settleDue, takeDue } from "../tenant/due.ts";
 import { gracePeriodMs } from "../tenant/grace-period.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
@@ -69,7 +69,7 @@ function moveOf(subscription: SubscriptionRow, plan: Plan, now: Date, graceMs: n
     };
   }
   const over = ends_at !== null && ends_at <= period_end;
-  const next = over ? { start: period_end, end: period_end } : periodAt(period_end);
+  const next = over ? { start: period_end, end: period_end } : periodAt(cadenceOf(subscription, plan), period_end);
   const moved = {
     ...subscription,
     period_start: next.start,

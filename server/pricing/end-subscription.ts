@@ -8,7 +8,8 @@ import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { periodAt } from "./billing-period.ts";
-import { getSubscription, toSubscription } from "./subscription.ts";
+import { getPlan } from "./plan.ts";
+import { cadenceOf, getSubscription, toSubscription } from "./subscription.ts";
 
 /** Ends a subscription at the end of its open period, which is still invoiced. */
 export function endSubscription(app: App, caller: Caller, request: EndSubscriptionRequest) {
@@ -18,7 +19,8 @@ export function endSubscription(app: App, caller: Caller, request: EndSubscripti
     if (!row.ends_at) {
       // By the clock and not by the row's period: the workers may be some periods behind.
       const now = await tenantNow(tx, tenantId, app.clock);
-      row.ends_at = periodAt(row.period_start > now ? row.period_start : now).end;
+      const plan = await getPlan(tx, tenantId, row.plan_key, row.plan_version);
+      row.ends_at = periodAt(cadenceOf(row, plan), row.period_start > now ? row.period_start : now).end;
       await tx
         .updateTable("subscription")
         .set({ ends_at: row.ends_at })

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
-import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import type { Plan } from "../../gen/usageflow/v1/pricing_pb.ts";
 import {
   type StartSubscriptionRequest,
   StartSubscriptionResponseSchema,
@@ -12,25 +13,30 @@ import { registerCustomers } from "../tenant/customer.ts";
 import { makeDue } from "../tenant/due.ts";
 import { gracePeriodMs } from "../tenant/grace-period.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
-import { type BillingPeriod, earliestOpenPeriod, periodAt } from "./billing-period.ts";
+import { tenantTimeZone } from "../tenant/time-zone.ts";
+import { isClosed, periodAt } from "./billing-period.ts";
 import { getPlan } from "./plan.ts";
-import { newSubscription, toSubscription } from "./subscription.ts";
-
-const HOUR_S = 3_600n;
+import { isAnniversary, newSubscription, toSubscription } from "./subscription.ts";
 
 /** Subscribes a customer to the latest version of a plan. */
 export function startSubscription(app: App, caller: Caller, request: StartSubscriptionRequest) {
   const { tenantId } = caller;
   const { customerId, startAt } = request;
+  if (startAt && startAt.nanos !== 0) throw invalid("start_at", "must be a whole second");
   return change(app, caller, StartSubscriptionResponseSchema, async (tx) => {
     const now = await tenantNow(tx, tenantId, app.clock);
     const plan = await getPlan(tx, tenantId, request.plan);
-    const open = earliestOpenPeriod(now, await gracePeriodMs(tx, tenantId));
-    const period = startAt ? firstPeriod(startAt, open) : periodAt(now);
+    const timeZone = await tenantTimeZone(tx, tenantId);
+    const startedAt = startAt ? timestampDate(startAt) : presentStart(plan, timeZone, now);
+    const subscription = newSubscription(tenantId, customerId, plan, { startedAt, timeZone });
+    const period = { start: subscription.period_start, end: subscription.period_end };
+    if (isClosed(period, now, await gracePeriodMs(tx, tenantId))) {
+      throw invalid("start_at", `lies in a period that is closed: it ended at ${period.end.toISOString()}`);
+    }
     await registerCustomers(tx, tenantId, [customerId], now);
     const row = await tx
       .insertInto("subscription")
-      .values(newSubscription(tenantId, customerId, plan, period))
+      .values(subscription)
       .onConflict((conflict) =>
         conflict.columns(["tenant_id", "customer_id", "plan_key"]).where("due_at", "is not", null).doNothing(),
       )
@@ -42,15 +48,8 @@ export function startSubscription(app: App, caller: Caller, request: StartSubscr
   });
 }
 
-/** From the given hour to the end of its calendar period. */
-function firstPeriod(startAt: Timestamp, open: BillingPeriod): BillingPeriod {
-  const start = timestampDate(startAt);
-  if (startAt.seconds % HOUR_S !== 0n || startAt.nanos !== 0) throw invalid("start_at", "must be a whole hour");
-  if (start < open.start) {
-    throw invalid(
-      "start_at",
-      `lies in a period that is closed; the earliest that is not begins at ${open.start.toISOString()}`,
-    );
-  }
-  return { start, end: periodAt(start).end };
+/** Where a subscription begins that is to begin now: on the calendar with the present period, else with this second. */
+function presentStart(plan: Plan, timeZone: string, now: Date): Date {
+  if (!isAnniversary(plan)) return periodAt({ period: plan.period, timeZone, anchor: null }, now).start;
+  return new Date(Math.floor(now.getTime() / 1_000) * 1_000);
 }

@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/pricing.proto.
  */
 export const file_usageflow_v1_pricing: GenFile = /*@__PURE__*/
-  fileDesc("Chp1c2FnZWZsb3cvdjEvcHJpY2luZy5wcm90bxIMdXNhZ2VmbG93LnYxIqYBCgdDYXRhbG9nEjAKB21ldHJpY3MYASADKAsyFC51c2FnZWZsb3cudjEuTWV0cmljQgm6SAaSAQMQ6AcSLAoFcGxhbnMYAiADKAsyEi51c2FnZWZsb3cudjEuUGxhbkIJukgGkgEDEOgHEjsKDGRlZmF1bHRfcGxhbhgDIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JCKXAwoGTWV0cmljEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEioKBHVuaXQYAyABKAlCHLpIGXIXGEAyE15bXlx4MDAtXHgxZlx4N2ZdKiQSOgoLYWdncmVnYXRpb24YBCABKA4yGS51c2FnZWZsb3cudjEuQWdncmVnYXRpb25CCrpIB4IBBBABIAASNQoPdW5pcXVlX3Byb3BlcnR5GAUgASgJQhy6SBlyFxhAMhNeW15ceDAwLVx4MWZceDdmXSokOo0BukiJARqGAQoWbWV0cmljLnVuaXF1ZV9wcm9wZXJ0eRIzdW5pcXVlUHJvcGVydHkgaXMgbmVlZGVkIGZvciBVTklRVUUsIGFuZCBvbmx5IHRoZXJlGjcodGhpcy5hZ2dyZWdhdGlvbiA9PSA0KSA9PSAodGhpcy51bmlxdWVfcHJvcGVydHkgIT0gJycpIsICCgRQbGFuEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEiMKCGN1cnJlbmN5GAMgASgJQhG6SA5yDDIKXltBLVpdezN9JBIwCgZwZXJpb2QYBCABKA4yFC51c2FnZWZsb3cudjEuUGVyaW9kQgq6SAeCAQQQASAAEi8KBnByaWNlcxgFIAMoCzITLnVzYWdlZmxvdy52MS5QcmljZUIKukgHkgEECAEQZBIPCgd2ZXJzaW9uGAYgASgFEkEKDm1pbmltdW1fYW1vdW50GAcgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JCL1BAoFUHJpY2USMgoDa2V5GAEgASgJQiW6SCJyIBhAMhxeKFtBLVphLXpdW0EtWmEtejAtOV8uLV0qKT8kEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjUKBm1ldHJpYxgDIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JBIpCghwZXJfdW5pdBgEIAEoCzIVLnVzYWdlZmxvdy52MS5QZXJVbml0SAASKAoJZ3JhZHVhdGVkGAUgASgLMhMudXNhZ2VmbG93LnYxLlRpZXJzSAASJQoGdm9sdW1lGAYgASgLMhMudXNhZ2VmbG93LnYxLlRpZXJzSAASKAoHcGFja2FnZRgHIAEoCzIVLnVzYWdlZmxvdy52MS5QYWNrYWdlSAASIgoEZmxhdBgIIAEoCzISLnVzYWdlZmxvdy52MS5GbGF0SAASLgoKcGVyY2VudGFnZRgJIAEoCzIYLnVzYWdlZmxvdy52MS5QZXJjZW50YWdlSAASRAoRaW5jbHVkZWRfcXVhbnRpdHkYCiABKAlCKbpIJnIkGCEyIF4oWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/KT8kEkEKDm1pbmltdW1fYW1vdW50GAsgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBJBCg5tYXhpbXVtX2Ftb3VudBgMIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyRCDgoFbW9kZWwSBbpIAggBIkYKB1BlclVuaXQSOwoLdW5pdF9hbW91bnQYASABKAlCJrpII3IhGB8yHV5bMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8kIlEKBVRpZXJzEi0KBXRpZXJzGAEgAygLMhIudXNhZ2VmbG93LnYxLlRpZXJCCrpIB5IBBAgBEGQSGQoRYmlsbF9mbGF0X2F0X3plcm8YAiABKAgiwAEKBFRpZXISOAoFdXBfdG8YASABKAlCKbpIJnIkGCEyIF4oWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/KT8kEj4KC3VuaXRfYW1vdW50GAIgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBI+CgtmbGF0X2Ftb3VudBgDIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyQidwoHUGFja2FnZRI0CgRzaXplGAEgASgJQia6SCNyIRghMh1eWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/JBI2CgZhbW91bnQYAiABKAlCJrpII3IhGB8yHV5bMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8kInIKBEZsYXQSNgoGYW1vdW50GAEgASgJQia6SCNyIRgfMh1eWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/JBIyCgZ0aW1pbmcYAiABKA4yGC51c2FnZWZsb3cudjEuRmxhdFRpbWluZ0IIukgFggECEAEi5wIKClBlcmNlbnRhZ2USNgoHcGVyY2VudBgBIAEoCUIlukgiciAYFjIcXlswLTldezEsM30oXC5bMC05XXsxLDE4fSk/JBI/CgxmaXhlZF9hbW91bnQYAiABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kEhwKC2ZyZWVfZXZlbnRzGAMgASgFQge6SAQaAigAEj4KC2ZyZWVfYW1vdW50GAQgASgJQim6SCZyJBghMiBeKFswLTldezEsMjB9KFwuWzAtOV17MSwxMn0pPyk/JBJACg1taW5fcGVyX2V2ZW50GAUgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBJACg1tYXhfcGVyX2V2ZW50GAYgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JCKSAgoMU3Vic2NyaXB0aW9uEgoKAmlkGAEgASgJEhMKC2N1c3RvbWVyX2lkGAIgASgJEgwKBHBsYW4YAyABKAkSFAoMcGxhbl92ZXJzaW9uGAQgASgFEi4KCnN0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2VuZHNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDHBlcmlvZF9zdGFydBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcGVyaW9kX2VuZBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqgwEKC0FnZ3JlZ2F0aW9uEhsKF0FHR1JFR0FUSU9OX1VOU1BFQ0lGSUVEEAASEwoPQUdHUkVHQVRJT05fU1VNEAESFQoRQUdHUkVHQVRJT05fQ09VTlQQAhITCg9BR0dSRUdBVElPTl9NQVgQAxIWChJBR0dSRUdBVElPTl9VTklRVUUQBCo0CgZQZXJpb2QSFgoSUEVSSU9EX1VOU1BFQ0lGSUVEEAASEgoOUEVSSU9EX01PTlRITFkQASphCgpGbGF0VGltaW5nEhsKF0ZMQVRfVElNSU5HX1VOU1BFQ0lGSUVEEAASGgoWRkxBVF9USU1JTkdfSU5fQURWQU5DRRABEhoKFkZMQVRfVElNSU5HX0lOX0FSUkVBUlMQAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("Chp1c2FnZWZsb3cvdjEvcHJpY2luZy5wcm90bxIMdXNhZ2VmbG93LnYxIqYBCgdDYXRhbG9nEjAKB21ldHJpY3MYASADKAsyFC51c2FnZWZsb3cudjEuTWV0cmljQgm6SAaSAQMQ6AcSLAoFcGxhbnMYAiADKAsyEi51c2FnZWZsb3cudjEuUGxhbkIJukgGkgEDEOgHEjsKDGRlZmF1bHRfcGxhbhgDIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JCKXAwoGTWV0cmljEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEioKBHVuaXQYAyABKAlCHLpIGXIXGEAyE15bXlx4MDAtXHgxZlx4N2ZdKiQSOgoLYWdncmVnYXRpb24YBCABKA4yGS51c2FnZWZsb3cudjEuQWdncmVnYXRpb25CCrpIB4IBBBABIAASNQoPdW5pcXVlX3Byb3BlcnR5GAUgASgJQhy6SBlyFxhAMhNeW15ceDAwLVx4MWZceDdmXSokOo0BukiJARqGAQoWbWV0cmljLnVuaXF1ZV9wcm9wZXJ0eRIzdW5pcXVlUHJvcGVydHkgaXMgbmVlZGVkIGZvciBVTklRVUUsIGFuZCBvbmx5IHRoZXJlGjcodGhpcy5hZ2dyZWdhdGlvbiA9PSA0KSA9PSAodGhpcy51bmlxdWVfcHJvcGVydHkgIT0gJycpIvgCCgRQbGFuEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEiMKCGN1cnJlbmN5GAMgASgJQhG6SA5yDDIKXltBLVpdezN9JBIwCgZwZXJpb2QYBCABKA4yFC51c2FnZWZsb3cudjEuUGVyaW9kQgq6SAeCAQQQASAAEi8KBnByaWNlcxgFIAMoCzITLnVzYWdlZmxvdy52MS5QcmljZUIKukgHkgEECAEQZBIPCgd2ZXJzaW9uGAYgASgFEkEKDm1pbmltdW1fYW1vdW50GAcgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBI0CglhbGlnbm1lbnQYCCABKA4yFy51c2FnZWZsb3cudjEuQWxpZ25tZW50Qgi6SAWCAQIQASL1BAoFUHJpY2USMgoDa2V5GAEgASgJQiW6SCJyIBhAMhxeKFtBLVphLXpdW0EtWmEtejAtOV8uLV0qKT8kEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjUKBm1ldHJpYxgDIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JBIpCghwZXJfdW5pdBgEIAEoCzIVLnVzYWdlZmxvdy52MS5QZXJVbml0SAASKAoJZ3JhZHVhdGVkGAUgASgLMhMudXNhZ2VmbG93LnYxLlRpZXJzSAASJQoGdm9sdW1lGAYgASgLMhMudXNhZ2VmbG93LnYxLlRpZXJzSAASKAoHcGFja2FnZRgHIAEoCzIVLnVzYWdlZmxvdy52MS5QYWNrYWdlSAASIgoEZmxhdBgIIAEoCzISLnVzYWdlZmxvdy52MS5GbGF0SAASLgoKcGVyY2VudGFnZRgJIAEoCzIYLnVzYWdlZmxvdy52MS5QZXJjZW50YWdlSAASRAoRaW5jbHVkZWRfcXVhbnRpdHkYCiABKAlCKbpIJnIkGCEyIF4oWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/KT8kEkEKDm1pbmltdW1fYW1vdW50GAsgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBJBCg5tYXhpbXVtX2Ftb3VudBgMIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyRCDgoFbW9kZWwSBbpIAggBIkYKB1BlclVuaXQSOwoLdW5pdF9hbW91bnQYASABKAlCJrpII3IhGB8yHV5bMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8kIlEKBVRpZXJzEi0KBXRpZXJzGAEgAygLMhIudXNhZ2VmbG93LnYxLlRpZXJCCrpIB5IBBAgBEGQSGQoRYmlsbF9mbGF0X2F0X3plcm8YAiABKAgiwAEKBFRpZXISOAoFdXBfdG8YASABKAlCKbpIJnIkGCEyIF4oWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/KT8kEj4KC3VuaXRfYW1vdW50GAIgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBI+CgtmbGF0X2Ftb3VudBgDIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyQidwoHUGFja2FnZRI0CgRzaXplGAEgASgJQia6SCNyIRghMh1eWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/JBI2CgZhbW91bnQYAiABKAlCJrpII3IhGB8yHV5bMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8kInIKBEZsYXQSNgoGYW1vdW50GAEgASgJQia6SCNyIRgfMh1eWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/JBIyCgZ0aW1pbmcYAiABKA4yGC51c2FnZWZsb3cudjEuRmxhdFRpbWluZ0IIukgFggECEAEi5wIKClBlcmNlbnRhZ2USNgoHcGVyY2VudBgBIAEoCUIlukgiciAYFjIcXlswLTldezEsM30oXC5bMC05XXsxLDE4fSk/JBI/CgxmaXhlZF9hbW91bnQYAiABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kEhwKC2ZyZWVfZXZlbnRzGAMgASgFQge6SAQaAigAEj4KC2ZyZWVfYW1vdW50GAQgASgJQim6SCZyJBghMiBeKFswLTldezEsMjB9KFwuWzAtOV17MSwxMn0pPyk/JBJACg1taW5fcGVyX2V2ZW50GAUgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBJACg1tYXhfcGVyX2V2ZW50GAYgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JCLRAgoMU3Vic2NyaXB0aW9uEgoKAmlkGAEgASgJEhMKC2N1c3RvbWVyX2lkGAIgASgJEgwKBHBsYW4YAyABKAkSFAoMcGxhbl92ZXJzaW9uGAQgASgFEi4KCnN0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2VuZHNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDHBlcmlvZF9zdGFydBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcGVyaW9kX2VuZBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoGYW5jaG9yGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCgl0aW1lX3pvbmUYCyABKAkqgwEKC0FnZ3JlZ2F0aW9uEhsKF0FHR1JFR0FUSU9OX1VOU1BFQ0lGSUVEEAASEwoPQUdHUkVHQVRJT05fU1VNEAESFQoRQUdHUkVHQVRJT05fQ09VTlQQAhITCg9BR0dSRUdBVElPTl9NQVgQAxIWChJBR0dSRUdBVElPTl9VTklRVUUQBCpwCgZQZXJpb2QSFgoSUEVSSU9EX1VOU1BFQ0lGSUVEEAASEgoOUEVSSU9EX01PTlRITFkQARIRCg1QRVJJT0RfV0VFS0xZEAISFAoQUEVSSU9EX1FVQVJURVJMWRADEhEKDVBFUklPRF9ZRUFSTFkQBCpZCglBbGlnbm1lbnQSGQoVQUxJR05NRU5UX1VOU1BFQ0lGSUVEEAASFgoSQUxJR05NRU5UX0NBTEVOREFSEAESGQoVQUxJR05NRU5UX0FOTklWRVJTQVJZEAIqYQoKRmxhdFRpbWluZxIbChdGTEFUX1RJTUlOR19VTlNQRUNJRklFRBAAEhoKFkZMQVRfVElNSU5HX0lOX0FEVkFOQ0UQARIaChZGTEFUX1RJTUlOR19JTl9BUlJFQVJTEAJiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * All metrics and plans of a tenant as one document: pricing as code. A catalog file is this message as YAML or JSON.
@@ -156,6 +156,13 @@ export type Plan = Message<"usageflow.v1.Plan"> & {
    * @generated from field: string minimum_amount = 7;
    */
   minimumAmount: string;
+
+  /**
+   * Where its periods begin. Not given: on the calendar.
+   *
+   * @generated from field: usageflow.v1.Alignment alignment = 8;
+   */
+  alignment: Alignment;
 };
 
 /**
@@ -545,6 +552,20 @@ export type Subscription = Message<"usageflow.v1.Subscription"> & {
    * @generated from field: google.protobuf.Timestamp period_end = 8;
    */
   periodEnd?: Timestamp | undefined;
+
+  /**
+   * What its periods are counted from. Absent for calendar periods.
+   *
+   * @generated from field: google.protobuf.Timestamp anchor = 10;
+   */
+  anchor?: Timestamp | undefined;
+
+  /**
+   * IANA name of the time zone that its periods are counted in: the tenant's when it started.
+   *
+   * @generated from field: string time_zone = 11;
+   */
+  timeZone: string;
 };
 
 /**
@@ -623,11 +644,32 @@ export const Period = {
   UNSPECIFIED: 0,
 
   /**
-   * A calendar month, UTC.
+   * A month.
    *
    * @generated from enum value: PERIOD_MONTHLY = 1;
    */
   MONTHLY: 1,
+
+  /**
+   * Seven days; on the calendar from Monday to Sunday (ISO 8601).
+   *
+   * @generated from enum value: PERIOD_WEEKLY = 2;
+   */
+  WEEKLY: 2,
+
+  /**
+   * Three months; on the calendar from January, April, July and October.
+   *
+   * @generated from enum value: PERIOD_QUARTERLY = 3;
+   */
+  QUARTERLY: 3,
+
+  /**
+   * Twelve months; on the calendar from January.
+   *
+   * @generated from enum value: PERIOD_YEARLY = 4;
+   */
+  YEARLY: 4,
 } as const;
 
 /**
@@ -642,6 +684,51 @@ export type Period = (typeof Period)[keyof typeof Period] | UnknownEnum;
  */
 export const PeriodSchema: GenEnum<Period> = /*@__PURE__*/
   enumDesc(file_usageflow_v1_pricing, 1);
+
+/**
+ * Where periods begin. Days are those of the subscription's time zone: a day on which the clocks change is an hour
+ * shorter or longer, and so is its period.
+ *
+ * @generated from enum usageflow.v1.Alignment
+ */
+export const Alignment = {
+  /**
+   * Not given: on the calendar.
+   *
+   * @generated from enum value: ALIGNMENT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * At midnight of the first day of the calendar's week, month, quarter or year.
+   *
+   * @generated from enum value: ALIGNMENT_CALENDAR = 1;
+   */
+  CALENDAR: 1,
+
+  /**
+   * On the day and at the time of day at which the subscription's billing began. Each boundary is counted from there: where
+   * a month is too short, the period begins on its last day, and the next one on the proper day again (31 January,
+   * 28 February, 31 March). A time that the clocks leave out is taken as that much later.
+   *
+   * @generated from enum value: ALIGNMENT_ANNIVERSARY = 2;
+   */
+  ANNIVERSARY: 2,
+} as const;
+
+/**
+ * Where periods begin. Days are those of the subscription's time zone: a day on which the clocks change is an hour
+ * shorter or longer, and so is its period.
+ *
+ * @generated from enum usageflow.v1.Alignment
+ */
+export type Alignment = (typeof Alignment)[keyof typeof Alignment] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.Alignment.
+ */
+export const AlignmentSchema: GenEnum<Alignment> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_pricing, 2);
 
 /**
  * When a flat price is billed.
@@ -682,5 +769,5 @@ export type FlatTiming = (typeof FlatTiming)[keyof typeof FlatTiming] | UnknownE
  * Describes the enum usageflow.v1.FlatTiming.
  */
 export const FlatTimingSchema: GenEnum<FlatTiming> = /*@__PURE__*/
-  enumDesc(file_usageflow_v1_pricing, 2);
+  enumDesc(file_usageflow_v1_pricing, 3);
 
