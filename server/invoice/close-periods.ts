@@ -61,7 +61,7 @@ interface Move {
 
 /** The one step that a due subscription takes. */
 function moveOf(subscription: SubscriptionRow, plan: Plan, now: Date, graceMs: number): Move {
-  const { period_end, ends_at, advance_billed_until } = subscription;
+  const { period_start, period_end, ends_at, advance_billed_until } = subscription;
   if (advance_billed_until < period_end && plan.prices.some(isInAdvance)) {
     return {
       subscription: { ...subscription, advance_billed_until: period_end, due_at: period_end },
@@ -76,7 +76,8 @@ function moveOf(subscription: SubscriptionRow, plan: Plan, now: Date, graceMs: n
     period_end: next.end,
     due_at: over ? null : periodDueAt(plan, next),
   };
-  if (!billsInArrears(plan)) return { subscription: moved };
+  const ended = period_start >= period_end; // with its trial: there was no period
+  if (ended || !billsInArrears(plan)) return { subscription: moved };
   return { subscription: moved, draft: arrearsDraft(subscription, plan, now, graceMs) };
 }
 

@@ -47,6 +47,11 @@ export function earliestAnchor(cadence: Omit<Cadence, "anchor">, instant: Date):
   return anchor;
 }
 
+/** The same time of day so many days later. */
+export function plusDays(instant: Date, days: number, timeZone: string): Date {
+  return toDate(zoned(instant, timeZone).add({ days }));
+}
+
 /** Whether a period is closed: its end and the grace period have passed, so that its invoices are final. */
 export function isClosed({ end }: BillingPeriod, now: Date, gracePeriodMs: number): boolean {
   return end.getTime() + gracePeriodMs <= now.getTime();

@@ -9,7 +9,7 @@ import { tenantNow } from "../tenant/tenant-clock.ts";
 import { tenantTimeZone } from "../tenant/time-zone.ts";
 import { earliestAnchor, periodAt } from "./billing-period.ts";
 import { findDefaultPlan } from "./plan.ts";
-import { isAnniversary, newSubscription, type SubscriptionRow } from "./subscription.ts";
+import { isAnniversary, newSubscription, type SubscriptionRow, trialEndOf } from "./subscription.ts";
 
 // Enough to share the cost of a transaction, few enough to keep it short.
 const BATCH_MAX = 500;
@@ -25,8 +25,8 @@ interface Arrival {
 
 /**
  * Subscribes customers first seen in usage to the default plan, from their earliest usage on that a period can bill which
- * is not closed, or from now on: from that very hour where the plan's periods are anniversaries, else from the start of
- * its calendar period. Who is subscribed to something already stays with that. Without a default plan they wait for one.
+ * is not closed, or from now on: from that very hour where the plan has a trial or anniversary periods, else from the
+ * start of its calendar period. Who is subscribed to something already stays with that. Without a default plan they wait for one.
  * Answers how many were looked at.
  */
 export function subscribeArrivals(app: App, tenantId: string): Promise<number> {
@@ -57,8 +57,9 @@ async function subscribe(tx: Tx, tenantId: string, plan: Plan, now: Date): Promi
     .filter((arrival) => !arrival.subscribed)
     .map(({ customer_id, first_hour }) => {
       const from = first_hour ?? hourOf(now);
-      const startedAt = anniversary ? from : calendarStart(from);
-      return newSubscription(tenantId, customer_id, plan, { startedAt, timeZone });
+      const startedAt = anniversary || plan.trialDays > 0 ? from : calendarStart(from);
+      const trialEndsAt = trialEndOf(plan, startedAt, timeZone);
+      return newSubscription(tenantId, customer_id, plan, { startedAt, trialEndsAt, timeZone });
     });
   if (rows.length > 0) await insertSubscriptions(tx, tenantId, rows);
   const customers = arrivals.map((arrival) => arrival.customer_id);

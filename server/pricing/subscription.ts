@@ -12,11 +12,12 @@ import type { Subscription as SubscriptionTable } from "../db/tables.ts";
 import { formatId, newId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
-import { type BillingPeriod, type Cadence, periodAt } from "./billing-period.ts";
+import { type BillingPeriod, type Cadence, periodAt, plusDays } from "./billing-period.ts";
 import { isInAdvance } from "./plan.ts";
 
 // Billing moves a subscription's open period along, one period of its cadence after the other:
 //
+//   trial ──nothing falls due──▶ the first period
 //   period [start, end) ──fees in advance, at start──▶ the same, billed in advance ──close, at end──▶ the next period
 //                                                                                └──when ends_at is reached──▶ over
 //
@@ -38,25 +39,32 @@ export function toSubscription(row: SubscriptionRow): Subscription {
     periodEnd: timestampFromDate(row.period_end),
     ...(row.anchor ? { anchor: timestampFromDate(row.anchor) } : {}),
     timeZone: row.time_zone,
+    ...(row.trial_ends_at ? { trialEndsAt: timestampFromDate(row.trial_ends_at) } : {}),
   });
 }
 
 /** How a subscription begins. */
 export interface Beginning {
   startedAt: Date;
+  /** Null: there is no trial. */
+  trialEndsAt: Date | null;
   /** The tenant's: later changes of that are for other subscriptions. */
   timeZone: string;
 }
 
-/** A subscription of which nothing is billed. Its first period ends with the one of its cadence that it begins in. */
+/**
+ * A subscription of which nothing is billed. Its first period begins where its trial ends, so billing looks at nothing
+ * before; and it ends with the one of its cadence that it begins in.
+ */
 export function newSubscription(
   tenantId: string,
   customerId: string,
   plan: Plan,
-  { startedAt, timeZone }: Beginning,
+  { startedAt, trialEndsAt, timeZone }: Beginning,
 ): SubscriptionRow {
-  const cut = { started_at: startedAt, time_zone: timeZone, anchor: isAnniversary(plan) ? startedAt : null };
-  const period = { start: startedAt, end: periodAt(cadenceOf(cut, plan), startedAt).end };
+  const billedFrom = trialEndsAt ?? startedAt;
+  const cut = { started_at: startedAt, time_zone: timeZone, anchor: isAnniversary(plan) ? billedFrom : null };
+  const period = { start: billedFrom, end: periodAt(cadenceOf(cut, plan), billedFrom).end };
   return {
     ...cut,
     tenant_id: tenantId,
@@ -64,13 +72,18 @@ export function newSubscription(
     customer_id: customerId,
     plan_key: plan.key,
     plan_version: plan.version,
-    trial_ends_at: null,
+    trial_ends_at: trialEndsAt,
     ends_at: null,
     period_start: period.start,
     period_end: period.end,
     advance_billed_until: period.start,
     due_at: periodDueAt(plan, period),
   };
+}
+
+/** Where the trial of a plan ends that begins at an instant. Null: the plan has none. */
+export function trialEndOf({ trialDays }: Plan, startedAt: Date, timeZone: string): Date | null {
+  return trialDays > 0 ? plusDays(startedAt, trialDays, timeZone) : null;
 }
 
 /** Whether a plan's periods are counted from the start of a subscription, and not taken from the calendar. */
