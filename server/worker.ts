@@ -1,4 +1,5 @@
 import type { App } from "./app.ts";
+import { billLateUsage } from "./invoice/bill-late-usage.ts";
 import { closePeriods } from "./invoice/close-periods.ts";
 import { finalizeInvoices } from "./invoice/finalize-invoices.ts";
 import { type LoopBody, startLoop } from "./loop.ts";
@@ -68,6 +69,7 @@ async function billTenant(app: App, tenantId: string): Promise<number> {
   let done = 0;
   for (let folded = 1; folded > 0; done += folded) folded = await foldUsage(app, tenantId);
   done += await subscribeArrivals(app, tenantId);
+  done += await billLateUsage(app, tenantId);
   done += await closePeriods(app, tenantId);
   done += await finalizeInvoices(app, tenantId);
   return done;

@@ -131,8 +131,10 @@ export interface InvoiceDocument {
 }
 
 export interface InvoiceLine {
+  adjusted_invoice_id: string | null;
   amount_minor: bigint;
   description: string;
+  dimensions: Json;
   exact_amount: Numeric;
   invoice_id: string;
   kind: string;
@@ -144,8 +146,15 @@ export interface InvoiceLine {
   tenant_id: string;
 }
 
+export interface InvoiceRerating {
+  invoice_id: string;
+  tenant_id: string;
+}
+
 export interface Metric {
   aggregation: string;
+  carry_over: boolean;
+  dimensions: string[];
   key: string;
   name: string;
   tenant_id: string;
@@ -243,11 +252,14 @@ export interface UsageBatch {
 
 export interface UsageBucket {
   amount_max: Numeric;
+  amount_seconds: Numeric | null;
   amount_sum: Numeric;
   customer_id: string;
+  dimensions: string[];
   event_count: bigint;
   hour: Timestamp;
   last_number: bigint;
+  latest: string[] | null;
   metric: string;
   tenant_id: string;
 }
@@ -270,6 +282,13 @@ export interface UsageFold {
   tenant_id: string;
 }
 
+export interface UsageNews {
+  customer_id: string;
+  first_hour: Timestamp;
+  tenant_id: string;
+  watcher: string;
+}
+
 export interface UsageProgress {
   last_number: bigint;
   tenant_id: string;
@@ -277,10 +296,27 @@ export interface UsageProgress {
 
 export interface UsageValue {
   customer_id: string;
+  dimensions: string[];
   hour: Timestamp;
   metric: string;
   tenant_id: string;
   value: string;
+}
+
+export interface UsageVoid {
+  batch_id: string;
+  idempotency_key: string;
+  key_id: string;
+  reason: string;
+  tenant_id: string;
+  voided_at: Timestamp;
+}
+
+export interface UsageWatch {
+  customer_id: string;
+  tenant_id: string;
+  until: Timestamp;
+  watcher: string;
 }
 
 export interface Tables {
@@ -295,6 +331,7 @@ export interface Tables {
   invoice_counter: InvoiceCounter;
   invoice_document: InvoiceDocument;
   invoice_line: InvoiceLine;
+  invoice_rerating: InvoiceRerating;
   metric: Metric;
   organization: Organization;
   outbox_event: OutboxEvent;
@@ -309,6 +346,9 @@ export interface Tables {
   usage_bucket: UsageBucket;
   usage_event: UsageEvent;
   usage_fold: UsageFold;
+  usage_news: UsageNews;
   usage_progress: UsageProgress;
   usage_value: UsageValue;
+  usage_void: UsageVoid;
+  usage_watch: UsageWatch;
 }

@@ -2,16 +2,16 @@ import { sql } from "kysely";
 import type { Plan } from "../../gen/usageflow/v1/pricing_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
-import { appendEvents } from "../outbox/append-event.ts";
 import { periodAt } from "../pricing/billing-period.ts";
 import { billsInArrears, isInAdvance, plansOf } from "../pricing/plan.ts";
 import { cadenceOf, periodDueAt, type SubscriptionRow } from "../pricing/subscription.ts";
-import { makeDue, settleDue, takeDue } from "../tenant/due.ts";
+import { settleDue, takeDue } from "../tenant/due.ts";
 import { gracePeriodMs } from "../tenant/grace-period.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { advanceDraft, arrearsDraft } from "./draft.ts";
-import { linesOfDrafts } from "./draft-invoice-lines.ts";
-import { type InvoiceRow, toInvoice } from "./invoice.ts";
+import { draftStranded } from "./draft-stranded.ts";
+import { insertDrafts } from "./insert-drafts.ts";
+import type { InvoiceRow } from "./invoice.ts";
 
 // Enough to share the cost of a transaction, few enough to keep it short.
 const BATCH_MAX = 500;
@@ -31,7 +31,9 @@ export function closePeriods(app: App, tenantId: string): Promise<number> {
       const graceMs = await gracePeriodMs(tx, tenantId);
       const moves = due.map((subscription) => moveOf(subscription, planOf(subscription), now, graceMs));
       await saveSubscriptions(tx, tenantId, moves);
-      await insertDrafts(tx, tenantId, moves, now);
+      const drafts = moves.flatMap((move) => move.draft ?? []);
+      await insertDrafts(tx, tenantId, drafts, now);
+      if (moves.some((move) => move.subscription.due_at === null)) await draftStranded(tx, tenantId, now);
     }
     await settleDue(tx, tenantId, "CLOSE_PERIODS", await nextDueAt(tx, tenantId));
     return due.length;
@@ -94,21 +96,6 @@ async function saveSubscriptions(tx: Tx, tenantId: string, moves: readonly Move[
       ${rows.map((row) => row.due_at)}::timestamptz[]
     ) as moved (id, period_start, period_end, advance_billed_until, due_at)
     where subscription.tenant_id = ${tenantId} and subscription.id = moved.id`.execute(tx);
-}
-
-async function insertDrafts(tx: Tx, tenantId: string, moves: readonly Move[], now: Date): Promise<void> {
-  const drafts = moves.flatMap((move) => move.draft ?? []);
-  if (drafts.length === 0) return;
-  await tx.insertInto("invoice").values(drafts).execute();
-  const { lines } = await linesOfDrafts(tx, tenantId, drafts);
-  const events = drafts.map((draft, i) => ({
-    type: "invoice.created" as const,
-    occurredAt: now,
-    facts: { invoice: toInvoice(draft, lines[i] ?? []) },
-  }));
-  await appendEvents(tx, tenantId, events);
-  const finalizeAt = Math.min(...drafts.map((draft) => draft.finalize_at.getTime()));
-  await makeDue(tx, tenantId, "FINALIZE_INVOICES", new Date(finalizeAt));
 }
 
 async function nextDueAt(tx: Tx, tenantId: string): Promise<Date | null> {

@@ -1,15 +1,34 @@
 import type { Tx } from "../db/database.ts";
-import { type CountUsage, chargesOfDrafts, type Draft, type DraftLines } from "./draft.ts";
+import { adjustmentLine } from "./adjustment-line.ts";
+import { type CountUsage, chargesOfDrafts, type DraftLines } from "./draft.ts";
+import type { InvoiceRow } from "./invoice.ts";
+import { waitingReratings } from "./rerated-invoice.ts";
+
+/** Where the lines of drafts come from, other than what is now: for an invoice that is worked out again. */
+export interface LineSources {
+  countUsage?: CountUsage;
+  /** What each draft prices again. */
+  reratingsOf?: typeof waitingReratings;
+}
 
 /**
  * Works out all lines of drafts, as of now, in the order in which they stand on the invoice. Each part builds on those
- * before it: first what the plan charges for the period.
+ * before it: first what the plan charges for the period, then what earlier periods cost otherwise now.
  */
 export async function linesOfDrafts(
   tx: Tx,
   tenantId: string,
-  drafts: readonly Draft[],
-  countUsage?: CountUsage,
+  drafts: readonly InvoiceRow[],
+  { countUsage, reratingsOf = waitingReratings }: LineSources = {},
 ): Promise<DraftLines> {
-  return chargesOfDrafts(tx, tenantId, drafts, countUsage);
+  const reratings = await reratingsOf(tx, tenantId, drafts);
+  // Together, so that all count usage up to the same fold.
+  const rated = [...drafts, ...reratings.flat().map(({ invoice }) => invoice)];
+  const { lines: charges, foldNumber } = await chargesOfDrafts(tx, tenantId, rated, countUsage);
+  let place = drafts.length;
+  const lines = reratings.map((its, i) => [
+    ...(charges[i] ?? []),
+    ...its.map((rerating) => adjustmentLine(rerating, charges[place++] ?? [])),
+  ]);
+  return { lines, foldNumber };
 }

@@ -22,8 +22,9 @@ export interface Usage {
   events?: EventTally | undefined;
 }
 
-/** The prices that an invoice of a kind bills, in the order of the plan. */
+/** The prices that an invoice of a kind bills, in the order of the plan. An adjustment bills none: only differences. */
 export function billedPrices(plan: Plan, kind: InvoiceKind): Price[] {
+  if (kind === InvoiceKind.ADJUSTMENT) return [];
   return plan.prices.filter((price) => isInAdvance(price) === (kind === InvoiceKind.IN_ADVANCE));
 }
 

@@ -42,6 +42,21 @@ export function advanceDraft(subscription: SubscriptionRow, plan: Plan, now: Dat
   return { ...draftOf(subscription, plan, now), kind: "IN_ADVANCE", finalize_at: subscription.period_start };
 }
 
+/**
+ * A draft of its own for an invoice whose period is priced again, where the subscription makes none any more. As much more
+ * usage may be on its way, it waits for a grace period too.
+ */
+export function adjustmentDraft(invoice: InvoiceRow, now: Date, graceMs: number): InvoiceRow {
+  return {
+    ...invoice,
+    id: newId(),
+    kind: "ADJUSTMENT",
+    state: "DRAFT",
+    created_at: now,
+    finalize_at: plusMs(now, graceMs),
+  };
+}
+
 function draftOf(subscription: SubscriptionRow, plan: Plan, now: Date): Omit<InvoiceRow, "kind" | "finalize_at"> {
   return {
     tenant_id: subscription.tenant_id,

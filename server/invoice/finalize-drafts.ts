@@ -2,7 +2,9 @@ import { toJson } from "@bufbuild/protobuf";
 import { sql } from "kysely";
 import { type InvoiceLine, InvoiceLineKindSchema, InvoiceLineStepSchema } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { Tx } from "../db/database.ts";
+import { parseId } from "../id.ts";
 import { appendEvents } from "../outbox/append-event.ts";
+import { watchUsage } from "../usage/usage-watch.ts";
 import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { type InvoiceRow, toInvoice, totalOf } from "./invoice.ts";
 import { changeState, toInvoiceChange } from "./invoice-change.ts";
@@ -18,7 +20,8 @@ interface Final {
 
 /**
  * Makes drafts final, in the order given: their lines are worked out for the last time and stored, and they get the next
- * numbers. `keyId` is the API key that asked for it; null: their time had come. The caller has the right to finalize.
+ * numbers. `keyId` is the API key that asked for it; null: their time had come. The caller has the right to finalize, and
+ * keeps folds out: each counts before, or hears that these periods are final.
  */
 export async function finalizeDrafts(
   tx: Tx,
@@ -53,6 +56,10 @@ export async function finalizeDrafts(
     )
     .execute();
   await insertLines(tx, tenantId, finals);
+  await dropReratings(tx, tenantId, lines.flat());
+  const ended = drafts.filter((draft) => draft.kind === "IN_ARREARS");
+  const watches = ended.map((draft) => ({ customerId: draft.customer_id, until: draft.period_end }));
+  await watchUsage(tx, tenantId, "LATE_USAGE", watches);
   const events = finals.map(({ invoice, lines, number }) => ({
     type: "invoice.finalized" as const,
     occurredAt: now,
@@ -61,6 +68,13 @@ export async function finalizeDrafts(
     },
   }));
   await appendEvents(tx, tenantId, events);
+}
+
+/** What these lines price again waits no more. */
+async function dropReratings(tx: Tx, tenantId: string, lines: readonly InvoiceLine[]): Promise<void> {
+  const ids = lines.flatMap((line) => parseId("inv", line.adjustedInvoiceId) ?? []);
+  if (ids.length === 0) return;
+  await tx.deleteFrom("invoice_rerating").where("tenant_id", "=", tenantId).where("invoice_id", "in", ids).execute();
 }
 
 /** Takes the tenant's next `count` numbers, and answers the first. Whoever comes next waits, so none is left out. */
@@ -93,7 +107,9 @@ async function insertLines(tx: Tx, tenantId: string, finals: readonly Final[]): 
       amount_minor: line.amountMinor.toString(),
       exact_amount: line.exactAmount,
       description: line.description,
+      adjusted_invoice_id: parseId("inv", line.adjustedInvoiceId) ?? null,
       steps: line.steps.map((step) => toJson(InvoiceLineStepSchema, step)),
+      dimensions: {},
     })),
   );
   const json = JSON.stringify(rows);

@@ -11,6 +11,7 @@ import { stateConflict } from "../rpc/errors.ts";
 import { holdDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { hasPendingUsage } from "../usage/pending-usage.ts";
+import { lockProgress } from "../usage/usage-progress.ts";
 import { finalizeDrafts } from "./finalize-drafts.ts";
 import { getInvoice, getInvoiceRow, type InvoiceRow } from "./invoice.ts";
 
@@ -18,6 +19,7 @@ import { getInvoice, getInvoiceRow, type InvoiceRow } from "./invoice.ts";
 export function finalizeInvoice(app: App, caller: Caller, { id }: FinalizeInvoiceRequest) {
   const { tenantId, keyId } = caller;
   return change(app, caller, FinalizeInvoiceResponseSchema, async (tx) => {
+    await lockProgress(tx, tenantId);
     // A worker may be at the same draft. What is due stays as it is: the worker's next step finds what is left to do.
     await holdDue(tx, tenantId, "FINALIZE_INVOICES");
     const invoice = await getInvoiceRow(tx, tenantId, id);

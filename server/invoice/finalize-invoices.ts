@@ -1,7 +1,8 @@
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
-import { settleDue, takeDue } from "../tenant/due.ts";
+import { isDue, settleDue, takeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
+import { lockProgress } from "../usage/usage-progress.ts";
 import { finalizeDrafts } from "./finalize-drafts.ts";
 import type { InvoiceRow } from "./invoice.ts";
 
@@ -12,6 +13,8 @@ const BATCH_MAX = 500;
 export function finalizeInvoices(app: App, tenantId: string): Promise<number> {
   return inTenant(app.workerDb, tenantId, async (tx) => {
     const now = await tenantNow(tx, tenantId, app.clock);
+    if (!(await isDue(tx, tenantId, "FINALIZE_INVOICES", now))) return 0;
+    await lockProgress(tx, tenantId);
     if (!(await takeDue(tx, tenantId, "FINALIZE_INVOICES", now))) return 0;
     const drafts = await dueDrafts(tx, tenantId, now);
     if (drafts.length > 0) await finalizeDrafts(tx, tenantId, drafts, { now, keyId: null });

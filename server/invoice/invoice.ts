@@ -1,13 +1,10 @@
-import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { type Timestamp, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { type Selectable, sql } from "kysely";
+import type { Selectable } from "kysely";
 import {
   type Invoice,
   type InvoiceChange,
   type InvoiceLine,
-  InvoiceLineKind,
-  InvoiceLineSchema,
-  InvoiceLineStepSchema,
   InvoiceSchema,
   InvoiceState,
   InvoiceStateSchema,
@@ -15,13 +12,14 @@ import {
 import { type ListInvoicesRequest, ListInvoicesResponseSchema } from "../../gen/usageflow/v1/invoice_service_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
-import type { InvoiceLine as InvoiceLineTable, Invoice as InvoiceTable } from "../db/tables.ts";
+import type { Invoice as InvoiceTable } from "../db/tables.ts";
 import { formatId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
 import { kindOf } from "./draft.ts";
 import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { changesOf, stateOf } from "./invoice-change.ts";
+import { storedLines, toInvoiceLine } from "./invoice-line.ts";
 
 // An invoice's life:
 //
@@ -33,9 +31,6 @@ import { changesOf, stateOf } from "./invoice-change.ts";
 
 /** A row of `invoice`. */
 export type InvoiceRow = Selectable<InvoiceTable>;
-
-/** A row of `invoice_line`. */
-export type InvoiceLineRow = Selectable<InvoiceLineTable>;
 
 /** What the document of a finalized invoice adds. */
 interface DocumentFacts {
@@ -114,18 +109,6 @@ export function listInvoices(app: App, tenantId: string, request: ListInvoicesRe
   });
 }
 
-/** The stored lines of invoices, in their order. */
-export function storedLines(tx: Tx, tenantId: string, invoiceIds: readonly string[]): Promise<InvoiceLineRow[]> {
-  return tx
-    .selectFrom("invoice_line")
-    .selectAll()
-    .where("tenant_id", "=", tenantId)
-    .where(sql<boolean>`invoice_id = any(${invoiceIds})`)
-    .orderBy("invoice_id")
-    .orderBy("position")
-    .execute();
-}
-
 function selectInvoices(tx: Tx, tenantId: string) {
   return tx
     .selectFrom("invoice")
@@ -154,19 +137,5 @@ async function whole(tx: Tx, tenantId: string, rows: readonly (InvoiceRow & Docu
   return rows.map((row) => {
     const its = linesOf.get(row.id) ?? storedOf.get(row.id)?.map(toInvoiceLine) ?? [];
     return toInvoice(row, its, { ...row, changes: changes.get(row.id) ?? [] });
-  });
-}
-
-/** The stored line as callers see it. */
-export function toInvoiceLine(row: InvoiceLineRow): InvoiceLine {
-  return create(InvoiceLineSchema, {
-    kind: InvoiceLineKind[row.kind as keyof typeof InvoiceLineKind],
-    priceKey: row.price_key,
-    metric: row.metric,
-    quantity: row.quantity,
-    amountMinor: row.amount_minor,
-    description: row.description,
-    exactAmount: row.exact_amount,
-    steps: (row.steps as JsonValue[]).map((step) => fromJson(InvoiceLineStepSchema, step)),
   });
 }

@@ -12,8 +12,10 @@ import { formatId } from "../id.ts";
 import { stateConflict } from "../rpc/errors.ts";
 import { recountUsage } from "../usage/usage-recount.ts";
 import { linesOfDrafts } from "./draft-invoice-lines.ts";
-import { getInvoiceRow, storedLines, toInvoiceLine, totalOf } from "./invoice.ts";
+import { getInvoiceRow, totalOf } from "./invoice.ts";
+import { storedLines, toInvoiceLine } from "./invoice-line.ts";
 import { sequenceOf } from "./invoice-number.ts";
+import { frozenReratings } from "./rerated-invoice.ts";
 
 /** Works a finalized invoice out again from raw events, and compares. All that it reads is never changed. */
 export function verifyInvoice(app: App, tenantId: string, id: string) {
@@ -21,10 +23,11 @@ export function verifyInvoice(app: App, tenantId: string, id: string) {
     const invoice = await getInvoiceRow(tx, tenantId, id);
     if (invoice.state === "DRAFT") throw stateConflict(`invoice "${id}" is a draft: nothing of it is stored yet`);
     const document = await getDocument(tx, tenantId, invoice.id);
-    const recount = await linesOfDrafts(tx, tenantId, [invoice], (tx, tenantId, spans) =>
-      recountUsage(tx, tenantId, spans, document.usage_number),
-    );
     const rows = await storedLines(tx, tenantId, [invoice.id]);
+    const recount = await linesOfDrafts(tx, tenantId, [invoice], {
+      countUsage: (tx, tenantId, spans) => recountUsage(tx, tenantId, spans, document.usage_number),
+      reratingsOf: async (tx, tenantId) => [await frozenReratings(tx, tenantId, document.sequence, rows)],
+    });
     const stored = new Map(rows.map((row) => [row.position, toInvoiceLine(row)]));
     const recomputed = recount.lines[0] ?? [];
     const lines = compareLines(stored, new Map(recomputed.entries()));
@@ -81,7 +84,8 @@ function compareLines(stored: Map<number, InvoiceLine>, recomputed: Map<number, 
 }
 
 /** What must be the same: everything but the words, in which a metric's unit may have changed since. */
-function factsOf({ kind, priceKey, metric, quantity, amountMinor, exactAmount, steps }: InvoiceLine): string {
-  const parts = steps.map((step) => [step.quantity, step.unitAmount, step.amount]);
-  return JSON.stringify([kind, priceKey, metric, quantity, String(amountMinor), exactAmount, parts]);
+function factsOf(line: InvoiceLine): string {
+  const { kind, priceKey, metric, quantity, amountMinor, exactAmount, adjustedInvoiceId, steps } = line;
+  const parts = steps.map((step) => [step.quantity, step.unitAmount, step.amount, step.invoiceNumber]);
+  return JSON.stringify([kind, priceKey, metric, quantity, String(amountMinor), exactAmount, adjustedInvoiceId, parts]);
 }

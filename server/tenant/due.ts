@@ -2,7 +2,16 @@ import { sql } from "kysely";
 import type { Tx } from "../db/database.ts";
 
 /** Kinds of work that fall due in a tenant's time. */
-export type Work = "SUBSCRIBE_ARRIVALS" | "CLOSE_PERIODS" | "FINALIZE_INVOICES";
+export type Work =
+  | "SUBSCRIBE_ARRIVALS"
+  | "CLOSE_PERIODS"
+  | "FINALIZE_INVOICES"
+  | "BILL_LATE_USAGE"
+  | "CHECK_THRESHOLDS"
+  | "EXPIRE_CREDITS";
+
+// Who takes several locks takes them in this order, so that nobody waits in a circle: usage_progress, then the rows of
+// SUBSCRIBE_ARRIVALS, BILL_LATE_USAGE, CLOSE_PERIODS and FINALIZE_INVOICES, then all else.
 
 /** Makes `work` fall due at `at`, or leaves it where it is when that is earlier. Null: nothing to do. */
 export async function makeDue(tx: Tx, tenantId: string, work: Work, at: Date | null): Promise<void> {
@@ -14,6 +23,18 @@ export async function makeDue(tx: Tx, tenantId: string, work: Work, at: Date | n
       conflict.constraint("tenant_due_pkey").doUpdateSet({ due_at: sql`least(tenant_due.due_at, excluded.due_at)` }),
     )
     .execute();
+}
+
+/** Whether `work` is due at `now`: a look, and no right. */
+export async function isDue(tx: Tx, tenantId: string, work: Work, now: Date): Promise<boolean> {
+  const row = await tx
+    .selectFrom("tenant_due")
+    .select("due_at")
+    .where("tenant_id", "=", tenantId)
+    .where("work", "=", work)
+    .where("due_at", "<=", now)
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 /**

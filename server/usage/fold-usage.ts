@@ -5,6 +5,9 @@ import { registerCustomers } from "../tenant/customer.ts";
 import { makeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { tenantsInTurn } from "../tenants-in-turn.ts";
+import { selectBuckets, selectValues } from "./usage-bucket.ts";
+import { lockProgress } from "./usage-progress.ts";
+import { tellWatchers } from "./usage-watch.ts";
 
 // Batches folded in one transaction: enough to share its cost, few enough to keep it short.
 const BATCHES_MAX = 1_000;
@@ -27,6 +30,7 @@ export function foldUsage(app: App, tenantId: string): Promise<number> {
     await registerArrivals(app, tx, tenantId, batches);
     await addToBuckets(tx, tenantId, batches, number);
     await addValues(tx, tenantId, batches);
+    await tellWatchers(app, tx, tenantId, batches);
     await tx
       .insertInto("usage_fold")
       .values(batches.map((batch_id) => ({ tenant_id: tenantId, batch_id, number })))
@@ -34,25 +38,6 @@ export function foldUsage(app: App, tenantId: string): Promise<number> {
     await tx.updateTable("usage_progress").set({ last_number: number }).where("tenant_id", "=", tenantId).execute();
     return batches.length;
   });
-}
-
-/** Takes the right to fold a tenant's usage until the transaction ends, and answers the number of its last fold. */
-async function lockProgress(tx: Tx, tenantId: string): Promise<bigint> {
-  const lock = () =>
-    tx
-      .selectFrom("usage_progress")
-      .select("last_number")
-      .where("tenant_id", "=", tenantId)
-      .forUpdate()
-      .executeTakeFirst();
-  const row = await lock();
-  if (row) return row.last_number;
-  await tx
-    .insertInto("usage_progress")
-    .values({ tenant_id: tenantId, last_number: 0n })
-    .onConflict((conflict) => conflict.constraint("usage_progress_pkey").doNothing())
-    .execute();
-  return (await lock())?.last_number ?? 0n;
 }
 
 async function claimBatches(tx: Tx, tenantId: string): Promise<string[]> {
@@ -89,36 +74,36 @@ async function registerArrivals(app: App, tx: Tx, tenantId: string, batches: rea
 
 async function addToBuckets(tx: Tx, tenantId: string, batches: readonly string[], number: bigint): Promise<void> {
   await sql`
-    insert into usage_bucket (tenant_id, customer_id, metric, hour, event_count, amount_sum, amount_max, last_number)
-    select tenant_id, customer_id, metric, date_trunc('hour', occurred_at, 'UTC'),
-      count(*), sum(amount), max(amount), ${number}::bigint
-    from usage_event
-    where tenant_id = ${tenantId} and batch_id = any(${batches})
-    group by 1, 2, 3, 4
-    order by 1, 2, 3, 4
+    insert into usage_bucket (
+      tenant_id, customer_id, metric, hour, dimensions,
+      event_count, amount_sum, amount_max, amount_seconds, latest, last_number
+    )
+    select bucket.*, ${number}::bigint from (${selectBuckets(tenantId, ofBatches(batches))}) as bucket
     on conflict on constraint usage_bucket_pkey do update set
       event_count = usage_bucket.event_count + excluded.event_count,
       amount_sum = usage_bucket.amount_sum + excluded.amount_sum,
       amount_max = greatest(usage_bucket.amount_max, excluded.amount_max),
+      amount_seconds = usage_bucket.amount_seconds + excluded.amount_seconds,
+      latest = greatest(usage_bucket.latest, excluded.latest),
       last_number = excluded.last_number`.execute(tx);
 }
 
 async function addValues(tx: Tx, tenantId: string, batches: readonly string[]): Promise<void> {
   const unique = await tx
     .selectFrom("metric")
-    .select(["key", "unique_property"])
+    .select("key")
     .where("tenant_id", "=", tenantId)
     .where("aggregation", "=", "UNIQUE")
+    .limit(1)
     .execute();
   if (unique.length === 0) return;
   await sql`
-    insert into usage_value (tenant_id, customer_id, metric, hour, value)
-    select distinct e.tenant_id, e.customer_id, e.metric, date_trunc('hour', e.occurred_at, 'UTC'),
-      e.properties ->> m.unique_property
-    from usage_event e
-    join metric m on m.tenant_id = e.tenant_id and m.key = e.metric and m.aggregation = 'UNIQUE'
-    where e.tenant_id = ${tenantId} and e.batch_id = any(${batches})
-      and e.properties ->> m.unique_property <> '' -- it may be older than what the metric counts now
-    order by 1, 2, 3, 4, 5
+    insert into usage_value (tenant_id, customer_id, metric, hour, dimensions, value)
+    ${selectValues(tenantId, ofBatches(batches))}
     on conflict on constraint usage_value_pkey do nothing`.execute(tx);
+}
+
+/** The condition on an event `e` that it came in one of some batches. */
+function ofBatches(batches: readonly string[]) {
+  return sql`e.batch_id = any(${batches})`;
 }

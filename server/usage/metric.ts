@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { create } from "@bufbuild/protobuf";
 import { type Selectable, sql } from "kysely";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
@@ -17,6 +18,8 @@ export function toMetric(row: MetricRow): Metric {
     unit: row.unit,
     aggregation: Aggregation[row.aggregation as keyof typeof Aggregation],
     uniqueProperty: row.unique_property,
+    dimensions: row.dimensions,
+    carryOver: row.carry_over,
   });
 }
 
@@ -65,6 +68,8 @@ export async function putMetrics(tx: Tx, tenantId: string, metrics: readonly Met
         unit: row.ref("excluded.unit"),
         aggregation: row.ref("excluded.aggregation"),
         unique_property: row.ref("excluded.unique_property"),
+        dimensions: row.ref("excluded.dimensions"),
+        carry_over: row.ref("excluded.carry_over"),
       })),
     )
     .execute();
@@ -79,6 +84,8 @@ function toRow(tenantId: string, metric: Metric): MetricRow {
     unit: metric.unit,
     aggregation: AggregationSchema.value[metric.aggregation]?.localName ?? "",
     unique_property: metric.uniqueProperty,
+    dimensions: metric.dimensions,
+    carry_over: metric.carryOver,
   };
 }
 
@@ -90,7 +97,10 @@ function sameRow(row: MetricRow, known: MetricRow | undefined): boolean {
 function changedMeasure(row: MetricRow, known: MetricRow | undefined): string | undefined {
   if (!known) return undefined;
   if (known.aggregation !== row.aggregation) return "aggregation";
-  return known.unique_property === row.unique_property ? undefined : "unique_property";
+  if (known.unique_property !== row.unique_property) return "unique_property";
+  if (known.carry_over !== row.carry_over) return "carry_over";
+  // In their order too: buckets have the values in that of the declaration.
+  return isDeepStrictEqual(known.dimensions, row.dimensions) ? undefined : "dimensions";
 }
 
 /**

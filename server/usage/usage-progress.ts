@@ -38,3 +38,25 @@ export function toProgress(columns: ProgressColumns): UsageProgress {
     ...(columns.oldest_pending_at ? { completeUntil: timestampFromDate(columns.oldest_pending_at) } : {}),
   });
 }
+
+/**
+ * Keeps folds of the tenant's usage out until the transaction ends, and answers the number of the last one. Taken before
+ * any row of `tenant_due`: a fold has it when it makes work due.
+ */
+export async function lockProgress(tx: Tx, tenantId: string): Promise<bigint> {
+  const lock = () =>
+    tx
+      .selectFrom("usage_progress")
+      .select("last_number")
+      .where("tenant_id", "=", tenantId)
+      .forUpdate()
+      .executeTakeFirst();
+  const row = await lock();
+  if (row) return row.last_number;
+  await tx
+    .insertInto("usage_progress")
+    .values({ tenant_id: tenantId, last_number: 0n })
+    .onConflict((conflict) => conflict.constraint("usage_progress_pkey").doNothing())
+    .execute();
+  return (await lock())?.last_number ?? 0n;
+}

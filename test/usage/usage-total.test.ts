@@ -21,6 +21,7 @@ function fill({ ownerDb, tenant }: Harness, buckets: readonly Bucket[]) {
     customer_id: customer,
     metric,
     hour: hourAt(hour),
+    dimensions: [],
     event_count: BigInt(count),
     amount_sum: sum,
     amount_max: max,
@@ -78,6 +79,7 @@ describe("usageTotals", () => {
       customer_id: "ann",
       metric: "IP",
       hour: hourAt(hour),
+      dimensions: [],
       value,
     }));
     await harness.ownerDb.insertInto("usage_value").values(rows).execute();

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/invoice.proto.
  */
 export const file_usageflow_v1_invoice: GenFile = /*@__PURE__*/
-  fileDesc("Chp1c2FnZWZsb3cvdjEvaW52b2ljZS5wcm90bxIMdXNhZ2VmbG93LnYxIr8ECgdJbnZvaWNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRITCgtjdXN0b21lcl9pZBgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSMAoMcGVyaW9kX3N0YXJ0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpwZXJpb2RfZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgVsaW5lcxgJIAMoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZRIXCg9zdWJzY3JpcHRpb25faWQYCiABKAkSDAoEcGxhbhgLIAEoCRIUCgxwbGFuX3ZlcnNpb24YDCABKAUSJwoEa2luZBgNIAEoDjIZLnVzYWdlZmxvdy52MS5JbnZvaWNlS2luZBIuCgpjcmVhdGVkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxmaW5hbGl6ZWRfYXQYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmFsaXplX2F0GBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgdjaGFuZ2VzGBEgAygLMhsudXNhZ2VmbG93LnYxLkludm9pY2VDaGFuZ2Ui1AEKDUludm9pY2VDaGFuZ2USKAoEZnJvbRgBIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSJgoCdG8YAiABKA4yGi51c2FnZWZsb3cudjEuSW52b2ljZVN0YXRlEiYKAmF0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZrZXlfaWQYBCABKAkSDAoEbm90ZRgFIAEoCRIrCgdwYWlkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLeAQoLSW52b2ljZUxpbmUSEQoJcHJpY2Vfa2V5GAEgASgJEg4KBm1ldHJpYxgCIAEoCRIQCghxdWFudGl0eRgDIAEoCRIUCgxhbW91bnRfbWlub3IYBCABKAMSEwoLZGVzY3JpcHRpb24YBSABKAkSFAoMZXhhY3RfYW1vdW50GAYgASgJEiwKBXN0ZXBzGAcgAygLMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lU3RlcBIrCgRraW5kGAggASgOMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lS2luZCJdCg9JbnZvaWNlTGluZVN0ZXASEAoIcXVhbnRpdHkYASABKAkSEwoLdW5pdF9hbW91bnQYAiABKAkSDgoGYW1vdW50GAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJKrQBCgxJbnZvaWNlU3RhdGUSHQoZSU5WT0lDRV9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0lOVk9JQ0VfU1RBVEVfRFJBRlQQARIbChdJTlZPSUNFX1NUQVRFX0ZJTkFMSVpFRBACEhYKEklOVk9JQ0VfU1RBVEVfUEFJRBADEhYKEklOVk9JQ0VfU1RBVEVfVk9JRBAEEh8KG0lOVk9JQ0VfU1RBVEVfVU5DT0xMRUNUSUJMRRAFKmUKC0ludm9pY2VLaW5kEhwKGElOVk9JQ0VfS0lORF9VTlNQRUNJRklFRBAAEhsKF0lOVk9JQ0VfS0lORF9JTl9BUlJFQVJTEAESGwoXSU5WT0lDRV9LSU5EX0lOX0FEVkFOQ0UQAipwCg9JbnZvaWNlTGluZUtpbmQSIQodSU5WT0lDRV9MSU5FX0tJTkRfVU5TUEVDSUZJRUQQABIbChdJTlZPSUNFX0xJTkVfS0lORF9QUklDRRABEh0KGUlOVk9JQ0VfTElORV9LSU5EX01JTklNVU0QAmIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Chp1c2FnZWZsb3cvdjEvaW52b2ljZS5wcm90bxIMdXNhZ2VmbG93LnYxIr8ECgdJbnZvaWNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRITCgtjdXN0b21lcl9pZBgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSMAoMcGVyaW9kX3N0YXJ0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpwZXJpb2RfZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgVsaW5lcxgJIAMoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZRIXCg9zdWJzY3JpcHRpb25faWQYCiABKAkSDAoEcGxhbhgLIAEoCRIUCgxwbGFuX3ZlcnNpb24YDCABKAUSJwoEa2luZBgNIAEoDjIZLnVzYWdlZmxvdy52MS5JbnZvaWNlS2luZBIuCgpjcmVhdGVkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxmaW5hbGl6ZWRfYXQYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmFsaXplX2F0GBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgdjaGFuZ2VzGBEgAygLMhsudXNhZ2VmbG93LnYxLkludm9pY2VDaGFuZ2Ui1AEKDUludm9pY2VDaGFuZ2USKAoEZnJvbRgBIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSJgoCdG8YAiABKA4yGi51c2FnZWZsb3cudjEuSW52b2ljZVN0YXRlEiYKAmF0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZrZXlfaWQYBCABKAkSDAoEbm90ZRgFIAEoCRIrCgdwYWlkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKQAwoLSW52b2ljZUxpbmUSEQoJcHJpY2Vfa2V5GAEgASgJEg4KBm1ldHJpYxgCIAEoCRIQCghxdWFudGl0eRgDIAEoCRIUCgxhbW91bnRfbWlub3IYBCABKAMSEwoLZGVzY3JpcHRpb24YBSABKAkSFAoMZXhhY3RfYW1vdW50GAYgASgJEiwKBXN0ZXBzGAcgAygLMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lU3RlcBIrCgRraW5kGAggASgOMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lS2luZBIbChNhZGp1c3RlZF9pbnZvaWNlX2lkGAogASgJEh8KF2FkanVzdGVkX2ludm9pY2VfbnVtYmVyGAsgASgJEjkKFWFkanVzdGVkX3BlcmlvZF9zdGFydBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNwoTYWRqdXN0ZWRfcGVyaW9kX2VuZBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAidQoPSW52b2ljZUxpbmVTdGVwEhAKCHF1YW50aXR5GAEgASgJEhMKC3VuaXRfYW1vdW50GAIgASgJEg4KBmFtb3VudBgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIWCg5pbnZvaWNlX251bWJlchgFIAEoCSq0AQoMSW52b2ljZVN0YXRlEh0KGUlOVk9JQ0VfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNJTlZPSUNFX1NUQVRFX0RSQUZUEAESGwoXSU5WT0lDRV9TVEFURV9GSU5BTElaRUQQAhIWChJJTlZPSUNFX1NUQVRFX1BBSUQQAxIWChJJTlZPSUNFX1NUQVRFX1ZPSUQQBBIfChtJTlZPSUNFX1NUQVRFX1VOQ09MTEVDVElCTEUQBSqCAQoLSW52b2ljZUtpbmQSHAoYSU5WT0lDRV9LSU5EX1VOU1BFQ0lGSUVEEAASGwoXSU5WT0lDRV9LSU5EX0lOX0FSUkVBUlMQARIbChdJTlZPSUNFX0tJTkRfSU5fQURWQU5DRRACEhsKF0lOVk9JQ0VfS0lORF9BREpVU1RNRU5UEAMqswEKD0ludm9pY2VMaW5lS2luZBIhCh1JTlZPSUNFX0xJTkVfS0lORF9VTlNQRUNJRklFRBAAEhsKF0lOVk9JQ0VfTElORV9LSU5EX1BSSUNFEAESHQoZSU5WT0lDRV9MSU5FX0tJTkRfTUlOSU1VTRACEiAKHElOVk9JQ0VfTElORV9LSU5EX0xBVEVfVVNBR0UQAxIfChtJTlZPSUNFX0xJTkVfS0lORF9QUk9SQVRJT04QBGIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * The bill for one subscription and one period.
@@ -78,7 +78,8 @@ export type Invoice = Message<"usageflow.v1.Invoice"> & {
   periodEnd?: Timestamp | undefined;
 
   /**
-   * The lines, one for each price, in the order of the plan; then the true-up to the plan's minimum, if one is owed.
+   * The lines, one for each price, in the order of the plan; then the true-up to the plan's minimum, if one is owed; then
+   * one for each earlier period of the subscription that costs otherwise now.
    *
    * @generated from field: repeated usageflow.v1.InvoiceLine lines = 9;
    */
@@ -205,20 +206,21 @@ export const InvoiceChangeSchema: GenMessage<InvoiceChange> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_invoice, 1);
 
 /**
- * One line: one price, rounded once.
+ * One line: one price, rounded once; or what comes on top of the prices.
  *
  * @generated from message usageflow.v1.InvoiceLine
  */
 export type InvoiceLine = Message<"usageflow.v1.InvoiceLine"> & {
   /**
-   * Key of the price in the plan. `minimum` for the true-up to the plan's minimum amount.
+   * Key of the price in the plan. `minimum` for the true-up to the plan's minimum amount, `late_usage` and `proration` for
+   * an earlier period's difference.
    *
    * @generated from field: string price_key = 1;
    */
   priceKey: string;
 
   /**
-   * Key of the metric. Empty for a flat price and for a true-up.
+   * Key of the metric. Empty where it is not a price for usage.
    *
    * @generated from field: string metric = 2;
    */
@@ -226,7 +228,7 @@ export type InvoiceLine = Message<"usageflow.v1.InvoiceLine"> & {
 
   /**
    * The quantity of the period, as a decimal: what is included in the price too. For a percentage, the sum of the
-   * events' amounts. `1` for a flat price and for a true-up.
+   * events' amounts. `1` where it is not a price for usage.
    *
    * @generated from field: string quantity = 3;
    */
@@ -266,6 +268,34 @@ export type InvoiceLine = Message<"usageflow.v1.InvoiceLine"> & {
    * @generated from field: usageflow.v1.InvoiceLineKind kind = 8;
    */
   kind: InvoiceLineKind;
+
+  /**
+   * LATE_USAGE and PRORATION: the invoice whose period is priced again, `inv_...`. Else empty.
+   *
+   * @generated from field: string adjusted_invoice_id = 10;
+   */
+  adjustedInvoiceId: string;
+
+  /**
+   * Its number.
+   *
+   * @generated from field: string adjusted_invoice_number = 11;
+   */
+  adjustedInvoiceNumber: string;
+
+  /**
+   * Start of its period, included. Absent, like its end, for other lines.
+   *
+   * @generated from field: google.protobuf.Timestamp adjusted_period_start = 12;
+   */
+  adjustedPeriodStart?: Timestamp | undefined;
+
+  /**
+   * End of its period, not included.
+   *
+   * @generated from field: google.protobuf.Timestamp adjusted_period_end = 13;
+   */
+  adjustedPeriodEnd?: Timestamp | undefined;
 };
 
 /**
@@ -308,6 +338,13 @@ export type InvoiceLineStep = Message<"usageflow.v1.InvoiceLineStep"> & {
    * @generated from field: string description = 4;
    */
   description: string;
+
+  /**
+   * The invoice on which this part, which is therefore negative, was billed before. Only in an earlier period's difference.
+   *
+   * @generated from field: string invoice_number = 5;
+   */
+  invoiceNumber: string;
 };
 
 /**
@@ -415,6 +452,13 @@ export const InvoiceKind = {
    * @generated from enum value: INVOICE_KIND_IN_ADVANCE = 2;
    */
   IN_ADVANCE: 2,
+
+  /**
+   * Only what periods that were invoiced before cost otherwise now, of a subscription that is over.
+   *
+   * @generated from enum value: INVOICE_KIND_ADJUSTMENT = 3;
+   */
+  ADJUSTMENT: 3,
 } as const;
 
 /**
@@ -456,6 +500,25 @@ export const InvoiceLineKind = {
    * @generated from enum value: INVOICE_LINE_KIND_MINIMUM = 2;
    */
   MINIMUM: 2,
+
+  /**
+   * The difference that usage makes which was counted, or voided, after the invoice of its period was final: what the whole
+   * period costs now under the plan that it was billed under, its minimum included, less all that was billed for it, earlier
+   * such lines included. Negative where less is owed. There is one also where the difference is 0.
+   *
+   * Vendors differ: some drop late usage, some price it by itself in the period in which it comes. Here a quantity costs
+   * the same however it is split over on time and late.
+   *
+   * @generated from enum value: INVOICE_LINE_KIND_LATE_USAGE = 3;
+   */
+  LATE_USAGE: 3,
+
+  /**
+   * The same for what was billed in advance: the difference that a change within the period makes.
+   *
+   * @generated from enum value: INVOICE_LINE_KIND_PRORATION = 4;
+   */
+  PRORATION: 4,
 } as const;
 
 /**

@@ -570,7 +570,8 @@ export const InvoiceService: GenService<{
   },
   /**
    * Answers the invoice that a subscription's open period would make if it ended now: what is billed in arrears, with its
-   * lines and their derivation. Nothing is stored. The open period is the earliest that is not closed.
+   * lines and their derivation, and late usage unless a draft of the subscription has that. Nothing is stored. The open
+   * period is the earliest that is not closed.
    *
    * Errors: NOT_FOUND, also for a customer without a subscription that goes on; STATE_CONFLICT for a subscription that
    * is over or ends with its trial, and for a customer with several, whose subscription must then be named.
@@ -585,7 +586,8 @@ export const InvoiceService: GenService<{
   /**
    * Works a finalized invoice out again, from the usage events themselves and not from their totals, and says line by line
    * whether it is the same. The events are those that were counted when it was finalized; later ones do not matter. They
-   * are priced under the invoice's version of the plan, by the rules that made the invoice.
+   * are priced under the invoice's version of the plan, by the rules that made the invoice. A line for an earlier period is
+   * compared with that period worked out again in the same way, less what stands on the invoices that it counted as billed.
    *
    * Amounts are compared, and words are not: a metric may have got another unit since.
    *
@@ -600,7 +602,7 @@ export const InvoiceService: GenService<{
   },
   /**
    * Finalizes a draft now, before its grace period is over: numbered, stored, and never changed again. Usage of its period
-   * that arrives later is not on it. Finalizing it again changes nothing.
+   * that arrives later is on the subscription's next invoice. Finalizing it again changes nothing.
    *
    * Errors: NOT_FOUND; STATE_CONFLICT when its period has not ended (what is billed in advance does not wait for that),
    * when it is past FINALIZED, or while usage of its period that was accepted is not counted yet: then try again in a
@@ -632,7 +634,7 @@ export const InvoiceService: GenService<{
    * changes nothing: the first reason stands.
    *
    * Vendors differ in what becomes of the period. Here voiding bills nothing anew: the period stays without an invoice,
-   * and no later invoice makes up for it.
+   * and no later invoice makes up for it. What the invoice billed for earlier periods (late usage) is billed by the next one.
    *
    * Errors: NOT_FOUND; STATE_CONFLICT for a draft or a paid invoice.
    *

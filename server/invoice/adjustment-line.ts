@@ -1,0 +1,92 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import {
+  type InvoiceLine,
+  InvoiceLineKind,
+  InvoiceLineSchema,
+  type InvoiceLineStep,
+} from "../../gen/usageflow/v1/invoice_pb.ts";
+import { formatId } from "../id.ts";
+import { decimal, fromMinor, plain, toMinor } from "../money.ts";
+import { one, step, sumOf } from "../pricing/price-step.ts";
+import type { InvoiceRow } from "./invoice.ts";
+
+/** A line of a final invoice. */
+export interface BilledLine {
+  line: InvoiceLine;
+  /** Of the invoice. */
+  number: string;
+}
+
+/** A final invoice whose period is priced again, and all that was billed for it. */
+export interface Rerating {
+  invoice: InvoiceRow & { number: string };
+  /** Its own lines for what its plan charges. */
+  charges: readonly InvoiceLine[];
+  /** Lines of later invoices that adjusted it. */
+  adjustments: readonly BilledLine[];
+}
+
+/** The difference between what a period costs now, by its lines as they would be, and all that was billed for it. */
+export function adjustmentLine(rerating: Rerating, now: readonly InvoiceLine[]): InvoiceLine {
+  const { invoice, charges, adjustments } = rerating;
+  const { currency } = invoice;
+  const steps = [
+    ...changedCharges(rerating, now),
+    ...adjustments.map(({ line, number }) => billed(line, number, "adjusted", currency)),
+  ];
+  const exact = sumOf(steps);
+  const isLate = invoice.kind !== "IN_ADVANCE";
+  const before = totalOf([...charges, ...adjustments.map(({ line }) => line)], currency);
+  const period = `${day(invoice.period_start)} to ${day(invoice.period_end)}`;
+  return create(InvoiceLineSchema, {
+    kind: isLate ? InvoiceLineKind.LATE_USAGE : InvoiceLineKind.PRORATION,
+    priceKey: isLate ? "late_usage" : "proration",
+    quantity: "1",
+    amountMinor: toMinor(exact, currency),
+    description: `${isLate ? "Late usage of" : "Changes in"} ${period}: ${totalOf(now, currency)} instead of ${before}`,
+    exactAmount: plain(exact),
+    steps,
+    adjustedInvoiceId: formatId("inv", invoice.id),
+    adjustedInvoiceNumber: invoice.number,
+    adjustedPeriodStart: timestampFromDate(invoice.period_start),
+    adjustedPeriodEnd: timestampFromDate(invoice.period_end),
+  });
+}
+
+/** Each line of the period as it is now, and as it was billed; those that are the same are left out on both sides. */
+function changedCharges({ invoice, charges }: Rerating, now: readonly InvoiceLine[]): InvoiceLineStep[] {
+  const left = new Map(charges.map((line) => [keyOf(line), line]));
+  const right = new Map(now.map((line) => [keyOf(line), line]));
+  return [...new Set([...right.keys(), ...left.keys()])].flatMap((key) => {
+    const [line, old] = [right.get(key), left.get(key)];
+    if (line && old && line.amountMinor === old.amountMinor && line.quantity === old.quantity) return [];
+    return [
+      ...(line ? [step(one, decimal(fromMinor(line.amountMinor, invoice.currency)), line.description)] : []),
+      ...(old ? [billed(old, invoice.number, old.description, invoice.currency)] : []),
+    ];
+  });
+}
+
+/** What tells the lines of one invoice for prices apart. */
+function keyOf({ kind, priceKey }: InvoiceLine): string {
+  return JSON.stringify([kind, priceKey]);
+}
+
+function billed(line: InvoiceLine, number: string, words: string, currency: string): InvoiceLineStep {
+  const amount = decimal(fromMinor(line.amountMinor, currency)).neg();
+  return { ...step(one, amount, `${words}, billed on ${number}`), invoiceNumber: number };
+}
+
+function totalOf(lines: readonly InvoiceLine[], currency: string): string {
+  return fromMinor(
+    lines.reduce((total, line) => total + line.amountMinor, 0n),
+    currency,
+  );
+}
+
+/** Such as `2015-05-01`; with the time where a period does not begin at midnight. */
+function day(at: Date): string {
+  const text = at.toISOString();
+  return text.endsWith("T00:00:00.000Z") ? text.slice(0, 10) : text.slice(0, 16).replace("T", " ");
+}
