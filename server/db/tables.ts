@@ -207,6 +207,7 @@ export interface RpcAnswer {
 
 export interface Subscription {
   advance_billed_until: Timestamp;
+  anchor: Timestamp | null;
   customer_id: string;
   due_at: Timestamp | null;
   ends_at: Timestamp | null;
@@ -217,6 +218,8 @@ export interface Subscription {
   plan_version: number;
   started_at: Timestamp;
   tenant_id: string;
+  time_zone: string;
+  trial_ends_at: Timestamp | null;
 }
 
 export interface Tenant {
@@ -232,6 +235,7 @@ export interface Tenant {
   kind: string;
   organization_id: string;
   tenant_id: string;
+  time_zone: Generated<string>;
 }
 
 export interface TenantDue {

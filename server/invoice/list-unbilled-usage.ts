@@ -45,7 +45,12 @@ async function unbilledOf(
   filter: { customerIds: readonly string[]; start: Date | null; end: Date | null },
 ): Promise<UnbilledRow[]> {
   const subscriptions = await billingOf(tx, tenantId, filter.customerIds);
-  const covers = subscriptions.map(({ customer_id, start, end }) => ({ customerId: customer_id, start, end }));
+  const covers = subscriptions.map(({ customer_id, start, end, trial_ends_at }) => ({
+    customerId: customer_id,
+    start,
+    end,
+    trialEnd: trial_ends_at,
+  }));
   const billings = subscriptions
     .flatMap(({ spans }) => spans)
     .flatMap(({ customer_id, start, end, usage_number, prices }) =>

@@ -29,6 +29,8 @@ export interface SubscriptionBilling extends PlanRef {
   start: Date;
   /** Null: it goes on. */
   end: Date | null;
+  /** Where its trial ends: nothing before is charged. Null: it has none. */
+  trial_ends_at: Date | null;
   spans: BillingSpan[];
 }
 
@@ -46,8 +48,8 @@ export async function billingOf(
   tenantId: string,
   customerIds: readonly string[],
 ): Promise<SubscriptionBilling[]> {
-  const { rows } = await sql<Omit<BillingSpan, "prices"> & { started_at: Date }>`
-    select s.customer_id, s.id as subscription_id, s.started_at, span.*
+  const { rows } = await sql<Omit<BillingSpan, "prices"> & { started_at: Date; trial_ends_at: Date | null }>`
+    select s.customer_id, s.id as subscription_id, s.started_at, s.trial_ends_at, span.*
     from subscription s
     cross join lateral (
       select s.plan_key, s.plan_version, s.period_start as start, s.ends_at as "end", s.period_end,
@@ -71,6 +73,7 @@ export async function billingOf(
       plan_version: open.plan_version,
       start: open.started_at,
       end: open.end,
+      trial_ends_at: open.trial_ends_at,
       spans: its.map((row) => ({ ...row, prices: planOf(row).prices.filter((price) => price.metric !== "") })),
     };
   });

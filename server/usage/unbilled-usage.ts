@@ -1,16 +1,22 @@
 import { sql } from "kysely";
 import type { Tx } from "../db/database.ts";
 
-/** A time in which a customer has a subscription. */
-export interface Cover {
+/** A time of a customer's. */
+interface Time {
   customerId: string;
   start: Date;
   /** Null: it goes on. */
   end: Date | null;
 }
 
+/** A time in which a customer has a subscription. */
+export interface Cover extends Time {
+  /** Where the trial with which it starts ends. Null: it has none. */
+  trialEnd: Date | null;
+}
+
 /** A time in which a price bills a customer's usage of a metric. */
-export interface Billing extends Cover {
+export interface Billing extends Time {
   metric: string;
   /** The last fold that the period's final invoice counts; null while what comes is still billed. */
   foldNumber: bigint | null;
@@ -38,9 +44,9 @@ export interface UnbilledRow {
 const NOT_FINAL = 2n ** 63n - 1n;
 
 /**
- * Usage of some customers at a time for which none of `covers` (NO_SUBSCRIPTION) or none of `billings` (NO_PRICE) stands,
- * or that was folded after all billings that do were final (LATE), by customer, metric, month and reason. From whole
- * buckets, but for late usage: of the buckets that it came to, the events are looked at one by one.
+ * Usage of some customers at a time for which none of `covers` (NO_SUBSCRIPTION), a trial of one (TRIAL) or none of
+ * `billings` (NO_PRICE) stands, or that was folded after all billings that do were final (LATE), by customer, metric, month
+ * and reason. From whole buckets, but for late usage: of the buckets that it came to, the events are looked at one by one.
  */
 export async function unbilledUsage(
   tx: Tx,
@@ -54,6 +60,9 @@ export async function unbilledUsage(
     bucket as (
       select used.*, case
         when billed_to is not null then 'LATE'
+        when exists (
+          select from cover where cover.customer_id = used.customer_id and hour >= start_at and hour < trial_end_at
+        ) then 'TRIAL'
         when exists (
           select from cover
           where cover.customer_id = used.customer_id and hour >= start_at and hour < coalesce(end_at, 'infinity')
@@ -106,8 +115,9 @@ function coverRows(covers: readonly Cover[]) {
     select * from unnest(
       ${covers.map((cover) => cover.customerId)}::text[],
       ${covers.map((cover) => cover.start)}::timestamptz[],
-      ${covers.map((cover) => cover.end)}::timestamptz[]
-    ) as cover (customer_id, start_at, end_at)`;
+      ${covers.map((cover) => cover.end)}::timestamptz[],
+      ${covers.map((cover) => cover.trialEnd)}::timestamptz[]
+    ) as cover (customer_id, start_at, end_at, trial_end_at)`;
 }
 
 function billingRows(billings: readonly Billing[]) {

@@ -574,7 +574,7 @@ export const InvoiceService: GenService<{
    * period is the earliest that is not closed.
    *
    * Errors: NOT_FOUND, also for a customer without a subscription that goes on; STATE_CONFLICT for a subscription that
-   * is over, and for a customer with several, whose subscription must then be named.
+   * is over or ends with its trial, and for a customer with several, whose subscription must then be named.
    *
    * @generated from rpc usageflow.v1.InvoiceService.PreviewInvoice
    */

@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/pricing.proto.
  */
 export const file_usageflow_v1_pricing: GenFile = /*@__PURE__*/
-  fileDesc("Chp1c2FnZWZsb3cvdjEvcHJpY2luZy5wcm90bxIMdXNhZ2VmbG93LnYxIqYBCgdDYXRhbG9nEjAKB21ldHJpY3MYASADKAsyFC51c2FnZWZsb3cudjEuTWV0cmljQgm6SAaSAQMQ6AcSLAoFcGxhbnMYAiADKAsyEi51c2FnZWZsb3cudjEuUGxhbkIJukgGkgEDEOgHEjsKDGRlZmF1bHRfcGxhbhgDIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JCLXBAoGTWV0cmljEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEioKBHVuaXQYAyABKAlCHLpIGXIXGEAyE15bXlx4MDAtXHgxZlx4N2ZdKiQSOgoLYWdncmVnYXRpb24YBCABKA4yGS51c2FnZWZsb3cudjEuQWdncmVnYXRpb25CCrpIB4IBBBABIAASNQoPdW5pcXVlX3Byb3BlcnR5GAUgASgJQhy6SBlyFxhAMhNeW15ceDAwLVx4MWZceDdmXSokEkYKCmRpbWVuc2lvbnMYBiADKAlCMrpIL5IBLBAIGAEiJnIkEAEYQDITXlteXHgwMC1ceDFmXHg3Zl0rJFoJX19wcm90b19fEhIKCmNhcnJ5X292ZXIYByABKAg68QG6SO0BGoYBChZtZXRyaWMudW5pcXVlX3Byb3BlcnR5EjN1bmlxdWVQcm9wZXJ0eSBpcyBuZWVkZWQgZm9yIFVOSVFVRSwgYW5kIG9ubHkgdGhlcmUaNyh0aGlzLmFnZ3JlZ2F0aW9uID09IDQpID09ICh0aGlzLnVuaXF1ZV9wcm9wZXJ0eSAhPSAnJykaYgoRbWV0cmljLmNhcnJ5X292ZXISImNhcnJ5T3ZlciBpcyBmb3IgV0VJR0hURURfU1VNIG9ubHkaKXRoaXMuYWdncmVnYXRpb24gPT0gNiB8fCAhdGhpcy5jYXJyeV9vdmVyIsICCgRQbGFuEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEiMKCGN1cnJlbmN5GAMgASgJQhG6SA5yDDIKXltBLVpdezN9JBIwCgZwZXJpb2QYBCABKA4yFC51c2FnZWZsb3cudjEuUGVyaW9kQgq6SAeCAQQQASAAEi8KBnByaWNlcxgFIAMoCzITLnVzYWdlZmxvdy52MS5QcmljZUIKukgHkgEECAEQZBIPCgd2ZXJzaW9uGAYgASgFEkEKDm1pbmltdW1fYW1vdW50GAcgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JCL1BAoFUHJpY2USMgoDa2V5GAEgASgJQiW6SCJyIBhAMhxeKFtBLVphLXpdW0EtWmEtejAtOV8uLV0qKT8kEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjUKBm1ldHJpYxgDIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JBIpCghwZXJfdW5pdBgEIAEoCzIVLnVzYWdlZmxvdy52MS5QZXJVbml0SAASKAoJZ3JhZHVhdGVkGAUgASgLMhMudXNhZ2VmbG93LnYxLlRpZXJzSAASJQoGdm9sdW1lGAYgASgLMhMudXNhZ2VmbG93LnYxLlRpZXJzSAASKAoHcGFja2FnZRgHIAEoCzIVLnVzYWdlZmxvdy52MS5QYWNrYWdlSAASIgoEZmxhdBgIIAEoCzISLnVzYWdlZmxvdy52MS5GbGF0SAASLgoKcGVyY2VudGFnZRgJIAEoCzIYLnVzYWdlZmxvdy52MS5QZXJjZW50YWdlSAASRAoRaW5jbHVkZWRfcXVhbnRpdHkYCiABKAlCKbpIJnIkGCEyIF4oWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/KT8kEkEKDm1pbmltdW1fYW1vdW50GAsgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBJBCg5tYXhpbXVtX2Ftb3VudBgMIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyRCDgoFbW9kZWwSBbpIAggBIkYKB1BlclVuaXQSOwoLdW5pdF9hbW91bnQYASABKAlCJrpII3IhGB8yHV5bMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8kIlEKBVRpZXJzEi0KBXRpZXJzGAEgAygLMhIudXNhZ2VmbG93LnYxLlRpZXJCCrpIB5IBBAgBEGQSGQoRYmlsbF9mbGF0X2F0X3plcm8YAiABKAgiwAEKBFRpZXISOAoFdXBfdG8YASABKAlCKbpIJnIkGCEyIF4oWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/KT8kEj4KC3VuaXRfYW1vdW50GAIgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBI+CgtmbGF0X2Ftb3VudBgDIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyQidwoHUGFja2FnZRI0CgRzaXplGAEgASgJQia6SCNyIRghMh1eWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/JBI2CgZhbW91bnQYAiABKAlCJrpII3IhGB8yHV5bMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8kInIKBEZsYXQSNgoGYW1vdW50GAEgASgJQia6SCNyIRgfMh1eWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/JBIyCgZ0aW1pbmcYAiABKA4yGC51c2FnZWZsb3cudjEuRmxhdFRpbWluZ0IIukgFggECEAEi5wIKClBlcmNlbnRhZ2USNgoHcGVyY2VudBgBIAEoCUIlukgiciAYFjIcXlswLTldezEsM30oXC5bMC05XXsxLDE4fSk/JBI/CgxmaXhlZF9hbW91bnQYAiABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kEhwKC2ZyZWVfZXZlbnRzGAMgASgFQge6SAQaAigAEj4KC2ZyZWVfYW1vdW50GAQgASgJQim6SCZyJBghMiBeKFswLTldezEsMjB9KFwuWzAtOV17MSwxMn0pPyk/JBJACg1taW5fcGVyX2V2ZW50GAUgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBJACg1tYXhfcGVyX2V2ZW50GAYgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JCKSAgoMU3Vic2NyaXB0aW9uEgoKAmlkGAEgASgJEhMKC2N1c3RvbWVyX2lkGAIgASgJEgwKBHBsYW4YAyABKAkSFAoMcGxhbl92ZXJzaW9uGAQgASgFEi4KCnN0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2VuZHNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDHBlcmlvZF9zdGFydBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcGVyaW9kX2VuZBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAquQEKC0FnZ3JlZ2F0aW9uEhsKF0FHR1JFR0FUSU9OX1VOU1BFQ0lGSUVEEAASEwoPQUdHUkVHQVRJT05fU1VNEAESFQoRQUdHUkVHQVRJT05fQ09VTlQQAhITCg9BR0dSRUdBVElPTl9NQVgQAxIWChJBR0dSRUdBVElPTl9VTklRVUUQBBIWChJBR0dSRUdBVElPTl9MQVRFU1QQBRIcChhBR0dSRUdBVElPTl9XRUlHSFRFRF9TVU0QBio0CgZQZXJpb2QSFgoSUEVSSU9EX1VOU1BFQ0lGSUVEEAASEgoOUEVSSU9EX01PTlRITFkQASphCgpGbGF0VGltaW5nEhsKF0ZMQVRfVElNSU5HX1VOU1BFQ0lGSUVEEAASGgoWRkxBVF9USU1JTkdfSU5fQURWQU5DRRABEhoKFkZMQVRfVElNSU5HX0lOX0FSUkVBUlMQAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("Chp1c2FnZWZsb3cvdjEvcHJpY2luZy5wcm90bxIMdXNhZ2VmbG93LnYxIqYBCgdDYXRhbG9nEjAKB21ldHJpY3MYASADKAsyFC51c2FnZWZsb3cudjEuTWV0cmljQgm6SAaSAQMQ6AcSLAoFcGxhbnMYAiADKAsyEi51c2FnZWZsb3cudjEuUGxhbkIJukgGkgEDEOgHEjsKDGRlZmF1bHRfcGxhbhgDIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JCLXBAoGTWV0cmljEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEioKBHVuaXQYAyABKAlCHLpIGXIXGEAyE15bXlx4MDAtXHgxZlx4N2ZdKiQSOgoLYWdncmVnYXRpb24YBCABKA4yGS51c2FnZWZsb3cudjEuQWdncmVnYXRpb25CCrpIB4IBBBABIAASNQoPdW5pcXVlX3Byb3BlcnR5GAUgASgJQhy6SBlyFxhAMhNeW15ceDAwLVx4MWZceDdmXSokEkYKCmRpbWVuc2lvbnMYBiADKAlCMrpIL5IBLBAIGAEiJnIkEAEYQDITXlteXHgwMC1ceDFmXHg3Zl0rJFoJX19wcm90b19fEhIKCmNhcnJ5X292ZXIYByABKAg68QG6SO0BGoYBChZtZXRyaWMudW5pcXVlX3Byb3BlcnR5EjN1bmlxdWVQcm9wZXJ0eSBpcyBuZWVkZWQgZm9yIFVOSVFVRSwgYW5kIG9ubHkgdGhlcmUaNyh0aGlzLmFnZ3JlZ2F0aW9uID09IDQpID09ICh0aGlzLnVuaXF1ZV9wcm9wZXJ0eSAhPSAnJykaYgoRbWV0cmljLmNhcnJ5X292ZXISImNhcnJ5T3ZlciBpcyBmb3IgV0VJR0hURURfU1VNIG9ubHkaKXRoaXMuYWdncmVnYXRpb24gPT0gNiB8fCAhdGhpcy5jYXJyeV9vdmVyIpgDCgRQbGFuEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEiMKCGN1cnJlbmN5GAMgASgJQhG6SA5yDDIKXltBLVpdezN9JBIwCgZwZXJpb2QYBCABKA4yFC51c2FnZWZsb3cudjEuUGVyaW9kQgq6SAeCAQQQASAAEi8KBnByaWNlcxgFIAMoCzITLnVzYWdlZmxvdy52MS5QcmljZUIKukgHkgEECAEQZBIPCgd2ZXJzaW9uGAYgASgFEkEKDm1pbmltdW1fYW1vdW50GAcgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBI0CglhbGlnbm1lbnQYCCABKA4yFy51c2FnZWZsb3cudjEuQWxpZ25tZW50Qgi6SAWCAQIQARIeCgp0cmlhbF9kYXlzGAkgASgFQgq6SAcaBRjaBSgAIvUECgVQcmljZRIyCgNrZXkYASABKAlCJbpIInIgGEAyHF4oW0EtWmEtel1bQS1aYS16MC05Xy4tXSopPyQSKwoEbmFtZRgCIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSNQoGbWV0cmljGAMgASgJQiW6SCJyIBhAMhxeKFtBLVphLXpdW0EtWmEtejAtOV8uLV0qKT8kEikKCHBlcl91bml0GAQgASgLMhUudXNhZ2VmbG93LnYxLlBlclVuaXRIABIoCglncmFkdWF0ZWQYBSABKAsyEy51c2FnZWZsb3cudjEuVGllcnNIABIlCgZ2b2x1bWUYBiABKAsyEy51c2FnZWZsb3cudjEuVGllcnNIABIoCgdwYWNrYWdlGAcgASgLMhUudXNhZ2VmbG93LnYxLlBhY2thZ2VIABIiCgRmbGF0GAggASgLMhIudXNhZ2VmbG93LnYxLkZsYXRIABIuCgpwZXJjZW50YWdlGAkgASgLMhgudXNhZ2VmbG93LnYxLlBlcmNlbnRhZ2VIABJEChFpbmNsdWRlZF9xdWFudGl0eRgKIAEoCUIpukgmciQYITIgXihbMC05XXsxLDIwfShcLlswLTldezEsMTJ9KT8pPyQSQQoObWluaW11bV9hbW91bnQYCyABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kEkEKDm1heGltdW1fYW1vdW50GAwgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JEIOCgVtb2RlbBIFukgCCAEiRgoHUGVyVW5pdBI7Cgt1bml0X2Ftb3VudBgBIAEoCUImukgjciEYHzIdXlswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyQiUQoFVGllcnMSLQoFdGllcnMYASADKAsyEi51c2FnZWZsb3cudjEuVGllckIKukgHkgEECAEQZBIZChFiaWxsX2ZsYXRfYXRfemVybxgCIAEoCCLAAQoEVGllchI4CgV1cF90bxgBIAEoCUIpukgmciQYITIgXihbMC05XXsxLDIwfShcLlswLTldezEsMTJ9KT8pPyQSPgoLdW5pdF9hbW91bnQYAiABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kEj4KC2ZsYXRfYW1vdW50GAMgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JCJ3CgdQYWNrYWdlEjQKBHNpemUYASABKAlCJrpII3IhGCEyHV5bMC05XXsxLDIwfShcLlswLTldezEsMTJ9KT8kEjYKBmFtb3VudBgCIAEoCUImukgjciEYHzIdXlswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyQicgoERmxhdBI2CgZhbW91bnQYASABKAlCJrpII3IhGB8yHV5bMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8kEjIKBnRpbWluZxgCIAEoDjIYLnVzYWdlZmxvdy52MS5GbGF0VGltaW5nQgi6SAWCAQIQASLnAgoKUGVyY2VudGFnZRI2CgdwZXJjZW50GAEgASgJQiW6SCJyIBgWMhxeWzAtOV17MSwzfShcLlswLTldezEsMTh9KT8kEj8KDGZpeGVkX2Ftb3VudBgCIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyQSHAoLZnJlZV9ldmVudHMYAyABKAVCB7pIBBoCKAASPgoLZnJlZV9hbW91bnQYBCABKAlCKbpIJnIkGCEyIF4oWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/KT8kEkAKDW1pbl9wZXJfZXZlbnQYBSABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kEkAKDW1heF9wZXJfZXZlbnQYBiABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kIoQDCgxTdWJzY3JpcHRpb24SCgoCaWQYASABKAkSEwoLY3VzdG9tZXJfaWQYAiABKAkSDAoEcGxhbhgDIAEoCRIUCgxwbGFuX3ZlcnNpb24YBCABKAUSLgoKc3RhcnRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHZW5kc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMcGVyaW9kX3N0YXJ0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpwZXJpb2RfZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg10cmlhbF9lbmRzX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZhbmNob3IYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXRpbWVfem9uZRgLIAEoCSq5AQoLQWdncmVnYXRpb24SGwoXQUdHUkVHQVRJT05fVU5TUEVDSUZJRUQQABITCg9BR0dSRUdBVElPTl9TVU0QARIVChFBR0dSRUdBVElPTl9DT1VOVBACEhMKD0FHR1JFR0FUSU9OX01BWBADEhYKEkFHR1JFR0FUSU9OX1VOSVFVRRAEEhYKEkFHR1JFR0FUSU9OX0xBVEVTVBAFEhwKGEFHR1JFR0FUSU9OX1dFSUdIVEVEX1NVTRAGKnAKBlBlcmlvZBIWChJQRVJJT0RfVU5TUEVDSUZJRUQQABISCg5QRVJJT0RfTU9OVEhMWRABEhEKDVBFUklPRF9XRUVLTFkQAhIUChBQRVJJT0RfUVVBUlRFUkxZEAMSEQoNUEVSSU9EX1lFQVJMWRAEKlkKCUFsaWdubWVudBIZChVBTElHTk1FTlRfVU5TUEVDSUZJRUQQABIWChJBTElHTk1FTlRfQ0FMRU5EQVIQARIZChVBTElHTk1FTlRfQU5OSVZFUlNBUlkQAiphCgpGbGF0VGltaW5nEhsKF0ZMQVRfVElNSU5HX1VOU1BFQ0lGSUVEEAASGgoWRkxBVF9USU1JTkdfSU5fQURWQU5DRRABEhoKFkZMQVRfVElNSU5HX0lOX0FSUkVBUlMQAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * All metrics and plans of a tenant as one document: pricing as code. A catalog file is this message as YAML or JSON.
@@ -173,6 +173,22 @@ export type Plan = Message<"usageflow.v1.Plan"> & {
    * @generated from field: string minimum_amount = 7;
    */
   minimumAmount: string;
+
+  /**
+   * Where its periods begin. Not given: on the calendar.
+   *
+   * @generated from field: usageflow.v1.Alignment alignment = 8;
+   */
+  alignment: Alignment;
+
+  /**
+   * How many days nothing is charged for when a subscription starts: no fees, no minimum, no usage. Then billing begins:
+   * the first anniversary period with the trial's end, and on the calendar the rest of the period that it lies in. Days
+   * of the time zone, to the same time of day. 0 to 730; 0: there is no trial.
+   *
+   * @generated from field: int32 trial_days = 9;
+   */
+  trialDays: number;
 };
 
 /**
@@ -552,7 +568,8 @@ export type Subscription = Message<"usageflow.v1.Subscription"> & {
   endsAt?: Timestamp | undefined;
 
   /**
-   * Start of the open period, included. Equals its end when the subscription is over and all is billed.
+   * Start of the open period, included. Equals its end when the subscription is over and all is billed. In a trial it lies
+   * ahead: the first period begins where the trial ends.
    *
    * @generated from field: google.protobuf.Timestamp period_start = 7;
    */
@@ -564,6 +581,27 @@ export type Subscription = Message<"usageflow.v1.Subscription"> & {
    * @generated from field: google.protobuf.Timestamp period_end = 8;
    */
   periodEnd?: Timestamp | undefined;
+
+  /**
+   * Where its trial ends or ended: nothing before is charged. Absent: it has none.
+   *
+   * @generated from field: google.protobuf.Timestamp trial_ends_at = 9;
+   */
+  trialEndsAt?: Timestamp | undefined;
+
+  /**
+   * What its periods are counted from. Absent for calendar periods.
+   *
+   * @generated from field: google.protobuf.Timestamp anchor = 10;
+   */
+  anchor?: Timestamp | undefined;
+
+  /**
+   * IANA name of the time zone that its periods are counted in: the tenant's when it started.
+   *
+   * @generated from field: string time_zone = 11;
+   */
+  timeZone: string;
 };
 
 /**
@@ -662,11 +700,32 @@ export const Period = {
   UNSPECIFIED: 0,
 
   /**
-   * A calendar month, UTC.
+   * A month.
    *
    * @generated from enum value: PERIOD_MONTHLY = 1;
    */
   MONTHLY: 1,
+
+  /**
+   * Seven days; on the calendar from Monday to Sunday (ISO 8601).
+   *
+   * @generated from enum value: PERIOD_WEEKLY = 2;
+   */
+  WEEKLY: 2,
+
+  /**
+   * Three months; on the calendar from January, April, July and October.
+   *
+   * @generated from enum value: PERIOD_QUARTERLY = 3;
+   */
+  QUARTERLY: 3,
+
+  /**
+   * Twelve months; on the calendar from January.
+   *
+   * @generated from enum value: PERIOD_YEARLY = 4;
+   */
+  YEARLY: 4,
 } as const;
 
 /**
@@ -681,6 +740,51 @@ export type Period = (typeof Period)[keyof typeof Period] | UnknownEnum;
  */
 export const PeriodSchema: GenEnum<Period> = /*@__PURE__*/
   enumDesc(file_usageflow_v1_pricing, 1);
+
+/**
+ * Where periods begin. Days are those of the subscription's time zone: a day on which the clocks change is an hour
+ * shorter or longer, and so is its period.
+ *
+ * @generated from enum usageflow.v1.Alignment
+ */
+export const Alignment = {
+  /**
+   * Not given: on the calendar.
+   *
+   * @generated from enum value: ALIGNMENT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * At midnight of the first day of the calendar's week, month, quarter or year.
+   *
+   * @generated from enum value: ALIGNMENT_CALENDAR = 1;
+   */
+  CALENDAR: 1,
+
+  /**
+   * On the day and at the time of day at which the subscription's billing began. Each boundary is counted from there: where
+   * a month is too short, the period begins on its last day, and the next one on the proper day again (31 January,
+   * 28 February, 31 March). A time that the clocks leave out is taken as that much later.
+   *
+   * @generated from enum value: ALIGNMENT_ANNIVERSARY = 2;
+   */
+  ANNIVERSARY: 2,
+} as const;
+
+/**
+ * Where periods begin. Days are those of the subscription's time zone: a day on which the clocks change is an hour
+ * shorter or longer, and so is its period.
+ *
+ * @generated from enum usageflow.v1.Alignment
+ */
+export type Alignment = (typeof Alignment)[keyof typeof Alignment] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.Alignment.
+ */
+export const AlignmentSchema: GenEnum<Alignment> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_pricing, 2);
 
 /**
  * When a flat price is billed.
@@ -721,5 +825,5 @@ export type FlatTiming = (typeof FlatTiming)[keyof typeof FlatTiming] | UnknownE
  * Describes the enum usageflow.v1.FlatTiming.
  */
 export const FlatTimingSchema: GenEnum<FlatTiming> = /*@__PURE__*/
-  enumDesc(file_usageflow_v1_pricing, 2);
+  enumDesc(file_usageflow_v1_pricing, 3);
 

@@ -1,0 +1,100 @@
+import { describe, expect, test } from "vitest";
+import { use } from "../support/billing.ts";
+import { cadenced, invoicesOf, short, start, timesOf } from "../support/cadence.ts";
+
+// The tenant's clock stands at 2015-05-21T00:00:00Z, a Thursday; the grace period is an hour.
+
+const ANNIVERSARY = { alignment: "ALIGNMENT_ANNIVERSARY" };
+
+describe("periods are invoiced", () => {
+  test("by the week, from Monday", async () => {
+    const harness = await cadenced({ period: "PERIOD_WEEKLY" });
+    expect(timesOf(await start(harness))).toBe("2015-05-18 - 2015-05-18 2015-05-25 -");
+    await use(harness, "ann", "1", "2015-05-18T00:00:00Z");
+    await harness.advanceTo("2015-05-24T23:59:59Z");
+    await use(harness, "ann", "2", "2015-05-24T23:59:59Z");
+    await harness.advanceTo("2015-05-25T00:00:00Z");
+    await use(harness, "ann", "4", "2015-05-25T00:00:00Z");
+    await harness.advanceTo("2015-06-01T01:00:00Z");
+    expect(await invoicesOf(harness)).toEqual(["2015-05-18 2015-05-25 2003", "2015-05-25 2015-06-01 2004"]);
+  });
+
+  test("by the quarter and by the year", async () => {
+    const quarterly = await cadenced({ period: "PERIOD_QUARTERLY" });
+    await start(quarterly);
+    await quarterly.advanceTo("2016-01-01T01:00:00Z");
+    expect(await invoicesOf(quarterly)).toEqual([
+      "2015-04-01 2015-07-01 2000",
+      "2015-07-01 2015-10-01 2000",
+      "2015-10-01 2016-01-01 2000",
+    ]);
+    const yearly = await cadenced({ period: "PERIOD_YEARLY", ...ANNIVERSARY });
+    await start(yearly, { startAt: "2016-02-29T12:00:00Z" });
+    await yearly.advanceTo("2020-03-01T00:00:00Z");
+    expect(await invoicesOf(yearly)).toEqual([
+      "2016-02-29T12 2017-02-28T12 2000",
+      "2017-02-28T12 2018-02-28T12 2000",
+      "2018-02-28T12 2019-02-28T12 2000",
+      "2019-02-28T12 2020-02-29T12 2000",
+    ]);
+  });
+
+  test("from an anchor on the 31st, without drifting where a month is shorter", async () => {
+    const harness = await cadenced(ANNIVERSARY);
+    const subscription = await start(harness, { startAt: "2015-05-31T07:00:00Z" });
+    expect([short(subscription.anchor), subscription.timeZone]).toEqual(["2015-05-31T07", "UTC"]);
+    await use(harness, "ann", "1", "2015-05-20T00:00:00Z"); // before it began
+    await harness.advanceTo("2015-06-30T06:59:59Z");
+    await use(harness, "ann", "2", "2015-06-30T06:59:59Z");
+    await harness.advanceTo("2015-06-30T07:00:00Z");
+    await use(harness, "ann", "4", "2015-06-30T07:00:00Z");
+    await harness.advanceTo("2015-09-30T08:00:00Z");
+    expect(await invoicesOf(harness)).toEqual([
+      "2015-05-31T07 2015-06-30T07 2002",
+      "2015-06-30T07 2015-07-31T07 2004",
+      "2015-07-31T07 2015-08-31T07 2000",
+      "2015-08-31T07 2015-09-30T07 2000",
+    ]);
+    const { invoices } = await harness.clients.invoice.listInvoices({});
+    for (const { id } of invoices) {
+      expect(await harness.clients.invoice.verifyInvoice({ id })).toMatchObject({ matches: true });
+    }
+  });
+
+  test("in the tenant's time zone, where clocks change", async () => {
+    const harness = await cadenced({}, "Europe/Berlin");
+    await start(harness, { startAt: "2015-09-30T22:00:00Z" });
+    await harness.advanceTo("2015-10-31T22:59:59Z");
+    await use(harness, "ann", "1", "2015-10-31T22:59:59Z");
+    await harness.advanceTo("2015-10-31T23:00:00Z");
+    await use(harness, "ann", "2", "2015-10-31T23:00:00Z");
+    await harness.advanceTo("2015-12-01T00:00:00Z");
+    expect(await invoicesOf(harness)).toEqual(["2015-09-30T22 2015-10-31T23 2001", "2015-10-31T23 2015-11-30T23 2002"]);
+  });
+
+  test("in the zone in which the subscription started, though the tenant's is another one now", async () => {
+    const harness = await cadenced({}, "America/New_York");
+    await start(harness);
+    await harness.clients.tenant.updateTenant({ timeZone: "Asia/Tokyo" });
+    await use(harness, "bob", "1", "2015-05-20T00:00:00Z");
+    const { subscription } = await harness.clients.pricing.startSubscription({ customerId: "bob", plan: "pro" });
+    expect(timesOf(subscription)).toBe("2015-04-30T15 - 2015-04-30T15 2015-05-31T15 -");
+    await harness.advanceTo("2015-07-02T00:00:00Z");
+    expect((await invoicesOf(harness)).sort()).toEqual([
+      "2015-04-30T15 2015-05-31T15 2001",
+      "2015-05-01T04 2015-06-01T04 2000",
+      "2015-05-31T15 2015-06-30T15 2000",
+      "2015-06-01T04 2015-07-01T04 2000",
+    ]);
+  });
+
+  test("until a subscription ends, with the period of its own that is open", async () => {
+    const harness = await cadenced({ period: "PERIOD_WEEKLY", ...ANNIVERSARY });
+    const { id } = await start(harness);
+    await harness.advanceTo("2015-05-29T00:00:00Z");
+    const ended = await harness.clients.pricing.endSubscription({ id });
+    expect(timesOf(ended.subscription)).toBe("2015-05-21 - 2015-05-28 2015-06-04 2015-06-04");
+    await harness.advanceTo("2015-08-01T00:00:00Z");
+    expect(await invoicesOf(harness)).toEqual(["2015-05-21 2015-05-28 2000", "2015-05-28 2015-06-04 2000"]);
+  });
+});
