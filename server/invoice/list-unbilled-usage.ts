@@ -10,10 +10,10 @@ import { inTenant, type Tx } from "../db/database.ts";
 import { invalid } from "../rpc/errors.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
 import { customerIds } from "../tenant/customer.ts";
-import { type UnbilledRow, unbilledUsage } from "../usage/unbilled-usage.ts";
+import { type Cover, type UnbilledRow, unbilledUsage } from "../usage/unbilled-usage.ts";
 import { getProgress, toProgress } from "../usage/usage-progress.ts";
 import { wholeHour } from "../usage/usage-time.ts";
-import { billingOf } from "./usage-billing.ts";
+import { billingOf, type SubscriptionBilling } from "./usage-billing.ts";
 
 /** Usage that no invoice bills or will bill, a number of customers at a time. */
 export function listUnbilledUsage(app: App, tenantId: string, request: ListUnbilledUsageRequest) {
@@ -45,18 +45,21 @@ async function unbilledOf(
   filter: { customerIds: readonly string[]; start: Date | null; end: Date | null },
 ): Promise<UnbilledRow[]> {
   const subscriptions = await billingOf(tx, tenantId, filter.customerIds);
-  const covers = subscriptions.map(({ customer_id, start, end, trial_ends_at }) => ({
-    customerId: customer_id,
-    start,
-    end,
-    trialEnd: trial_ends_at,
-  }));
+  const covers = subscriptions.flatMap(coversOf);
   const billings = subscriptions
     .flatMap(({ spans }) => spans)
     .flatMap(({ customer_id, start, end, usage_number, prices }) =>
       prices.map(({ metric }) => ({ customerId: customer_id, metric, start, end, foldNumber: usage_number })),
     );
   return unbilledUsage(tx, tenantId, filter, { covers, billings });
+}
+
+function coversOf({ customer_id: customerId, start, end, trial_ends_at }: SubscriptionBilling): Cover[] {
+  if (!trial_ends_at) return [{ customerId, start, end, trial: false }];
+  return [
+    { customerId, start, end: trial_ends_at, trial: true },
+    { customerId, start: trial_ends_at, end, trial: false },
+  ];
 }
 
 function toUnbilledUsage(row: UnbilledRow): UnbilledUsage {

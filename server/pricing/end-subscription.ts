@@ -7,7 +7,7 @@ import type { App } from "../app.ts";
 import type { Tx } from "../db/database.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
-import { makeDue } from "../tenant/due.ts";
+import { holdDue, makeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { periodAt } from "./billing-period.ts";
 import { getPlan } from "./plan.ts";
@@ -17,6 +17,7 @@ import { cadenceOf, getSubscription, type SubscriptionRow, toSubscription } from
 export function endSubscription(app: App, caller: Caller, request: EndSubscriptionRequest) {
   const { tenantId } = caller;
   return change(app, caller, EndSubscriptionResponseSchema, async (tx) => {
+    await holdDue(tx, tenantId, "CLOSE_PERIODS"); // before the row, as workers do: else each may wait for the other
     const row = await getSubscription(tx, tenantId, request.id, { forUpdate: true });
     if (!row.ends_at) {
       const now = await tenantNow(tx, tenantId, app.clock);

@@ -6,6 +6,7 @@ import {
   StartSubscriptionResponseSchema,
 } from "../../gen/usageflow/v1/pricing_service_pb.ts";
 import type { App } from "../app.ts";
+import { plusDays } from "../calendar.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { alreadyExists, invalid } from "../rpc/errors.ts";
@@ -14,7 +15,7 @@ import { makeDue } from "../tenant/due.ts";
 import { gracePeriodMs } from "../tenant/grace-period.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { tenantTimeZone } from "../tenant/time-zone.ts";
-import { isClosed, periodAt, plusDays } from "./billing-period.ts";
+import { isClosed, periodAt } from "./billing-period.ts";
 import { getPlan } from "./plan.ts";
 import { isAnniversary, newSubscription, toSubscription, trialEndOf } from "./subscription.ts";
 

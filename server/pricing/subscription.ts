@@ -7,12 +7,13 @@ import {
   ListSubscriptionsResponseSchema,
 } from "../../gen/usageflow/v1/pricing_service_pb.ts";
 import type { App } from "../app.ts";
+import { plusDays } from "../calendar.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import type { Subscription as SubscriptionTable } from "../db/tables.ts";
 import { formatId, newId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
-import { type BillingPeriod, type Cadence, periodAt, plusDays } from "./billing-period.ts";
+import { type BillingPeriod, type Cadence, periodAt } from "./billing-period.ts";
 import { isInAdvance } from "./plan.ts";
 
 // Billing moves a subscription's open period along, one period of its cadence after the other:

@@ -9,10 +9,9 @@ interface Time {
   end: Date | null;
 }
 
-/** A time in which a customer has a subscription. */
+/** A time in which a customer has a subscription: of its trial, or after that. */
 export interface Cover extends Time {
-  /** Where the trial with which it starts ends. Null: it has none. */
-  trialEnd: Date | null;
+  trial: boolean;
 }
 
 /** A time in which a price bills a customer's usage of a metric. */
@@ -60,14 +59,10 @@ export async function unbilledUsage(
     bucket as (
       select used.*, case
         when billed_to is not null then 'LATE'
-        when exists (
-          select from cover where cover.customer_id = used.customer_id and hour >= start_at and hour < trial_end_at
-        ) then 'TRIAL'
-        when exists (
-          select from cover
+        else coalesce((
+          select case when bool_or(trial) then 'TRIAL' when count(*) > 0 then 'NO_PRICE' end from cover
           where cover.customer_id = used.customer_id and hour >= start_at and hour < coalesce(end_at, 'infinity')
-        ) then 'NO_PRICE'
-        else 'NO_SUBSCRIPTION'
+        ), 'NO_SUBSCRIPTION')
       end as reason
       from (
         select used.*, max(fold_number) as billed_to
@@ -116,8 +111,8 @@ function coverRows(covers: readonly Cover[]) {
       ${covers.map((cover) => cover.customerId)}::text[],
       ${covers.map((cover) => cover.start)}::timestamptz[],
       ${covers.map((cover) => cover.end)}::timestamptz[],
-      ${covers.map((cover) => cover.trialEnd)}::timestamptz[]
-    ) as cover (customer_id, start_at, end_at, trial_end_at)`;
+      ${covers.map((cover) => cover.trial)}::boolean[]
+    ) as cover (customer_id, start_at, end_at, trial)`;
 }
 
 function billingRows(billings: readonly Billing[]) {

@@ -1,29 +1,37 @@
 import { create } from "@bufbuild/protobuf";
 import { type Timestamp, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { sql } from "kysely";
-import { type UsagePoint, UsagePointSchema } from "../../gen/usageflow/v1/usage_pb.ts";
+import { UsageInterval, type UsagePoint, UsagePointSchema } from "../../gen/usageflow/v1/usage_pb.ts";
 import { type GetUsageRequest, GetUsageResponseSchema } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import { invalid } from "../rpc/errors.ts";
+import { knownTimeZone } from "../tenant/time-zone.ts";
 import { getMetric, type MetricRow } from "./metric.ts";
 import { type ProgressColumns, selectProgress, toProgress } from "./usage-progress.ts";
 import { wholeHour } from "./usage-time.ts";
-import { cutSpan, type UsageWindow } from "./usage-window.ts";
+import { cutSpan, edgesOf, type NextEdge, type UsageWindow } from "./usage-window.ts";
 
 // As many as a chart has room for; 41 days by the hour.
 const POINTS_MAX = 1_000;
 
+/** Finds the boundaries of a customer's billing periods: what only pricing knows. */
+export type FindPeriodEdges = (tx: Tx, tenantId: string, customerId: string) => Promise<NextEdge>;
+
 /** The usage of a metric as a series, and in total. */
-export function getUsage(app: App, tenantId: string, request: GetUsageRequest) {
+export function getUsage(app: App, tenantId: string, request: GetUsageRequest, findPeriodEdges: FindPeriodEdges) {
+  const { interval, customerId } = request;
+  const timeZone = knownTimeZone("time_zone", request.timeZone || "UTC");
   const span = spanOf(request);
-  const windows = cutSpan(span, request.interval, POINTS_MAX + 1);
-  if (windows.length > POINTS_MAX) {
-    throw invalid("end", `the span has more than ${POINTS_MAX} points: shorten it, or take a longer interval`);
-  }
   return inTenant(app.db, tenantId, async (tx) => {
     const metric = await getMetric(tx, tenantId, request.metric);
-    const { counts, progress } = await countWindows(tx, metric, request.customerId, span, windows);
+    const nextEdge =
+      interval === UsageInterval.PERIOD ? await findPeriodEdges(tx, tenantId, customerId) : edgesOf(interval, timeZone);
+    const windows = cutSpan(span, nextEdge, POINTS_MAX + 1);
+    if (windows.length > POINTS_MAX) {
+      throw invalid("end", `the span has more than ${POINTS_MAX} points: shorten it, or take a longer interval`);
+    }
+    const { counts, progress } = await countWindows(tx, metric, customerId, span, windows);
     return create(GetUsageResponseSchema, {
       points: windows.map((window, i) => toPoint(window, counts.get(i + 1))),
       total: toPoint(span, counts.get(TOTAL)),

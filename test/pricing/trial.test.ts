@@ -2,10 +2,13 @@ import { Code } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { UnbilledReason, UsageState } from "../../gen/usageflow/v1/usage_pb.ts";
+import { inTenant } from "../../server/db/database.ts";
+import { holdDue } from "../../server/tenant/due.ts";
 import { use } from "../support/billing.ts";
 import { cadenced, invoicesOf, short, start, timesOf } from "../support/cadence.ts";
 import { listAllInvoices } from "../support/harness.ts";
 import { refused } from "../support/refused.ts";
+import { untilWaiting } from "../support/waiting.ts";
 
 // The tenant's clock stands at 2015-05-21T00:00:00Z; the grace period is an hour.
 
@@ -104,6 +107,20 @@ describe("a trial", () => {
     expect(timesOf(subscription)).toBe("2015-05-21 2015-06-04 2015-06-04 2015-07-01 2015-07-01");
     await harness.advanceTo("2015-08-01T00:00:00Z");
     expect(await invoicesOf(harness)).toEqual(["2015-06-04 2015-07-01 2000"]);
+  });
+
+  test("can be ended while a worker closes periods: neither waits for what the other has", async () => {
+    const harness = await cadenced({ trialDays: 14 });
+    const { id } = await start(harness);
+    const { app, tenant, clients, ownerDb } = harness;
+    const ended = await inTenant(app.workerDb, tenant.testId, async (tx) => {
+      await holdDue(tx, tenant.testId, "CLOSE_PERIODS");
+      const ending = clients.pricing.endSubscription({ id });
+      await untilWaiting(ownerDb);
+      await tx.selectFrom("subscription").selectAll().where("tenant_id", "=", tenant.testId).forUpdate().execute();
+      return { ending };
+    });
+    expect(short((await ended.ending).subscription?.endsAt)).toBe("2015-06-04");
   });
 
   test("may be given with the start: longer, shorter, or none", async () => {

@@ -1,4 +1,5 @@
-import { type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { create } from "@bufbuild/protobuf";
+import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { Args, Flags } from "@oclif/core";
 import { TenantService } from "../../../gen/usageflow/v1/tenant_service_pb.ts";
 import { UsageInterval, type UsagePoint } from "../../../gen/usageflow/v1/usage_pb.ts";
@@ -10,9 +11,10 @@ import {
 import { ClientCommand } from "../../client-command.ts";
 import { bar } from "../../output/bar.ts";
 import { type Column, table } from "../../output/table.ts";
-import { count, time } from "../../output/text.ts";
+import { count, timeIn } from "../../output/text.ts";
 import type { ServerFlags } from "../../settings.ts";
-import { timeFlag } from "../../time.ts";
+import { timeFlag, timeZoneFlag } from "../../time.ts";
+import { monthStart } from "../../usage/month-start.ts";
 
 const INTERVALS = {
   hour: UsageInterval.HOUR,
@@ -24,13 +26,20 @@ const INTERVALS = {
 const BAR_WIDTH = 24;
 const HOUR_S = 3_600n;
 
+interface SpanFlags {
+  from?: Timestamp | undefined;
+  to?: Timestamp | undefined;
+  "time-zone": string;
+}
+
 export default class UsageShow extends ClientCommand {
   static override summary = "Show the usage of a metric over time, of one customer or of all.";
   static override description =
-    "What was used in each hour, day, month or billing period (UTC), and in all. Events are counted in the background; what still waits to be counted is told on stderr.";
+    "What was used in each hour, day, month or billing period, and in all. Billing periods are those of a customer's subscription, or else the tenant's months. Events are counted in the background; what still waits to be counted is told on stderr.";
   static override examples = [
     "<%= config.bin %> <%= command.id %> API_CALL",
     "<%= config.bin %> <%= command.id %> API_CALL --customer user_123 --from 2015-05-01 --to 2015-06-01 --by month",
+    "<%= config.bin %> <%= command.id %> API_CALL --by day --time-zone Europe/Berlin",
     "<%= config.bin %> <%= command.id %> API_CALL --json",
   ];
   static override args = { metric: Args.string({ required: true, description: "Key of the metric." }) };
@@ -43,6 +52,10 @@ export default class UsageShow extends ClientCommand {
       description: "Cut into these.",
       default: "day",
     })(),
+    "time-zone": timeZoneFlag({
+      description: "Days and months are those of this time zone, and times are shown in it, such as Europe/Berlin.",
+      default: "UTC",
+    }),
   };
 
   override async run(): Promise<void> {
@@ -52,30 +65,30 @@ export default class UsageShow extends ClientCommand {
       metric: args.metric,
       customerId: flags.customer ?? "",
       interval: INTERVALS[flags.by],
+      timeZone: flags["time-zone"],
       ...(await this.span(flags)),
     });
-    this.answerOne(GetUsageResponseSchema, answer, () => seriesText(answer));
+    this.answerOne(GetUsageResponseSchema, answer, () => seriesText(answer, flags["time-zone"]));
     const waiting = answer.progress?.pendingBatches ?? 0n;
     if (waiting > 0n) this.say(`Not all is counted yet: ${count(waiting, "commit")} of events to go.`);
   }
 
   /** The span that the flags say, and by the tenant's clock what they do not. */
-  private async span(flags: ServerFlags & { from?: Timestamp | undefined; to?: Timestamp | undefined }) {
+  private async span(flags: ServerFlags & SpanFlags) {
     if (flags.from && flags.to) return { start: flags.from, end: flags.to };
     const { tenant } = await (await this.client(TenantService, flags)).getTenant({});
     const now = tenant?.clock?.now?.seconds ?? 0n;
     const end = flags.to ?? { seconds: now - (now % HOUR_S) + HOUR_S, nanos: 0 };
-    const month = new Date(Number(end.seconds - 1n) * 1_000);
-    const start = flags.from ?? timestampFromMs(Date.UTC(month.getUTCFullYear(), month.getUTCMonth()));
-    return { start, end };
+    const last = create(TimestampSchema, { seconds: end.seconds - 1n });
+    return { start: flags.from ?? monthStart(last, flags["time-zone"]), end };
   }
 }
 
-function seriesText({ points, total }: GetUsageResponse): string {
+function seriesText({ points, total }: GetUsageResponse, timeZone: string): string {
   // Only for the bars, which are drawn to an eighth of a character: what is read stays the decimal that came.
   const most = Math.max(...points.map((point) => Number(point.quantity)));
   const columns: Column<UsagePoint>[] = [
-    { title: "FROM", value: (point) => (point === total ? "Total" : time(point.start)) },
+    { title: "FROM", value: (point) => (point === total ? "Total" : timeIn(timeZone, point.start)) },
     { title: "QUANTITY", value: (point) => point.quantity, right: true },
     { title: "EVENTS", value: (point) => String(point.eventCount), right: true },
   ];

@@ -405,7 +405,7 @@ export const UsageOutcomeSchema: GenEnum<UsageOutcome> = /*@__PURE__*/
   enumDesc(file_usageflow_v1_usage, 0);
 
 /**
- * How a span of time is cut into the points of a series. All in UTC.
+ * How a span of time is cut into the points of a series.
  *
  * @generated from enum usageflow.v1.UsageInterval
  */
@@ -418,28 +418,29 @@ export const UsageInterval = {
   UNSPECIFIED: 0,
 
   /**
-   * Hours.
+   * Hours of UTC.
    *
    * @generated from enum value: USAGE_INTERVAL_HOUR = 1;
    */
   HOUR: 1,
 
   /**
-   * Days from midnight to midnight.
+   * Days from midnight to midnight, in the request's time zone.
    *
    * @generated from enum value: USAGE_INTERVAL_DAY = 2;
    */
   DAY: 2,
 
   /**
-   * Calendar months.
+   * Calendar months, in the request's time zone.
    *
    * @generated from enum value: USAGE_INTERVAL_MONTH = 3;
    */
   MONTH: 3,
 
   /**
-   * Billing periods, which are calendar months.
+   * Billing periods: of a customer with one subscription that goes on, as that one's plan cuts time now; for all customers,
+   * and one with no subscription or several, calendar months in the tenant's time zone.
    *
    * @generated from enum value: USAGE_INTERVAL_PERIOD = 4;
    */
@@ -447,7 +448,7 @@ export const UsageInterval = {
 } as const;
 
 /**
- * How a span of time is cut into the points of a series. All in UTC.
+ * How a span of time is cut into the points of a series.
  *
  * @generated from enum usageflow.v1.UsageInterval
  */
