@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { Tx } from "../db/database.ts";
 
 /** Kinds of work that fall due in a tenant's time. */
-export type Work = "SUBSCRIBE_ARRIVALS" | "CLOSE_PERIODS" | "FINALIZE_INVOICES";
+export type Work = "SUBSCRIBE_ARRIVALS" | "CLOSE_PERIODS" | "FINALIZE_INVOICES" | "EXPIRE_CREDITS";
 
 /** Makes `work` fall due at `at`, or leaves it where it is when that is earlier. Null: nothing to do. */
 export async function makeDue(tx: Tx, tenantId: string, work: Work, at: Date | null): Promise<void> {
