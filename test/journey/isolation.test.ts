@@ -30,6 +30,7 @@ async function live(harness: Harness, key: string, url: string): Promise<void> {
   await clients.pricing.pushCatalog({ catalog }, { headers });
   await clients.pricing.pushCatalog({ catalog: { metrics: [unique] } });
   await clients.webhook.createEndpoint({ url });
+  await clients.invoice.createCreditGrant({ customerId: "user_123", currency: "USD", amount: "1" });
   const events = [
     { metric: "API_CALL", amount: "150", customerId: "user_123" },
     { metric: "API_CALL", amount: "1", customerId: "user_456" },
@@ -90,6 +91,7 @@ test("a stranger's answer to every question about another tenant's things is not
   const subscriptions = (await pricing.listSubscriptions({})).subscriptions;
   const keys = (await tenant.listApiKeys({})).apiKeys;
   const { usageEvents } = await usage.listUsageEvents({});
+  const { creditGrants } = await invoice.listCreditGrants({});
   const may = { start: timestampFromDate(new Date("2015-05-01")), end: timestampFromDate(new Date("2015-06-01")) };
   const idOf = (list: readonly { id: string }[]) => (list[0] as { id: string }).id;
   const questions = [
@@ -110,6 +112,7 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.invoice.markInvoiceUncollectible({ id: idOf(invoices) }),
     stranger.invoice.previewInvoice({ subject: { case: "subscriptionId", value: idOf(subscriptions) } }),
     stranger.invoice.previewInvoice({ subject: { case: "customerId", value: "user_123" } }),
+    stranger.invoice.revokeCreditGrant({ id: idOf(creditGrants) }),
     stranger.webhook.getDelivery({ id: idOf(deliveries) }),
     stranger.webhook.getEndpoint({ id: idOf(endpoints) }),
     stranger.webhook.updateEndpoint({ id: idOf(endpoints), url: receiver.url }),
@@ -125,6 +128,8 @@ test("a stranger's answer to every question about another tenant's things is not
   }
   const lists = await Promise.all([
     stranger.invoice.listInvoices({}).then((answer) => answer.invoices),
+    stranger.invoice.listCreditGrants({}).then((answer) => answer.creditGrants),
+    stranger.invoice.listCreditEntries({}).then((answer) => answer.creditEntries),
     stranger.webhook.listDeliveries({}).then((answer) => answer.deliveries),
     stranger.webhook.listEndpoints({}).then((answer) => answer.endpoints),
     stranger.pricing.listSubscriptions({}).then((answer) => answer.subscriptions),
