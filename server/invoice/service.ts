@@ -12,6 +12,7 @@ import { listUnbilledUsage } from "./list-unbilled-usage.ts";
 import { markInvoicePaid } from "./mark-invoice-paid.ts";
 import { markInvoiceUncollectible } from "./mark-invoice-uncollectible.ts";
 import { previewInvoice } from "./preview-invoice.ts";
+import { simulatePlan } from "./simulate-plan.ts";
 import { verifyInvoice } from "./verify-invoice.ts";
 import { voidInvoice } from "./void-invoice.ts";
 
@@ -31,6 +32,7 @@ export function invoiceService(app: App): ServiceImpl<typeof InvoiceService> {
     markInvoicePaid: (request, call) => markInvoicePaid(app, callerOf(call), request),
     voidInvoice: (request, call) => voidInvoice(app, callerOf(call), request),
     markInvoiceUncollectible: (request, call) => markInvoiceUncollectible(app, callerOf(call), request),
+    simulatePlan: (request, call) => simulatePlan(app, callerOf(call).tenantId, request),
   };
 }
 

@@ -10,13 +10,15 @@ import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Invoice, InvoiceLine, InvoiceState } from "./invoice_pb.ts";
 import { file_usageflow_v1_invoice } from "./invoice_pb.ts";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
+import type { Plan } from "./pricing_pb.ts";
+import { file_usageflow_v1_pricing } from "./pricing_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file usageflow/v1/invoice_service.proto.
  */
 export const file_usageflow_v1_invoice_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ1c2FnZWZsb3cvdjEvaW52b2ljZV9zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEiPAoRR2V0SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCI8ChJHZXRJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIuECChNMaXN0SW52b2ljZXNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIzCgVzdGF0ZRgCIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGVCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgDIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAQgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJBJHChFwZXJpb2Rfc3RhcnRfZnJvbRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASSQoTcGVyaW9kX3N0YXJ0X2JlZm9yZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgAiWAoUTGlzdEludm9pY2VzUmVzcG9uc2USJwoIaW52b2ljZXMYASADKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimgEKFVByZXZpZXdJbnZvaWNlUmVxdWVzdBI3Cg9zdWJzY3JpcHRpb25faWQYASABKAlCHLpIGXIXMhVec3ViX1swLTlBLVphLXpdezIyfSRIABI2CgtjdXN0b21lcl9pZBgCIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJEgAQhAKB3N1YmplY3QSBbpIAggBIlQKFlByZXZpZXdJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEhIKCnVzYWdlX2ZvbGQYAiABKAMiPwoUVmVyaWZ5SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCLmAQoVVmVyaWZ5SW52b2ljZVJlc3BvbnNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRIPCgdtYXRjaGVzGAMgASgIEi0KBWxpbmVzGAQgAygLMh4udXNhZ2VmbG93LnYxLkxpbmVWZXJpZmljYXRpb24SEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSHgoWcmVjb21wdXRlZF90b3RhbF9taW5vchgHIAEoAxIWCg5udW1iZXJfbWF0Y2hlcxgIIAEoCBISCgp1c2FnZV9mb2xkGAkgASgDIn0KEExpbmVWZXJpZmljYXRpb24SDwoHbWF0Y2hlcxgBIAEoCBIpCgZzdG9yZWQYAiABKAsyGS51c2FnZWZsb3cudjEuSW52b2ljZUxpbmUSLQoKcmVjb21wdXRlZBgDIAEoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZSJCChZGaW5hbGl6ZUludm9pY2VSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmludl9bMC05QS1aYS16XXsyMn0kIkEKF0ZpbmFsaXplSW52b2ljZVJlc3BvbnNlEiYKB2ludm9pY2UYASABKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZSKyAQoWTWFya0ludm9pY2VQYWlkUmVxdWVzdBInCgJpZBgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskEj0KB3BhaWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjAKCXJlZmVyZW5jZRgDIAEoCUIdukgachgY6AcyE15bXlx4MDAtXHgxZlx4N2ZdKiQiQQoXTWFya0ludm9pY2VQYWlkUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIm4KElZvaWRJbnZvaWNlUmVxdWVzdBInCgJpZBgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskEi8KBnJlYXNvbhgCIAEoCUIfukgcchoQARjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCI9ChNWb2lkSW52b2ljZVJlc3BvbnNlEiYKB2ludm9pY2UYASABKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZSJ5Ch9NYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXF1ZXN0EicKAmlkGAEgASgJQhu6SBhyFhABGEAyEF5bQS1aYS16MC05Xy1dKyQSLQoGcmVhc29uGAIgASgJQh26SBpyGBjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCJKCiBNYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXNwb25zZRImCgdpbnZvaWNlGAEgASgLMhUudXNhZ2VmbG93LnYxLkludm9pY2UyqwcKDkludm9pY2VTZXJ2aWNlEmQKCkdldEludm9pY2USHy51c2FnZWZsb3cudjEuR2V0SW52b2ljZVJlcXVlc3QaIC51c2FnZWZsb3cudjEuR2V0SW52b2ljZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEmoKDExpc3RJbnZvaWNlcxIhLnVzYWdlZmxvdy52MS5MaXN0SW52b2ljZXNSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLkxpc3RJbnZvaWNlc1Jlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEnAKDlByZXZpZXdJbnZvaWNlEiMudXNhZ2VmbG93LnYxLlByZXZpZXdJbnZvaWNlUmVxdWVzdBokLnVzYWdlZmxvdy52MS5QcmV2aWV3SW52b2ljZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEm0KDVZlcmlmeUludm9pY2USIi51c2FnZWZsb3cudjEuVmVyaWZ5SW52b2ljZVJlcXVlc3QaIy51c2FnZWZsb3cudjEuVmVyaWZ5SW52b2ljZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEnQKD0ZpbmFsaXplSW52b2ljZRIkLnVzYWdlZmxvdy52MS5GaW5hbGl6ZUludm9pY2VSZXF1ZXN0GiUudXNhZ2VmbG93LnYxLkZpbmFsaXplSW52b2ljZVJlc3BvbnNlIhSQAgKKtRgNaW52b2ljZTp3cml0ZRJ0Cg9NYXJrSW52b2ljZVBhaWQSJC51c2FnZWZsb3cudjEuTWFya0ludm9pY2VQYWlkUmVxdWVzdBolLnVzYWdlZmxvdy52MS5NYXJrSW52b2ljZVBhaWRSZXNwb25zZSIUkAICirUYDWludm9pY2U6d3JpdGUSaAoLVm9pZEludm9pY2USIC51c2FnZWZsb3cudjEuVm9pZEludm9pY2VSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLlZvaWRJbnZvaWNlUmVzcG9uc2UiFJACAoq1GA1pbnZvaWNlOndyaXRlEo8BChhNYXJrSW52b2ljZVVuY29sbGVjdGlibGUSLS51c2FnZWZsb3cudjEuTWFya0ludm9pY2VVbmNvbGxlY3RpYmxlUmVxdWVzdBouLnVzYWdlZmxvdy52MS5NYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXNwb25zZSIUkAICirUYDWludm9pY2U6d3JpdGViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_invoice, file_usageflow_v1_permission]);
+  fileDesc("CiJ1c2FnZWZsb3cvdjEvaW52b2ljZV9zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEiPAoRR2V0SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCI8ChJHZXRJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIuECChNMaXN0SW52b2ljZXNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIzCgVzdGF0ZRgCIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGVCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgDIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAQgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJBJHChFwZXJpb2Rfc3RhcnRfZnJvbRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASSQoTcGVyaW9kX3N0YXJ0X2JlZm9yZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgAiWAoUTGlzdEludm9pY2VzUmVzcG9uc2USJwoIaW52b2ljZXMYASADKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimgEKFVByZXZpZXdJbnZvaWNlUmVxdWVzdBI3Cg9zdWJzY3JpcHRpb25faWQYASABKAlCHLpIGXIXMhVec3ViX1swLTlBLVphLXpdezIyfSRIABI2CgtjdXN0b21lcl9pZBgCIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJEgAQhAKB3N1YmplY3QSBbpIAggBIlQKFlByZXZpZXdJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEhIKCnVzYWdlX2ZvbGQYAiABKAMiPwoUVmVyaWZ5SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCLmAQoVVmVyaWZ5SW52b2ljZVJlc3BvbnNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRIPCgdtYXRjaGVzGAMgASgIEi0KBWxpbmVzGAQgAygLMh4udXNhZ2VmbG93LnYxLkxpbmVWZXJpZmljYXRpb24SEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSHgoWcmVjb21wdXRlZF90b3RhbF9taW5vchgHIAEoAxIWCg5udW1iZXJfbWF0Y2hlcxgIIAEoCBISCgp1c2FnZV9mb2xkGAkgASgDIn0KEExpbmVWZXJpZmljYXRpb24SDwoHbWF0Y2hlcxgBIAEoCBIpCgZzdG9yZWQYAiABKAsyGS51c2FnZWZsb3cudjEuSW52b2ljZUxpbmUSLQoKcmVjb21wdXRlZBgDIAEoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZSJCChZGaW5hbGl6ZUludm9pY2VSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmludl9bMC05QS1aYS16XXsyMn0kIkEKF0ZpbmFsaXplSW52b2ljZVJlc3BvbnNlEiYKB2ludm9pY2UYASABKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZSKyAQoWTWFya0ludm9pY2VQYWlkUmVxdWVzdBInCgJpZBgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskEj0KB3BhaWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjAKCXJlZmVyZW5jZRgDIAEoCUIdukgachgY6AcyE15bXlx4MDAtXHgxZlx4N2ZdKiQiQQoXTWFya0ludm9pY2VQYWlkUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIm4KElZvaWRJbnZvaWNlUmVxdWVzdBInCgJpZBgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskEi8KBnJlYXNvbhgCIAEoCUIfukgcchoQARjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCI9ChNWb2lkSW52b2ljZVJlc3BvbnNlEiYKB2ludm9pY2UYASABKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZSJ5Ch9NYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXF1ZXN0EicKAmlkGAEgASgJQhu6SBhyFhABGEAyEF5bQS1aYS16MC05Xy1dKyQSLQoGcmVhc29uGAIgASgJQh26SBpyGBjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCJKCiBNYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXNwb25zZRImCgdpbnZvaWNlGAEgASgLMhUudXNhZ2VmbG93LnYxLkludm9pY2UitAMKE1NpbXVsYXRlUGxhblJlcXVlc3QSMAoJcHVibGlzaGVkGAEgASgLMhsudXNhZ2VmbG93LnYxLlB1Ymxpc2hlZFBsYW5IABIoCgpkZWZpbml0aW9uGAIgASgLMhIudXNhZ2VmbG93LnYxLlBsYW5IABI6CgRmcm9tGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI7CgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASMgoLY3VzdG9tZXJfaWQYBSABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjYKB2FnYWluc3QYBiABKAlCJbpIInIgGEAyHF4oW0EtWmEtel1bQS1aYS16MC05Xy4tXSopPyQSHQoJcGFnZV9zaXplGAcgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YCCABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokQg0KBHBsYW4SBbpIAggBIlwKDVB1Ymxpc2hlZFBsYW4SMQoDa2V5GAEgASgJQiS6SCFyHxABGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQSGAoHdmVyc2lvbhgCIAEoBUIHukgEGgIoACKMAQoUU2ltdWxhdGVQbGFuUmVzcG9uc2USMwoJY3VzdG9tZXJzGAEgAygLMiAudXNhZ2VmbG93LnYxLkN1c3RvbWVyU2ltdWxhdGlvbhIQCghjdXJyZW5jeRgCIAEoCRIUCgxwbGFuX3ZlcnNpb24YAyABKAUSFwoPbmV4dF9wYWdlX3Rva2VuGAQgASgJIrYBChJDdXN0b21lclNpbXVsYXRpb24SEwoLY3VzdG9tZXJfaWQYASABKAkSDwoHcGVyaW9kcxgCIAEoBRIRCglvbGRfbWlub3IYAyABKAMSEQoJbmV3X21pbm9yGAQgASgDEhgKEGRpZmZlcmVuY2VfbWlub3IYBSABKAMSGgoSZGlmZmVyZW5jZV9wZXJjZW50GAYgASgJEh4KFnBlcmlvZHNfbm90X2NvbXBhcmFibGUYByABKAUylwgKDkludm9pY2VTZXJ2aWNlEmQKCkdldEludm9pY2USHy51c2FnZWZsb3cudjEuR2V0SW52b2ljZVJlcXVlc3QaIC51c2FnZWZsb3cudjEuR2V0SW52b2ljZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEmoKDExpc3RJbnZvaWNlcxIhLnVzYWdlZmxvdy52MS5MaXN0SW52b2ljZXNSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLkxpc3RJbnZvaWNlc1Jlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEnAKDlByZXZpZXdJbnZvaWNlEiMudXNhZ2VmbG93LnYxLlByZXZpZXdJbnZvaWNlUmVxdWVzdBokLnVzYWdlZmxvdy52MS5QcmV2aWV3SW52b2ljZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEm0KDVZlcmlmeUludm9pY2USIi51c2FnZWZsb3cudjEuVmVyaWZ5SW52b2ljZVJlcXVlc3QaIy51c2FnZWZsb3cudjEuVmVyaWZ5SW52b2ljZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEnQKD0ZpbmFsaXplSW52b2ljZRIkLnVzYWdlZmxvdy52MS5GaW5hbGl6ZUludm9pY2VSZXF1ZXN0GiUudXNhZ2VmbG93LnYxLkZpbmFsaXplSW52b2ljZVJlc3BvbnNlIhSQAgKKtRgNaW52b2ljZTp3cml0ZRJ0Cg9NYXJrSW52b2ljZVBhaWQSJC51c2FnZWZsb3cudjEuTWFya0ludm9pY2VQYWlkUmVxdWVzdBolLnVzYWdlZmxvdy52MS5NYXJrSW52b2ljZVBhaWRSZXNwb25zZSIUkAICirUYDWludm9pY2U6d3JpdGUSaAoLVm9pZEludm9pY2USIC51c2FnZWZsb3cudjEuVm9pZEludm9pY2VSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLlZvaWRJbnZvaWNlUmVzcG9uc2UiFJACAoq1GA1pbnZvaWNlOndyaXRlEo8BChhNYXJrSW52b2ljZVVuY29sbGVjdGlibGUSLS51c2FnZWZsb3cudjEuTWFya0ludm9pY2VVbmNvbGxlY3RpYmxlUmVxdWVzdBouLnVzYWdlZmxvdy52MS5NYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXNwb25zZSIUkAICirUYDWludm9pY2U6d3JpdGUSagoMU2ltdWxhdGVQbGFuEiEudXNhZ2VmbG93LnYxLlNpbXVsYXRlUGxhblJlcXVlc3QaIi51c2FnZWZsb3cudjEuU2ltdWxhdGVQbGFuUmVzcG9uc2UiE5ACAYq1GAxpbnZvaWNlOnJlYWRiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_invoice, file_usageflow_v1_permission, file_usageflow_v1_pricing]);
 
 /**
  * Asks for one invoice.
@@ -541,6 +543,219 @@ export const MarkInvoiceUncollectibleResponseSchema: GenMessage<MarkInvoiceUncol
   messageDesc(file_usageflow_v1_invoice_service, 16);
 
 /**
+ * A plan, and whose usage to price under it.
+ *
+ * @generated from message usageflow.v1.SimulatePlanRequest
+ */
+export type SimulatePlanRequest = Message<"usageflow.v1.SimulatePlanRequest"> & {
+  /**
+   * The plan.
+   *
+   * @generated from oneof usageflow.v1.SimulatePlanRequest.plan
+   */
+  plan: {
+    /**
+     * One that is published.
+     *
+     * @generated from field: usageflow.v1.PublishedPlan published = 1;
+     */
+    value: PublishedPlan;
+    case: "published";
+  } | {
+    /**
+     * One that need not be. Its version is not read.
+     *
+     * @generated from field: usageflow.v1.Plan definition = 2;
+     */
+    value: Plan;
+    case: "definition";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Only periods that begin at this time or later. Absent: from the first.
+   *
+   * @generated from field: google.protobuf.Timestamp from = 3;
+   */
+  from?: Timestamp | undefined;
+
+  /**
+   * Only periods that end by this time. Absent: all that have ended.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 4;
+   */
+  until?: Timestamp | undefined;
+
+  /**
+   * Only this customer's. Empty: all.
+   *
+   * @generated from field: string customer_id = 5;
+   */
+  customerId: string;
+
+  /**
+   * Only periods under versions of this plan. Empty: under any plan.
+   *
+   * @generated from field: string against = 6;
+   */
+  against: string;
+
+  /**
+   * At most this many customers, 1 to 1,000. 0 means 100.
+   *
+   * @generated from field: int32 page_size = 7;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty for the first page.
+   *
+   * @generated from field: string page_token = 8;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.SimulatePlanRequest.
+ * Use `create(SimulatePlanRequestSchema)` to create a new message.
+ */
+export const SimulatePlanRequestSchema: GenMessage<SimulatePlanRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 17);
+
+/**
+ * Names a plan that is published.
+ *
+ * @generated from message usageflow.v1.PublishedPlan
+ */
+export type PublishedPlan = Message<"usageflow.v1.PublishedPlan"> & {
+  /**
+   * Its key.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * Its version. 0: the latest.
+   *
+   * @generated from field: int32 version = 2;
+   */
+  version: number;
+};
+
+/**
+ * Describes the message usageflow.v1.PublishedPlan.
+ * Use `create(PublishedPlanSchema)` to create a new message.
+ */
+export const PublishedPlanSchema: GenMessage<PublishedPlan> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 18);
+
+/**
+ * A page of customers, in the order of their ids.
+ *
+ * @generated from message usageflow.v1.SimulatePlanResponse
+ */
+export type SimulatePlanResponse = Message<"usageflow.v1.SimulatePlanResponse"> & {
+  /**
+   * What the plan means to each customer who has a period in the span.
+   *
+   * @generated from field: repeated usageflow.v1.CustomerSimulation customers = 1;
+   */
+  customers: CustomerSimulation[];
+
+  /**
+   * ISO 4217 code of the currency of all amounts.
+   *
+   * @generated from field: string currency = 2;
+   */
+  currency: string;
+
+  /**
+   * Version of the plan. 0: it was given, and need not be published.
+   *
+   * @generated from field: int32 plan_version = 3;
+   */
+  planVersion: number;
+
+  /**
+   * Token of the next page. Empty on the last one.
+   *
+   * @generated from field: string next_page_token = 4;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.SimulatePlanResponse.
+ * Use `create(SimulatePlanResponseSchema)` to create a new message.
+ */
+export const SimulatePlanResponseSchema: GenMessage<SimulatePlanResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 19);
+
+/**
+ * What a customer's periods cost under their plans, and under another one.
+ *
+ * @generated from message usageflow.v1.CustomerSimulation
+ */
+export type CustomerSimulation = Message<"usageflow.v1.CustomerSimulation"> & {
+  /**
+   * The customer.
+   *
+   * @generated from field: string customer_id = 1;
+   */
+  customerId: string;
+
+  /**
+   * Periods that were compared.
+   *
+   * @generated from field: int32 periods = 2;
+   */
+  periods: number;
+
+  /**
+   * What they cost under their own versions of their plans, in minor units.
+   *
+   * @generated from field: int64 old_minor = 3;
+   */
+  oldMinor: bigint;
+
+  /**
+   * What they would cost, in minor units.
+   *
+   * @generated from field: int64 new_minor = 4;
+   */
+  newMinor: bigint;
+
+  /**
+   * New less old: more than 0 when the customer would pay more.
+   *
+   * @generated from field: int64 difference_minor = 5;
+   */
+  differenceMinor: bigint;
+
+  /**
+   * The difference in percent of the old amount, such as `-12.5`: rounded to 2 digits after the point, half away from
+   * zero. Empty where the old amount is 0.
+   *
+   * @generated from field: string difference_percent = 6;
+   */
+  differencePercent: string;
+
+  /**
+   * Periods of another currency or length, which were not compared.
+   *
+   * @generated from field: int32 periods_not_comparable = 7;
+   */
+  periodsNotComparable: number;
+};
+
+/**
+ * Describes the message usageflow.v1.CustomerSimulation.
+ * Use `create(CustomerSimulationSchema)` to create a new message.
+ */
+export const CustomerSimulationSchema: GenMessage<CustomerSimulation> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 20);
+
+/**
  * The bills. They are made by themselves when periods end.
  *
  * @generated from service usageflow.v1.InvoiceService
@@ -655,6 +870,25 @@ export const InvoiceService: GenService<{
     methodKind: "unary";
     input: typeof MarkInvoiceUncollectibleRequestSchema;
     output: typeof MarkInvoiceUncollectibleResponseSchema;
+  },
+  /**
+   * Prices the customers' usage of past periods under another plan, and compares. Nothing is stored.
+   *
+   * A period is compared when it has ended, lies in the span whole, and has an invoice that is not void. Both sides are
+   * worked out now, from the same usage: the old one under the plan version of the period, the new one under the plan of
+   * the request. So the old side is not what was invoiced where usage came late. Both have all prices of their plan, in
+   * arrears and in advance, and its minimum, before discounts, tax and credits. A period whose plan has another currency,
+   * or another length of periods, is counted and not compared.
+   *
+   * Errors: NOT_FOUND for a published plan; INVALID_CATALOG with the path of the field, as PushCatalog answers it, for a
+   * plan that is given: `definition.prices[0].graduated.tiers[1].up_to`, also for a price of a metric that does not exist.
+   *
+   * @generated from rpc usageflow.v1.InvoiceService.SimulatePlan
+   */
+  simulatePlan: {
+    methodKind: "unary";
+    input: typeof SimulatePlanRequestSchema;
+    output: typeof SimulatePlanResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_usageflow_v1_invoice_service, 0);
