@@ -16,6 +16,7 @@ import { markInvoicePaid } from "./mark-invoice-paid.ts";
 import { markInvoiceUncollectible } from "./mark-invoice-uncollectible.ts";
 import { previewInvoice } from "./preview-invoice.ts";
 import { revokeCreditGrant } from "./revoke-credit-grant.ts";
+import { simulatePlan } from "./simulate-plan.ts";
 import { verifyInvoice } from "./verify-invoice.ts";
 import { voidInvoice } from "./void-invoice.ts";
 
@@ -39,6 +40,7 @@ export function invoiceService(app: App): ServiceImpl<typeof InvoiceService> {
     listCreditGrants: (request, call) => listCreditGrants(app, callerOf(call).tenantId, request),
     listCreditEntries: (request, call) => listCreditEntries(app, callerOf(call).tenantId, request),
     revokeCreditGrant: (request, call) => revokeCreditGrant(app, callerOf(call), request),
+    simulatePlan: (request, call) => simulatePlan(app, callerOf(call).tenantId, request),
   };
 }
 

@@ -157,6 +157,7 @@ plans:
   - key: pro
     currency: USD
     period: MONTHLY
+    version: 3
     prices:
       - key: base
         flat: { amount: "20.00" }

@@ -1,8 +1,9 @@
+import { fromJson } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { sql } from "kysely";
 import pg from "pg";
 import { expect, test } from "vitest";
-import { Aggregation } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { Aggregation, PlanSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { UsageInterval } from "../../gen/usageflow/v1/usage_pb.ts";
 import { catalog } from "../support/catalog.ts";
 import { type Harness, setup } from "../support/harness.ts";
@@ -120,12 +121,17 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.pricing.getSubscription({ id: idOf(subscriptions) }),
     stranger.pricing.endSubscription({ id: idOf(subscriptions) }),
     stranger.pricing.getPlan({ key: "pro" }),
+    stranger.invoice.simulatePlan({ plan: { case: "published", value: { key: "pro" } } }),
     stranger.tenant.getCustomer({ id: "user_123" }),
     stranger.tenant.revokeApiKey({ id: idOf(keys) }),
   ];
   for (const answer of await Promise.allSettled(questions)) {
     expect(answer).toMatchObject({ status: "rejected", reason: { code: 5 } });
   }
+  const fee = fromJson(PlanSchema, {
+    ...{ key: "fee", currency: "USD", period: "PERIOD_MONTHLY" },
+    prices: [{ key: "fee", flat: { amount: "1" } }],
+  });
   const lists = await Promise.all([
     stranger.invoice.listInvoices({}).then((answer) => answer.invoices),
     stranger.invoice.listCreditGrants({}).then((answer) => answer.creditGrants),
@@ -137,6 +143,7 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.tenant.listCustomers({}).then((answer) => answer.customers),
     stranger.usage.listUsageEvents({}).then((answer) => answer.usageEvents),
     stranger.usage.listUnbilledUsage({}).then((answer) => answer.unbilledUsage),
+    stranger.invoice.simulatePlan({ plan: { case: "definition", value: fee } }).then((answer) => answer.customers),
   ]);
   expect(lists.flat()).toEqual([]);
   expect((await stranger.tenant.listApiKeys({})).apiKeys.map((key) => key.id)).not.toContain(idOf(keys));
