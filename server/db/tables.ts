@@ -65,6 +65,7 @@ export interface CreditGrant {
 }
 
 export interface Customer {
+  billing: Generated<Json>;
   created_at: Timestamp;
   id: string;
   name: Generated<string>;
@@ -149,9 +150,14 @@ export interface InvoiceCounter {
 }
 
 export interface InvoiceDocument {
+  buyer: Generated<Json>;
+  due_at: Timestamp | null;
   finalized_at: Timestamp;
   invoice_id: string;
+  memo: Generated<string>;
   number: string;
+  purchase_order: Generated<string>;
+  seller: Generated<Json>;
   sequence: bigint;
   tenant_id: string;
   total_minor: bigint;
@@ -261,7 +267,10 @@ export interface Tenant {
   grace_period_s: Generated<number>;
   invoice_prefix: Generated<string>;
   kind: string;
+  memo: Generated<string>;
   organization_id: string;
+  payment_terms_days: Generated<number>;
+  seller: Generated<Json>;
   tenant_id: string;
   time_zone: Generated<string>;
 }

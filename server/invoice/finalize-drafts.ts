@@ -9,11 +9,13 @@ import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { type InvoiceRow, toInvoice, totalOf } from "./invoice.ts";
 import { changeState, toInvoiceChange } from "./invoice-change.ts";
 import { invoiceNumber, invoicePrefix } from "./invoice-number.ts";
+import { type InvoiceTerms, termsColumns, termsOfDrafts } from "./invoice-terms.ts";
 
 /** An invoice that becomes final. */
 interface Final {
   invoice: InvoiceRow;
   lines: InvoiceLine[];
+  terms: InvoiceTerms;
   sequence: bigint;
   number: string;
 }
@@ -34,12 +36,14 @@ export async function finalizeDrafts(
   const step = { from_state: "DRAFT", to_state: "FINALIZED", changed_at: now, key_id: keyId, note: "", paid_at: null };
   const moved = await changeState(tx, tenantId, ids, step);
   if (moved.length !== ids.length) throw new Error("an invoice that is no draft was to be finalized");
+  const terms = await termsOfDrafts(tx, tenantId, drafts, now);
   const prefix = await invoicePrefix(tx, tenantId);
   const firstSequence = await takeSequences(tx, tenantId, drafts.length);
   const finals = drafts.map((draft, i): Final => {
     const sequence = firstSequence + BigInt(i);
     const invoice = { ...draft, state: "FINALIZED" };
-    return { invoice, lines: lines[i] ?? [], sequence, number: invoiceNumber(prefix, sequence) };
+    const parts = { lines: lines[i] ?? [], terms: terms[i] as InvoiceTerms };
+    return { invoice, ...parts, sequence, number: invoiceNumber(prefix, sequence) };
   });
   await tx
     .insertInto("invoice_document")
@@ -52,6 +56,7 @@ export async function finalizeDrafts(
         total_minor: totalOf(final.lines),
         usage_number: foldNumber,
         finalized_at: now,
+        ...termsColumns(final.terms),
       })),
     )
     .execute();
@@ -60,11 +65,11 @@ export async function finalizeDrafts(
   const ended = drafts.filter((draft) => draft.kind === "IN_ARREARS");
   const watches = ended.map((draft) => ({ customerId: draft.customer_id, until: draft.period_end }));
   await watchUsage(tx, tenantId, "LATE_USAGE", watches);
-  const events = finals.map(({ invoice, lines, number }) => ({
+  const events = finals.map(({ invoice, lines, terms, number }) => ({
     type: "invoice.finalized" as const,
     occurredAt: now,
     facts: {
-      invoice: toInvoice(invoice, lines, { number, finalized_at: now, changes: [toInvoiceChange(step)] }),
+      invoice: toInvoice(invoice, lines, terms, { number, finalized_at: now, changes: [toInvoiceChange(step)] }),
     },
   }));
   await appendEvents(tx, tenantId, events);

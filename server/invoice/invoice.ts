@@ -20,6 +20,7 @@ import { kindOf } from "./draft.ts";
 import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { changesOf, stateOf } from "./invoice-change.ts";
 import { storedLines, toInvoiceLine } from "./invoice-line.ts";
+import { type InvoiceTerms, storedTerms, type TermsColumns, termsOfDrafts } from "./invoice-terms.ts";
 
 // An invoice's life:
 //
@@ -38,10 +39,14 @@ interface DocumentFacts {
   finalized_at: Date | null;
 }
 
+/** An invoice as it is found: a draft's document is all null. */
+type FoundInvoice = InvoiceRow & DocumentFacts & { [Column in keyof TermsColumns]: TermsColumns[Column] | null };
+
 /** The invoice as callers see it. A draft has no document. */
 export function toInvoice(
   row: InvoiceRow,
   lines: InvoiceLine[],
+  terms: InvoiceTerms,
   document?: DocumentFacts & { changes: InvoiceChange[] },
 ): Invoice {
   return create(InvoiceSchema, {
@@ -62,6 +67,7 @@ export function toInvoice(
     ...(document?.finalized_at ? { finalizedAt: timestampFromDate(document.finalized_at) } : {}),
     finalizeAt: timestampFromDate(row.finalize_at),
     changes: document?.changes ?? [],
+    ...terms,
   });
 }
 
@@ -77,7 +83,7 @@ export async function getInvoice(tx: Tx, tenantId: string, id: string): Promise<
 }
 
 /** The row of one invoice by id or number, or not-found. */
-export async function getInvoiceRow(tx: Tx, tenantId: string, id: string): Promise<InvoiceRow & DocumentFacts> {
+export async function getInvoiceRow(tx: Tx, tenantId: string, id: string): Promise<FoundInvoice> {
   const uuid = parseId("inv", id);
   const invoices = selectInvoices(tx, tenantId);
   const found = uuid ? invoices.where("invoice.id", "=", uuid) : invoices.where("number", "=", id);
@@ -118,15 +124,15 @@ function selectInvoices(tx: Tx, tenantId: string) {
         .onRef("invoice_document.invoice_id", "=", "invoice.id"),
     )
     .selectAll("invoice")
-    .select(["number", "finalized_at"])
+    .select(["number", "finalized_at", "seller", "buyer", "purchase_order", "due_at", "memo"])
     .where("invoice.tenant_id", "=", tenantId);
 }
 
 /**
- * Adds what is not in the row: the lines that finalized invoices have, and those that drafts would have now; and the steps
- * of their lives.
+ * Adds what is not in the row: the lines and terms that finalized invoices have, and those that drafts would have now; and
+ * the steps of their lives.
  */
-async function whole(tx: Tx, tenantId: string, rows: readonly (InvoiceRow & DocumentFacts)[]): Promise<Invoice[]> {
+async function whole(tx: Tx, tenantId: string, rows: readonly FoundInvoice[]): Promise<Invoice[]> {
   const ids = rows.map((row) => row.id);
   const stored = await storedLines(tx, tenantId, ids);
   const storedOf = Map.groupBy(stored, (line) => line.invoice_id);
@@ -134,8 +140,11 @@ async function whole(tx: Tx, tenantId: string, rows: readonly (InvoiceRow & Docu
   const drafts = rows.filter((row) => row.state === "DRAFT");
   const { lines } = await linesOfDrafts(tx, tenantId, drafts);
   const linesOf = new Map(drafts.map((draft, i) => [draft.id, lines[i]]));
+  const terms = await termsOfDrafts(tx, tenantId, drafts);
+  const termsOf = new Map(drafts.map((draft, i) => [draft.id, terms[i]]));
   return rows.map((row) => {
     const its = linesOf.get(row.id) ?? storedOf.get(row.id)?.map(toInvoiceLine) ?? [];
-    return toInvoice(row, its, { ...row, changes: changes.get(row.id) ?? [] });
+    const itsTerms = termsOf.get(row.id) ?? storedTerms(row as TermsColumns); // what is no draft has a document
+    return toInvoice(row, its, itsTerms, { ...row, changes: changes.get(row.id) ?? [] });
   });
 }
