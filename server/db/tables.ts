@@ -64,6 +64,32 @@ export interface CreditGrant {
   tenant_id: string;
 }
 
+export interface CreditNote {
+  amount_minor: bigint;
+  before_minor: bigint;
+  created_at: Timestamp;
+  credited_minor: bigint;
+  customer_id: string;
+  due_reduced_minor: bigint;
+  id: string;
+  invoice_id: string;
+  key_id: string;
+  lines: Json;
+  number: string;
+  reason: string;
+  refunded_minor: bigint;
+  sequence: bigint;
+  settlement: string;
+  tax_minor: bigint;
+  tenant_id: string;
+  value_minor: bigint;
+}
+
+export interface CreditNoteCounter {
+  last_sequence: bigint;
+  tenant_id: string;
+}
+
 export interface Customer {
   billing: Generated<Json>;
   created_at: Timestamp;
@@ -360,6 +386,8 @@ export interface Tables {
   api_key: ApiKey;
   credit_entry: CreditEntry;
   credit_grant: CreditGrant;
+  credit_note: CreditNote;
+  credit_note_counter: CreditNoteCounter;
   customer: Customer;
   customer_arrival: CustomerArrival;
   delivery: Delivery;

@@ -16,6 +16,7 @@ import type { Invoice as InvoiceTable } from "../db/tables.ts";
 import { formatId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { takenBackOf } from "./credit-note.ts";
 import { kindOf } from "./draft.ts";
 import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { changesOf, stateOf } from "./invoice-change.ts";
@@ -47,7 +48,7 @@ export function toInvoice(
   row: InvoiceRow,
   lines: InvoiceLine[],
   terms: InvoiceTerms,
-  document?: DocumentFacts & { changes: InvoiceChange[] },
+  document?: DocumentFacts & { changes: InvoiceChange[]; creditedMinor?: bigint },
 ): Invoice {
   return create(InvoiceSchema, {
     id: formatId("inv", row.id),
@@ -68,6 +69,7 @@ export function toInvoice(
     finalizeAt: timestampFromDate(row.finalize_at),
     changes: document?.changes ?? [],
     ...terms,
+    creditedMinor: document?.creditedMinor ?? 0n,
   });
 }
 
@@ -137,6 +139,7 @@ async function whole(tx: Tx, tenantId: string, rows: readonly FoundInvoice[]): P
   const stored = await storedLines(tx, tenantId, ids);
   const storedOf = Map.groupBy(stored, (line) => line.invoice_id);
   const changes = await changesOf(tx, tenantId, ids);
+  const credited = await takenBackOf(tx, tenantId, ids);
   const drafts = rows.filter((row) => row.state === "DRAFT");
   const { lines } = await linesOfDrafts(tx, tenantId, drafts);
   const linesOf = new Map(drafts.map((draft, i) => [draft.id, lines[i]]));
@@ -145,6 +148,7 @@ async function whole(tx: Tx, tenantId: string, rows: readonly FoundInvoice[]): P
   return rows.map((row) => {
     const its = linesOf.get(row.id) ?? storedOf.get(row.id)?.map(toInvoiceLine) ?? [];
     const itsTerms = termsOf.get(row.id) ?? storedTerms(row as TermsColumns); // what is no draft has a document
-    return toInvoice(row, its, itsTerms, { ...row, changes: changes.get(row.id) ?? [] });
+    const since = { changes: changes.get(row.id) ?? [], creditedMinor: credited.get(row.id) ?? 0n };
+    return toInvoice(row, its, itsTerms, { ...row, ...since });
   });
 }

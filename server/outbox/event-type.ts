@@ -1,3 +1,4 @@
+import type { CreditNote } from "../../gen/usageflow/v1/credit_note_pb.ts";
 import type { CreditGrant } from "../../gen/usageflow/v1/credit_pb.ts";
 import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
 
@@ -13,6 +14,8 @@ export interface EventFacts {
   "invoice.voided": { invoice: Invoice };
   /** An invoice is not expected to be paid. */
   "invoice.uncollectible": { invoice: Invoice };
+  /** An invoice was taken back, wholly or in part. */
+  "credit_note.created": { creditNote: CreditNote };
   /** A customer was granted credit. */
   "credit.granted": { creditGrant: CreditGrant };
   /** Nothing is left of a credit. */
@@ -28,6 +31,7 @@ const known: Record<EventType, true> = {
   "invoice.paid": true,
   "invoice.voided": true,
   "invoice.uncollectible": true,
+  "credit_note.created": true,
   "credit.granted": true,
   "credit.depleted": true,
 };

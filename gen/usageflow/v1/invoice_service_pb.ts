@@ -9,6 +9,8 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { CreditEntry, CreditGrant, CreditSource } from "./credit_pb.ts";
 import { file_usageflow_v1_credit } from "./credit_pb.ts";
+import type { CreditNote, CreditNoteSettlement } from "./credit_note_pb.ts";
+import { file_usageflow_v1_credit_note } from "./credit_note_pb.ts";
 import type { Invoice, InvoiceLine, InvoiceState } from "./invoice_pb.ts";
 import { file_usageflow_v1_invoice } from "./invoice_pb.ts";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
@@ -20,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/invoice_service.proto.
  */
 export const file_usageflow_v1_invoice_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ1c2FnZWZsb3cvdjEvaW52b2ljZV9zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEiPAoRR2V0SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCI8ChJHZXRJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIuECChNMaXN0SW52b2ljZXNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIzCgVzdGF0ZRgCIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGVCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgDIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAQgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJBJHChFwZXJpb2Rfc3RhcnRfZnJvbRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASSQoTcGVyaW9kX3N0YXJ0X2JlZm9yZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgAiWAoUTGlzdEludm9pY2VzUmVzcG9uc2USJwoIaW52b2ljZXMYASADKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimgEKFVByZXZpZXdJbnZvaWNlUmVxdWVzdBI3Cg9zdWJzY3JpcHRpb25faWQYASABKAlCHLpIGXIXMhVec3ViX1swLTlBLVphLXpdezIyfSRIABI2CgtjdXN0b21lcl9pZBgCIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJEgAQhAKB3N1YmplY3QSBbpIAggBIlQKFlByZXZpZXdJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEhIKCnVzYWdlX2ZvbGQYAiABKAMiPwoUVmVyaWZ5SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCLmAQoVVmVyaWZ5SW52b2ljZVJlc3BvbnNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRIPCgdtYXRjaGVzGAMgASgIEi0KBWxpbmVzGAQgAygLMh4udXNhZ2VmbG93LnYxLkxpbmVWZXJpZmljYXRpb24SEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSHgoWcmVjb21wdXRlZF90b3RhbF9taW5vchgHIAEoAxIWCg5udW1iZXJfbWF0Y2hlcxgIIAEoCBISCgp1c2FnZV9mb2xkGAkgASgDIn0KEExpbmVWZXJpZmljYXRpb24SDwoHbWF0Y2hlcxgBIAEoCBIpCgZzdG9yZWQYAiABKAsyGS51c2FnZWZsb3cudjEuSW52b2ljZUxpbmUSLQoKcmVjb21wdXRlZBgDIAEoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZSJCChZGaW5hbGl6ZUludm9pY2VSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmludl9bMC05QS1aYS16XXsyMn0kIkEKF0ZpbmFsaXplSW52b2ljZVJlc3BvbnNlEiYKB2ludm9pY2UYASABKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZSKyAQoWTWFya0ludm9pY2VQYWlkUmVxdWVzdBInCgJpZBgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskEj0KB3BhaWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjAKCXJlZmVyZW5jZRgDIAEoCUIdukgachgY6AcyE15bXlx4MDAtXHgxZlx4N2ZdKiQiQQoXTWFya0ludm9pY2VQYWlkUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIm4KElZvaWRJbnZvaWNlUmVxdWVzdBInCgJpZBgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskEi8KBnJlYXNvbhgCIAEoCUIfukgcchoQARjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCI9ChNWb2lkSW52b2ljZVJlc3BvbnNlEiYKB2ludm9pY2UYASABKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZSLzAgoYQ3JlYXRlQ3JlZGl0R3JhbnRSZXF1ZXN0EjQKC2N1c3RvbWVyX2lkGAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEiMKCGN1cnJlbmN5GAIgASgJQhG6SA5yDDIKXltBLVpdezN9JBI2CgZhbW91bnQYAyABKAlCJrpII3IhGB8yHV5bMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8kEjgKBnNvdXJjZRgEIAEoDjIaLnVzYWdlZmxvdy52MS5DcmVkaXRTb3VyY2VCDLpICYIBBhgAGAEYAhIbCghwcmlvcml0eRgFIAEoBUIJukgGGgQYZCgAEkAKCmV4cGlyZXNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEisKBG5vdGUYByABKAlCHbpIGnIYGOgHMhNeW15ceDAwLVx4MWZceDdmXSokIkwKGUNyZWF0ZUNyZWRpdEdyYW50UmVzcG9uc2USLwoMY3JlZGl0X2dyYW50GAEgASgLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEdyYW50IpwBChdMaXN0Q3JlZGl0R3JhbnRzUmVxdWVzdBIyCgtjdXN0b21lcl9pZBgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAyABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokImUKGExpc3RDcmVkaXRHcmFudHNSZXNwb25zZRIwCg1jcmVkaXRfZ3JhbnRzGAEgAygLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEdyYW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLQAQoYTGlzdENyZWRpdEVudHJpZXNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIxCghncmFudF9pZBgCIAEoCUIfukgcchoyGF4oY3JnX1swLTlBLVphLXpdezIyfSk/JBIdCglwYWdlX3NpemUYAyABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgEIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiZwoZTGlzdENyZWRpdEVudHJpZXNSZXNwb25zZRIxCg5jcmVkaXRfZW50cmllcxgBIAMoCzIZLnVzYWdlZmxvdy52MS5DcmVkaXRFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkicwoYUmV2b2tlQ3JlZGl0R3JhbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmNyZ19bMC05QS1aYS16XXsyMn0kEi0KBnJlYXNvbhgCIAEoCUIdukgachgY6AcyE15bXlx4MDAtXHgxZlx4N2ZdKiQiTAoZUmV2b2tlQ3JlZGl0R3JhbnRSZXNwb25zZRIvCgxjcmVkaXRfZ3JhbnQYASABKAsyGS51c2FnZWZsb3cudjEuQ3JlZGl0R3JhbnQieQofTWFya0ludm9pY2VVbmNvbGxlY3RpYmxlUmVxdWVzdBInCgJpZBgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskEi0KBnJlYXNvbhgCIAEoCUIdukgachgY6AcyE15bXlx4MDAtXHgxZlx4N2ZdKiQiSgogTWFya0ludm9pY2VVbmNvbGxlY3RpYmxlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIrQDChNTaW11bGF0ZVBsYW5SZXF1ZXN0EjAKCXB1Ymxpc2hlZBgBIAEoCzIbLnVzYWdlZmxvdy52MS5QdWJsaXNoZWRQbGFuSAASKAoKZGVmaW5pdGlvbhgCIAEoCzISLnVzYWdlZmxvdy52MS5QbGFuSAASOgoEZnJvbRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOwoFdW50aWwYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjIKC2N1c3RvbWVyX2lkGAUgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI2CgdhZ2FpbnN0GAYgASgJQiW6SCJyIBhAMhxeKFtBLVphLXpdW0EtWmEtejAtOV8uLV0qKT8kEh0KCXBhZ2Vfc2l6ZRgHIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAggASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJEINCgRwbGFuEgW6SAIIASJcCg1QdWJsaXNoZWRQbGFuEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEhgKB3ZlcnNpb24YAiABKAVCB7pIBBoCKAAijAEKFFNpbXVsYXRlUGxhblJlc3BvbnNlEjMKCWN1c3RvbWVycxgBIAMoCzIgLnVzYWdlZmxvdy52MS5DdXN0b21lclNpbXVsYXRpb24SEAoIY3VycmVuY3kYAiABKAkSFAoMcGxhbl92ZXJzaW9uGAMgASgFEhcKD25leHRfcGFnZV90b2tlbhgEIAEoCSK2AQoSQ3VzdG9tZXJTaW11bGF0aW9uEhMKC2N1c3RvbWVyX2lkGAEgASgJEg8KB3BlcmlvZHMYAiABKAUSEQoJb2xkX21pbm9yGAMgASgDEhEKCW5ld19taW5vchgEIAEoAxIYChBkaWZmZXJlbmNlX21pbm9yGAUgASgDEhoKEmRpZmZlcmVuY2VfcGVyY2VudBgGIAEoCRIeChZwZXJpb2RzX25vdF9jb21wYXJhYmxlGAcgASgFMv8LCg5JbnZvaWNlU2VydmljZRJkCgpHZXRJbnZvaWNlEh8udXNhZ2VmbG93LnYxLkdldEludm9pY2VSZXF1ZXN0GiAudXNhZ2VmbG93LnYxLkdldEludm9pY2VSZXNwb25zZSITkAIBirUYDGludm9pY2U6cmVhZBJqCgxMaXN0SW52b2ljZXMSIS51c2FnZWZsb3cudjEuTGlzdEludm9pY2VzUmVxdWVzdBoiLnVzYWdlZmxvdy52MS5MaXN0SW52b2ljZXNSZXNwb25zZSITkAIBirUYDGludm9pY2U6cmVhZBJwCg5QcmV2aWV3SW52b2ljZRIjLnVzYWdlZmxvdy52MS5QcmV2aWV3SW52b2ljZVJlcXVlc3QaJC51c2FnZWZsb3cudjEuUHJldmlld0ludm9pY2VSZXNwb25zZSITkAIBirUYDGludm9pY2U6cmVhZBJtCg1WZXJpZnlJbnZvaWNlEiIudXNhZ2VmbG93LnYxLlZlcmlmeUludm9pY2VSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLlZlcmlmeUludm9pY2VSZXNwb25zZSITkAIBirUYDGludm9pY2U6cmVhZBJ0Cg9GaW5hbGl6ZUludm9pY2USJC51c2FnZWZsb3cudjEuRmluYWxpemVJbnZvaWNlUmVxdWVzdBolLnVzYWdlZmxvdy52MS5GaW5hbGl6ZUludm9pY2VSZXNwb25zZSIUkAICirUYDWludm9pY2U6d3JpdGUSdAoPTWFya0ludm9pY2VQYWlkEiQudXNhZ2VmbG93LnYxLk1hcmtJbnZvaWNlUGFpZFJlcXVlc3QaJS51c2FnZWZsb3cudjEuTWFya0ludm9pY2VQYWlkUmVzcG9uc2UiFJACAoq1GA1pbnZvaWNlOndyaXRlEmgKC1ZvaWRJbnZvaWNlEiAudXNhZ2VmbG93LnYxLlZvaWRJbnZvaWNlUmVxdWVzdBohLnVzYWdlZmxvdy52MS5Wb2lkSW52b2ljZVJlc3BvbnNlIhSQAgKKtRgNaW52b2ljZTp3cml0ZRJ3ChFDcmVhdGVDcmVkaXRHcmFudBImLnVzYWdlZmxvdy52MS5DcmVhdGVDcmVkaXRHcmFudFJlcXVlc3QaJy51c2FnZWZsb3cudjEuQ3JlYXRlQ3JlZGl0R3JhbnRSZXNwb25zZSIRirUYDWludm9pY2U6d3JpdGUSdgoQTGlzdENyZWRpdEdyYW50cxIlLnVzYWdlZmxvdy52MS5MaXN0Q3JlZGl0R3JhbnRzUmVxdWVzdBomLnVzYWdlZmxvdy52MS5MaXN0Q3JlZGl0R3JhbnRzUmVzcG9uc2UiE5ACAYq1GAxpbnZvaWNlOnJlYWQSeQoRTGlzdENyZWRpdEVudHJpZXMSJi51c2FnZWZsb3cudjEuTGlzdENyZWRpdEVudHJpZXNSZXF1ZXN0GicudXNhZ2VmbG93LnYxLkxpc3RDcmVkaXRFbnRyaWVzUmVzcG9uc2UiE5ACAYq1GAxpbnZvaWNlOnJlYWQSegoRUmV2b2tlQ3JlZGl0R3JhbnQSJi51c2FnZWZsb3cudjEuUmV2b2tlQ3JlZGl0R3JhbnRSZXF1ZXN0GicudXNhZ2VmbG93LnYxLlJldm9rZUNyZWRpdEdyYW50UmVzcG9uc2UiFJACAoq1GA1pbnZvaWNlOndyaXRlEo8BChhNYXJrSW52b2ljZVVuY29sbGVjdGlibGUSLS51c2FnZWZsb3cudjEuTWFya0ludm9pY2VVbmNvbGxlY3RpYmxlUmVxdWVzdBouLnVzYWdlZmxvdy52MS5NYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXNwb25zZSIUkAICirUYDWludm9pY2U6d3JpdGUSagoMU2ltdWxhdGVQbGFuEiEudXNhZ2VmbG93LnYxLlNpbXVsYXRlUGxhblJlcXVlc3QaIi51c2FnZWZsb3cudjEuU2ltdWxhdGVQbGFuUmVzcG9uc2UiE5ACAYq1GAxpbnZvaWNlOnJlYWRiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_invoice, file_usageflow_v1_permission, file_usageflow_v1_pricing]);
+  fileDesc("CiJ1c2FnZWZsb3cvdjEvaW52b2ljZV9zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEiPAoRR2V0SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCI8ChJHZXRJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIuECChNMaXN0SW52b2ljZXNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIzCgVzdGF0ZRgCIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGVCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgDIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAQgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJBJHChFwZXJpb2Rfc3RhcnRfZnJvbRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASSQoTcGVyaW9kX3N0YXJ0X2JlZm9yZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgAiWAoUTGlzdEludm9pY2VzUmVzcG9uc2USJwoIaW52b2ljZXMYASADKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimgEKFVByZXZpZXdJbnZvaWNlUmVxdWVzdBI3Cg9zdWJzY3JpcHRpb25faWQYASABKAlCHLpIGXIXMhVec3ViX1swLTlBLVphLXpdezIyfSRIABI2CgtjdXN0b21lcl9pZBgCIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJEgAQhAKB3N1YmplY3QSBbpIAggBIlQKFlByZXZpZXdJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEhIKCnVzYWdlX2ZvbGQYAiABKAMiPwoUVmVyaWZ5SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCLmAQoVVmVyaWZ5SW52b2ljZVJlc3BvbnNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRIPCgdtYXRjaGVzGAMgASgIEi0KBWxpbmVzGAQgAygLMh4udXNhZ2VmbG93LnYxLkxpbmVWZXJpZmljYXRpb24SEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSHgoWcmVjb21wdXRlZF90b3RhbF9taW5vchgHIAEoAxIWCg5udW1iZXJfbWF0Y2hlcxgIIAEoCBISCgp1c2FnZV9mb2xkGAkgASgDIn0KEExpbmVWZXJpZmljYXRpb24SDwoHbWF0Y2hlcxgBIAEoCBIpCgZzdG9yZWQYAiABKAsyGS51c2FnZWZsb3cudjEuSW52b2ljZUxpbmUSLQoKcmVjb21wdXRlZBgDIAEoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZSJCChZGaW5hbGl6ZUludm9pY2VSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmludl9bMC05QS1aYS16XXsyMn0kIkEKF0ZpbmFsaXplSW52b2ljZVJlc3BvbnNlEiYKB2ludm9pY2UYASABKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZSKyAQoWTWFya0ludm9pY2VQYWlkUmVxdWVzdBInCgJpZBgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskEj0KB3BhaWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjAKCXJlZmVyZW5jZRgDIAEoCUIdukgachgY6AcyE15bXlx4MDAtXHgxZlx4N2ZdKiQiQQoXTWFya0ludm9pY2VQYWlkUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIm4KElZvaWRJbnZvaWNlUmVxdWVzdBInCgJpZBgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskEi8KBnJlYXNvbhgCIAEoCUIfukgcchoQARjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCI9ChNWb2lkSW52b2ljZVJlc3BvbnNlEiYKB2ludm9pY2UYASABKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZSLzAgoYQ3JlYXRlQ3JlZGl0R3JhbnRSZXF1ZXN0EjQKC2N1c3RvbWVyX2lkGAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEiMKCGN1cnJlbmN5GAIgASgJQhG6SA5yDDIKXltBLVpdezN9JBI2CgZhbW91bnQYAyABKAlCJrpII3IhGB8yHV5bMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8kEjgKBnNvdXJjZRgEIAEoDjIaLnVzYWdlZmxvdy52MS5DcmVkaXRTb3VyY2VCDLpICYIBBhgAGAEYAhIbCghwcmlvcml0eRgFIAEoBUIJukgGGgQYZCgAEkAKCmV4cGlyZXNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEisKBG5vdGUYByABKAlCHbpIGnIYGOgHMhNeW15ceDAwLVx4MWZceDdmXSokIkwKGUNyZWF0ZUNyZWRpdEdyYW50UmVzcG9uc2USLwoMY3JlZGl0X2dyYW50GAEgASgLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEdyYW50IpwBChdMaXN0Q3JlZGl0R3JhbnRzUmVxdWVzdBIyCgtjdXN0b21lcl9pZBgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAyABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokImUKGExpc3RDcmVkaXRHcmFudHNSZXNwb25zZRIwCg1jcmVkaXRfZ3JhbnRzGAEgAygLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEdyYW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLQAQoYTGlzdENyZWRpdEVudHJpZXNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIxCghncmFudF9pZBgCIAEoCUIfukgcchoyGF4oY3JnX1swLTlBLVphLXpdezIyfSk/JBIdCglwYWdlX3NpemUYAyABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgEIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiZwoZTGlzdENyZWRpdEVudHJpZXNSZXNwb25zZRIxCg5jcmVkaXRfZW50cmllcxgBIAMoCzIZLnVzYWdlZmxvdy52MS5DcmVkaXRFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkicwoYUmV2b2tlQ3JlZGl0R3JhbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmNyZ19bMC05QS1aYS16XXsyMn0kEi0KBnJlYXNvbhgCIAEoCUIdukgachgY6AcyE15bXlx4MDAtXHgxZlx4N2ZdKiQiTAoZUmV2b2tlQ3JlZGl0R3JhbnRSZXNwb25zZRIvCgxjcmVkaXRfZ3JhbnQYASABKAsyGS51c2FnZWZsb3cudjEuQ3JlZGl0R3JhbnQieQofTWFya0ludm9pY2VVbmNvbGxlY3RpYmxlUmVxdWVzdBInCgJpZBgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskEi0KBnJlYXNvbhgCIAEoCUIdukgachgY6AcyE15bXlx4MDAtXHgxZlx4N2ZdKiQiSgogTWFya0ludm9pY2VVbmNvbGxlY3RpYmxlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIrQDChNTaW11bGF0ZVBsYW5SZXF1ZXN0EjAKCXB1Ymxpc2hlZBgBIAEoCzIbLnVzYWdlZmxvdy52MS5QdWJsaXNoZWRQbGFuSAASKAoKZGVmaW5pdGlvbhgCIAEoCzISLnVzYWdlZmxvdy52MS5QbGFuSAASOgoEZnJvbRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOwoFdW50aWwYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjIKC2N1c3RvbWVyX2lkGAUgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI2CgdhZ2FpbnN0GAYgASgJQiW6SCJyIBhAMhxeKFtBLVphLXpdW0EtWmEtejAtOV8uLV0qKT8kEh0KCXBhZ2Vfc2l6ZRgHIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAggASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJEINCgRwbGFuEgW6SAIIASJcCg1QdWJsaXNoZWRQbGFuEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEhgKB3ZlcnNpb24YAiABKAVCB7pIBBoCKAAijAEKFFNpbXVsYXRlUGxhblJlc3BvbnNlEjMKCWN1c3RvbWVycxgBIAMoCzIgLnVzYWdlZmxvdy52MS5DdXN0b21lclNpbXVsYXRpb24SEAoIY3VycmVuY3kYAiABKAkSFAoMcGxhbl92ZXJzaW9uGAMgASgFEhcKD25leHRfcGFnZV90b2tlbhgEIAEoCSK2AQoSQ3VzdG9tZXJTaW11bGF0aW9uEhMKC2N1c3RvbWVyX2lkGAEgASgJEg8KB3BlcmlvZHMYAiABKAUSEQoJb2xkX21pbm9yGAMgASgDEhEKCW5ld19taW5vchgEIAEoAxIYChBkaWZmZXJlbmNlX21pbm9yGAUgASgDEhoKEmRpZmZlcmVuY2VfcGVyY2VudBgGIAEoCRIeChZwZXJpb2RzX25vdF9jb21wYXJhYmxlGAcgASgFIrcCChdDcmVhdGVDcmVkaXROb3RlUmVxdWVzdBIvCgppbnZvaWNlX2lkGAEgASgJQhu6SBhyFhABGEAyEF5bQS1aYS16MC05Xy1dKyQSFwoEZnVsbBgCIAEoCEIHukgEagIIAUgAEi4KBWxpbmVzGAMgASgLMh0udXNhZ2VmbG93LnYxLkNyZWRpdE5vdGVMaW5lc0gAEh8KDGFtb3VudF9taW5vchgEIAEoA0IHukgEIgIgAEgAEi8KBnJlYXNvbhgFIAEoCUIfukgcchoQARjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJBJACgpzZXR0bGVtZW50GAYgASgOMiIudXNhZ2VmbG93LnYxLkNyZWRpdE5vdGVTZXR0bGVtZW50Qgi6SAWCAQIQAUIOCgVzY29wZRIFukgCCAEiTwoPQ3JlZGl0Tm90ZUxpbmVzEjwKBWxpbmVzGAEgAygLMiAudXNhZ2VmbG93LnYxLkNyZWRpdE5vdGVMaW5lUGFydEILukgIkgEFCAEQ6AciZAoSQ3JlZGl0Tm90ZUxpbmVQYXJ0EhkKCHBvc2l0aW9uGAEgASgFQge6SAQaAigBEiIKDGFtb3VudF9taW5vchgCIAEoA0IHukgEIgIgAEgAiAEBQg8KDV9hbW91bnRfbWlub3IiSQoYQ3JlYXRlQ3JlZGl0Tm90ZVJlc3BvbnNlEi0KC2NyZWRpdF9ub3RlGAEgASgLMhgudXNhZ2VmbG93LnYxLkNyZWRpdE5vdGUiPwoUR2V0Q3JlZGl0Tm90ZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCJGChVHZXRDcmVkaXROb3RlUmVzcG9uc2USLQoLY3JlZGl0X25vdGUYASABKAsyGC51c2FnZWZsb3cudjEuQ3JlZGl0Tm90ZSLNAQoWTGlzdENyZWRpdE5vdGVzUmVxdWVzdBIwCgppbnZvaWNlX2lkGAEgASgJQhy6SBlyFxhAMhNeKFtBLVphLXowLTlfLV0rKT8kEjIKC2N1c3RvbWVyX2lkGAIgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIdCglwYWdlX3NpemUYAyABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgEIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiYgoXTGlzdENyZWRpdE5vdGVzUmVzcG9uc2USLgoMY3JlZGl0X25vdGVzGAEgAygLMhgudXNhZ2VmbG93LnYxLkNyZWRpdE5vdGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMtkOCg5JbnZvaWNlU2VydmljZRJkCgpHZXRJbnZvaWNlEh8udXNhZ2VmbG93LnYxLkdldEludm9pY2VSZXF1ZXN0GiAudXNhZ2VmbG93LnYxLkdldEludm9pY2VSZXNwb25zZSITkAIBirUYDGludm9pY2U6cmVhZBJqCgxMaXN0SW52b2ljZXMSIS51c2FnZWZsb3cudjEuTGlzdEludm9pY2VzUmVxdWVzdBoiLnVzYWdlZmxvdy52MS5MaXN0SW52b2ljZXNSZXNwb25zZSITkAIBirUYDGludm9pY2U6cmVhZBJwCg5QcmV2aWV3SW52b2ljZRIjLnVzYWdlZmxvdy52MS5QcmV2aWV3SW52b2ljZVJlcXVlc3QaJC51c2FnZWZsb3cudjEuUHJldmlld0ludm9pY2VSZXNwb25zZSITkAIBirUYDGludm9pY2U6cmVhZBJtCg1WZXJpZnlJbnZvaWNlEiIudXNhZ2VmbG93LnYxLlZlcmlmeUludm9pY2VSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLlZlcmlmeUludm9pY2VSZXNwb25zZSITkAIBirUYDGludm9pY2U6cmVhZBJ0Cg9GaW5hbGl6ZUludm9pY2USJC51c2FnZWZsb3cudjEuRmluYWxpemVJbnZvaWNlUmVxdWVzdBolLnVzYWdlZmxvdy52MS5GaW5hbGl6ZUludm9pY2VSZXNwb25zZSIUkAICirUYDWludm9pY2U6d3JpdGUSdAoPTWFya0ludm9pY2VQYWlkEiQudXNhZ2VmbG93LnYxLk1hcmtJbnZvaWNlUGFpZFJlcXVlc3QaJS51c2FnZWZsb3cudjEuTWFya0ludm9pY2VQYWlkUmVzcG9uc2UiFJACAoq1GA1pbnZvaWNlOndyaXRlEmgKC1ZvaWRJbnZvaWNlEiAudXNhZ2VmbG93LnYxLlZvaWRJbnZvaWNlUmVxdWVzdBohLnVzYWdlZmxvdy52MS5Wb2lkSW52b2ljZVJlc3BvbnNlIhSQAgKKtRgNaW52b2ljZTp3cml0ZRJ3ChFDcmVhdGVDcmVkaXRHcmFudBImLnVzYWdlZmxvdy52MS5DcmVhdGVDcmVkaXRHcmFudFJlcXVlc3QaJy51c2FnZWZsb3cudjEuQ3JlYXRlQ3JlZGl0R3JhbnRSZXNwb25zZSIRirUYDWludm9pY2U6d3JpdGUSdgoQTGlzdENyZWRpdEdyYW50cxIlLnVzYWdlZmxvdy52MS5MaXN0Q3JlZGl0R3JhbnRzUmVxdWVzdBomLnVzYWdlZmxvdy52MS5MaXN0Q3JlZGl0R3JhbnRzUmVzcG9uc2UiE5ACAYq1GAxpbnZvaWNlOnJlYWQSeQoRTGlzdENyZWRpdEVudHJpZXMSJi51c2FnZWZsb3cudjEuTGlzdENyZWRpdEVudHJpZXNSZXF1ZXN0GicudXNhZ2VmbG93LnYxLkxpc3RDcmVkaXRFbnRyaWVzUmVzcG9uc2UiE5ACAYq1GAxpbnZvaWNlOnJlYWQSegoRUmV2b2tlQ3JlZGl0R3JhbnQSJi51c2FnZWZsb3cudjEuUmV2b2tlQ3JlZGl0R3JhbnRSZXF1ZXN0GicudXNhZ2VmbG93LnYxLlJldm9rZUNyZWRpdEdyYW50UmVzcG9uc2UiFJACAoq1GA1pbnZvaWNlOndyaXRlEo8BChhNYXJrSW52b2ljZVVuY29sbGVjdGlibGUSLS51c2FnZWZsb3cudjEuTWFya0ludm9pY2VVbmNvbGxlY3RpYmxlUmVxdWVzdBouLnVzYWdlZmxvdy52MS5NYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXNwb25zZSIUkAICirUYDWludm9pY2U6d3JpdGUSagoMU2ltdWxhdGVQbGFuEiEudXNhZ2VmbG93LnYxLlNpbXVsYXRlUGxhblJlcXVlc3QaIi51c2FnZWZsb3cudjEuU2ltdWxhdGVQbGFuUmVzcG9uc2UiE5ACAYq1GAxpbnZvaWNlOnJlYWQSdAoQQ3JlYXRlQ3JlZGl0Tm90ZRIlLnVzYWdlZmxvdy52MS5DcmVhdGVDcmVkaXROb3RlUmVxdWVzdBomLnVzYWdlZmxvdy52MS5DcmVhdGVDcmVkaXROb3RlUmVzcG9uc2UiEYq1GA1pbnZvaWNlOndyaXRlEm0KDUdldENyZWRpdE5vdGUSIi51c2FnZWZsb3cudjEuR2V0Q3JlZGl0Tm90ZVJlcXVlc3QaIy51c2FnZWZsb3cudjEuR2V0Q3JlZGl0Tm90ZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEnMKD0xpc3RDcmVkaXROb3RlcxIkLnVzYWdlZmxvdy52MS5MaXN0Q3JlZGl0Tm90ZXNSZXF1ZXN0GiUudXNhZ2VmbG93LnYxLkxpc3RDcmVkaXROb3Rlc1Jlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_credit_note, file_usageflow_v1_invoice, file_usageflow_v1_permission, file_usageflow_v1_pricing]);
 
 /**
  * Asks for one invoice.
@@ -1026,6 +1028,254 @@ export const CustomerSimulationSchema: GenMessage<CustomerSimulation> = /*@__PUR
   messageDesc(file_usageflow_v1_invoice_service, 28);
 
 /**
+ * What to take back of an invoice.
+ *
+ * @generated from message usageflow.v1.CreateCreditNoteRequest
+ */
+export type CreateCreditNoteRequest = Message<"usageflow.v1.CreateCreditNoteRequest"> & {
+  /**
+   * The invoice's id, `inv_...`, or its number.
+   *
+   * @generated from field: string invoice_id = 1;
+   */
+  invoiceId: string;
+
+  /**
+   * Exactly one of the three.
+   *
+   * @generated from oneof usageflow.v1.CreateCreditNoteRequest.scope
+   */
+  scope: {
+    /**
+     * All that is left to take back.
+     *
+     * @generated from field: bool full = 2;
+     */
+    value: boolean;
+    case: "full";
+  } | {
+    /**
+     * Single lines. With each goes its share of discounts and tax.
+     *
+     * @generated from field: usageflow.v1.CreditNoteLines lines = 3;
+     */
+    value: CreditNoteLines;
+    case: "lines";
+  } | {
+    /**
+     * An amount in minor units, tax included.
+     *
+     * @generated from field: int64 amount_minor = 4;
+     */
+    value: bigint;
+    case: "amountMinor";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Why, 1 to 1,000 characters. It stands on the document.
+   *
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+
+  /**
+   * What becomes of what was paid already. Not given: CREDIT.
+   *
+   * @generated from field: usageflow.v1.CreditNoteSettlement settlement = 6;
+   */
+  settlement: CreditNoteSettlement;
+};
+
+/**
+ * Describes the message usageflow.v1.CreateCreditNoteRequest.
+ * Use `create(CreateCreditNoteRequestSchema)` to create a new message.
+ */
+export const CreateCreditNoteRequestSchema: GenMessage<CreateCreditNoteRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 29);
+
+/**
+ * Lines of an invoice.
+ *
+ * @generated from message usageflow.v1.CreditNoteLines
+ */
+export type CreditNoteLines = Message<"usageflow.v1.CreditNoteLines"> & {
+  /**
+   * At least one.
+   *
+   * @generated from field: repeated usageflow.v1.CreditNoteLinePart lines = 1;
+   */
+  lines: CreditNoteLinePart[];
+};
+
+/**
+ * Describes the message usageflow.v1.CreditNoteLines.
+ * Use `create(CreditNoteLinesSchema)` to create a new message.
+ */
+export const CreditNoteLinesSchema: GenMessage<CreditNoteLines> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 30);
+
+/**
+ * What to take back of one line.
+ *
+ * @generated from message usageflow.v1.CreditNoteLinePart
+ */
+export type CreditNoteLinePart = Message<"usageflow.v1.CreditNoteLinePart"> & {
+  /**
+   * Its place on the invoice: 1 is the first line. Not a discount, a tax or a credit, which are not charges.
+   *
+   * @generated from field: int32 position = 1;
+   */
+  position: number;
+
+  /**
+   * How much of the line's amount, in minor units, before discounts and tax. Absent: all that earlier notes left of it.
+   *
+   * @generated from field: optional int64 amount_minor = 2;
+   */
+  amountMinor?: bigint | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.CreditNoteLinePart.
+ * Use `create(CreditNoteLinePartSchema)` to create a new message.
+ */
+export const CreditNoteLinePartSchema: GenMessage<CreditNoteLinePart> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 31);
+
+/**
+ * The credit note that was made.
+ *
+ * @generated from message usageflow.v1.CreateCreditNoteResponse
+ */
+export type CreateCreditNoteResponse = Message<"usageflow.v1.CreateCreditNoteResponse"> & {
+  /**
+   * The credit note.
+   *
+   * @generated from field: usageflow.v1.CreditNote credit_note = 1;
+   */
+  creditNote?: CreditNote | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.CreateCreditNoteResponse.
+ * Use `create(CreateCreditNoteResponseSchema)` to create a new message.
+ */
+export const CreateCreditNoteResponseSchema: GenMessage<CreateCreditNoteResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 32);
+
+/**
+ * Asks for one credit note.
+ *
+ * @generated from message usageflow.v1.GetCreditNoteRequest
+ */
+export type GetCreditNoteRequest = Message<"usageflow.v1.GetCreditNoteRequest"> & {
+  /**
+   * The credit note's id, `crn_...`, or its number.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.GetCreditNoteRequest.
+ * Use `create(GetCreditNoteRequestSchema)` to create a new message.
+ */
+export const GetCreditNoteRequestSchema: GenMessage<GetCreditNoteRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 33);
+
+/**
+ * One credit note.
+ *
+ * @generated from message usageflow.v1.GetCreditNoteResponse
+ */
+export type GetCreditNoteResponse = Message<"usageflow.v1.GetCreditNoteResponse"> & {
+  /**
+   * The credit note.
+   *
+   * @generated from field: usageflow.v1.CreditNote credit_note = 1;
+   */
+  creditNote?: CreditNote | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.GetCreditNoteResponse.
+ * Use `create(GetCreditNoteResponseSchema)` to create a new message.
+ */
+export const GetCreditNoteResponseSchema: GenMessage<GetCreditNoteResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 34);
+
+/**
+ * Asks for credit notes.
+ *
+ * @generated from message usageflow.v1.ListCreditNotesRequest
+ */
+export type ListCreditNotesRequest = Message<"usageflow.v1.ListCreditNotesRequest"> & {
+  /**
+   * Only those of this invoice: its id or its number. Empty: all.
+   *
+   * @generated from field: string invoice_id = 1;
+   */
+  invoiceId: string;
+
+  /**
+   * Only this customer's. Empty: all.
+   *
+   * @generated from field: string customer_id = 2;
+   */
+  customerId: string;
+
+  /**
+   * At most this many, 1 to 1,000. 0 means 100.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty for the first page.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListCreditNotesRequest.
+ * Use `create(ListCreditNotesRequestSchema)` to create a new message.
+ */
+export const ListCreditNotesRequestSchema: GenMessage<ListCreditNotesRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 35);
+
+/**
+ * A page of credit notes.
+ *
+ * @generated from message usageflow.v1.ListCreditNotesResponse
+ */
+export type ListCreditNotesResponse = Message<"usageflow.v1.ListCreditNotesResponse"> & {
+  /**
+   * The credit notes.
+   *
+   * @generated from field: repeated usageflow.v1.CreditNote credit_notes = 1;
+   */
+  creditNotes: CreditNote[];
+
+  /**
+   * Token of the next page. Empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListCreditNotesResponse.
+ * Use `create(ListCreditNotesResponseSchema)` to create a new message.
+ */
+export const ListCreditNotesResponseSchema: GenMessage<ListCreditNotesResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 36);
+
+/**
  * The bills. They are made by themselves when periods end.
  *
  * @generated from service usageflow.v1.InvoiceService
@@ -1121,7 +1371,8 @@ export const InvoiceService: GenService<{
    * Vendors differ in what becomes of the period. Here voiding bills nothing anew: the period stays without an invoice,
    * and no later invoice makes up for it. What the invoice billed for earlier periods (late usage) is billed by the next one.
    *
-   * Errors: NOT_FOUND; STATE_CONFLICT for a draft or a paid invoice.
+   * Errors: NOT_FOUND; STATE_CONFLICT for a draft or a paid invoice, and for one that has credit notes: take back the rest of
+   * it with another one.
    *
    * @generated from rpc usageflow.v1.InvoiceService.VoidInvoice
    */
@@ -1208,6 +1459,44 @@ export const InvoiceService: GenService<{
     methodKind: "unary";
     input: typeof SimulatePlanRequestSchema;
     output: typeof SimulatePlanResponseSchema;
+  },
+  /**
+   * Takes a finalized, paid or uncollectible invoice back, wholly or in part, by a credit note: see CreditNote.
+   *
+   * Each call makes a note of its own; use an `idempotency-key` to be sure of one. The notes of an invoice never take back
+   * more than there is, whatever is asked at the same time.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT for a draft or a void invoice, and when no more, or less, is left to take back;
+   * INVALID_FIELD for a position that is no charge, and for one that is named twice.
+   *
+   * @generated from rpc usageflow.v1.InvoiceService.CreateCreditNote
+   */
+  createCreditNote: {
+    methodKind: "unary";
+    input: typeof CreateCreditNoteRequestSchema;
+    output: typeof CreateCreditNoteResponseSchema;
+  },
+  /**
+   * Answers one credit note.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.InvoiceService.GetCreditNote
+   */
+  getCreditNote: {
+    methodKind: "unary";
+    input: typeof GetCreditNoteRequestSchema;
+    output: typeof GetCreditNoteResponseSchema;
+  },
+  /**
+   * Lists credit notes, oldest first.
+   *
+   * @generated from rpc usageflow.v1.InvoiceService.ListCreditNotes
+   */
+  listCreditNotes: {
+    methodKind: "unary";
+    input: typeof ListCreditNotesRequestSchema;
+    output: typeof ListCreditNotesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_usageflow_v1_invoice_service, 0);
