@@ -47,6 +47,7 @@ const GIVEN_BY: Record<string, string> = {
   payment_terms_days: "--payment-terms",
   memo: "--memo",
   invoice_prefix: "--invoice-prefix",
+  time_zone: "--time-zone",
   invoice_id: "INVOICE",
   reason: "--reason",
   amount_minor: "--amount",

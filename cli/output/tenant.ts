@@ -10,6 +10,7 @@ export function tenantText(tenant: Tenant): string {
     Organization: tenant.organization,
     Kind: word(TenantKindSchema, tenant.kind),
     Clock: `${time(tenant.clock?.now)} UTC`,
+    "Time zone": tenant.timeZone,
     "Grace period": span(tenant.gracePeriod),
     "Backfill window": span(tenant.backfillWindow),
     "Invoice prefix": tenant.invoicePrefix,

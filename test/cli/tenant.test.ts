@@ -14,12 +14,14 @@ test("settings that flags name are changed, and those of the seller one by one",
   const seller = ["--seller-name", "Acme GmbH", "--seller-address", "Hauptstr. 1", "--seller-address", "10115 Berlin"];
   expect((await run("tenant", "update", ...seller, "--seller-tax-id", "DE1")).code).toBe(0);
   const flags = ["--seller-email", "a@acme.test", "--payment-terms", "14", "--memo", "Thanks.", "--grace-period", "2h"];
+  expect((await run("tenant", "update", "--time-zone", "Europe/Berlin")).code).toBe(0);
   expect((await run("tenant", "update", ...flags)).code).toBe(0);
   const { stdout } = await run("tenant", "show");
   expect(stdout.split("\n").slice(1)).toEqual([
     "Organization     Acme",
     "Kind             test",
     "Clock            2015-05-21 00:00 UTC",
+    "Time zone        Europe/Berlin",
     "Grace period     2h",
     "Backfill window  35d",
     "Invoice prefix   INV-",
@@ -36,6 +38,7 @@ test("settings that flags name are changed, and those of the seller one by one",
   const wrong = await run("tenant", "update", "--payment-terms", "366");
   expect(wrong).toMatchObject({ code: 1, stdout: "" });
   expect(wrong.stderr).toContain("--payment-terms: must be");
+  expect((await run("tenant", "update", "--time-zone", "Berlin")).stderr).toContain("--time-zone: ");
 });
 
 test("a customer is put with its billing details, and without them they go", async () => {

@@ -22,6 +22,7 @@ export default class TenantUpdate extends ClientCommand {
     "payment-terms": Flags.integer({ description: "Days until an invoice is due.", helpValue: "DAYS" }),
     memo: Flags.string({ description: "A text at the foot of every invoice." }),
     "invoice-prefix": Flags.string({ description: "What invoice numbers begin with." }),
+    "time-zone": Flags.string({ description: "What new subscriptions count their periods in, such as Europe/Berlin." }),
     "grace-period": spanFlag({ description: "How long an invoice waits for usage on its way, such as 2h." }),
     "backfill-window": spanFlag({ description: "How old usage may be when it arrives, such as 35d." }),
   };
@@ -43,6 +44,7 @@ export default class TenantUpdate extends ClientCommand {
       ...(grace === undefined ? {} : { gracePeriod: { seconds: grace } }),
       ...(backfill === undefined ? {} : { backfillWindow: { seconds: backfill } }),
       invoicePrefix: flags["invoice-prefix"] ?? "",
+      timeZone: flags["time-zone"] ?? "",
     });
     const tenant = answer.tenant as Tenant;
     this.answerOne(TenantSchema, tenant, () => tenantText(tenant));
