@@ -7,6 +7,8 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Discount } from "./discount_pb.ts";
+import { file_usageflow_v1_discount } from "./discount_pb.ts";
 import type { InvoiceLineStep } from "./invoice_pb.ts";
 import { file_usageflow_v1_invoice } from "./invoice_pb.ts";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
@@ -18,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/pricing_service.proto.
  */
 export const file_usageflow_v1_pricing_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ1c2FnZWZsb3cvdjEvcHJpY2luZ19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEiRAoSUHVzaENhdGFsb2dSZXF1ZXN0Ei4KB2NhdGFsb2cYASABKAsyFS51c2FnZWZsb3cudjEuQ2F0YWxvZ0IGukgDyAEBInkKE1B1c2hDYXRhbG9nUmVzcG9uc2USDwoHbWV0cmljcxgBIAMoCRIhCgVwbGFucxgCIAMoCzISLnVzYWdlZmxvdy52MS5QbGFuEi4KCHdhcm5pbmdzGAMgAygLMhwudXNhZ2VmbG93LnYxLkNhdGFsb2dXYXJuaW5nIjAKDkNhdGFsb2dXYXJuaW5nEg0KBWZpZWxkGAEgASgJEg8KB21lc3NhZ2UYAiABKAkiFAoSUHVsbENhdGFsb2dSZXF1ZXN0Ij0KE1B1bGxDYXRhbG9nUmVzcG9uc2USJgoHY2F0YWxvZxgBIAEoCzIVLnVzYWdlZmxvdy52MS5DYXRhbG9nIl0KDkdldFBsYW5SZXF1ZXN0EjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEhgKB3ZlcnNpb24YAiABKAVCB7pIBBoCKAAiMwoPR2V0UGxhblJlc3BvbnNlEiAKBHBsYW4YASABKAsyEi51c2FnZWZsb3cudjEuUGxhbiJhChBMaXN0UGxhbnNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAIgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJPChFMaXN0UGxhbnNSZXNwb25zZRIhCgVwbGFucxgBIAMoCzISLnVzYWdlZmxvdy52MS5QbGFuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLqAQoTUHJldmlld1ByaWNlUmVxdWVzdBIjCghjdXJyZW5jeRgBIAEoCUIRukgOcgwyCl5bQS1aXXszfSQSKgoFcHJpY2UYAiABKAsyEy51c2FnZWZsb3cudjEuUHJpY2VCBrpIA8gBARI7CghxdWFudGl0eRgDIAEoCUIpukgmciQYITIgXihbMC05XXsxLDIwfShcLlswLTldezEsMTJ9KT8pPyQSRQoNZXZlbnRfYW1vdW50cxgEIAMoCUIuukgrkgEoEJBOIiNyIRghMh1eWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/JCJwChRQcmV2aWV3UHJpY2VSZXNwb25zZRIUCgxhbW91bnRfbWlub3IYASABKAMSFAoMZXhhY3RfYW1vdW50GAIgASgJEiwKBXN0ZXBzGAMgAygLMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lU3RlcCKJAgoYU3RhcnRTdWJzY3JpcHRpb25SZXF1ZXN0EjQKC2N1c3RvbWVyX2lkGAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEjIKBHBsYW4YAiABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBI+CghzdGFydF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASQwoNdHJpYWxfZW5kc19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgAiTQoZU3RhcnRTdWJzY3JpcHRpb25SZXNwb25zZRIwCgxzdWJzY3JpcHRpb24YASABKAsyGi51c2FnZWZsb3cudjEuU3Vic2NyaXB0aW9uIkIKFkVuZFN1YnNjcmlwdGlvblJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVec3ViX1swLTlBLVphLXpdezIyfSQiSwoXRW5kU3Vic2NyaXB0aW9uUmVzcG9uc2USMAoMc3Vic2NyaXB0aW9uGAEgASgLMhoudXNhZ2VmbG93LnYxLlN1YnNjcmlwdGlvbiJCChZHZXRTdWJzY3JpcHRpb25SZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXnN1Yl9bMC05QS1aYS16XXsyMn0kIksKF0dldFN1YnNjcmlwdGlvblJlc3BvbnNlEjAKDHN1YnNjcmlwdGlvbhgBIAEoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24inQEKGExpc3RTdWJzY3JpcHRpb25zUmVxdWVzdBIyCgtjdXN0b21lcl9pZBgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAyABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokImcKGUxpc3RTdWJzY3JpcHRpb25zUmVzcG9uc2USMQoNc3Vic2NyaXB0aW9ucxgBIAMoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMoIICg5QcmljaW5nU2VydmljZRJoCgtQdXNoQ2F0YWxvZxIgLnVzYWdlZmxvdy52MS5QdXNoQ2F0YWxvZ1JlcXVlc3QaIS51c2FnZWZsb3cudjEuUHVzaENhdGFsb2dSZXNwb25zZSIUkAICirUYDXByaWNpbmc6d3JpdGUSZwoLUHVsbENhdGFsb2cSIC51c2FnZWZsb3cudjEuUHVsbENhdGFsb2dSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLlB1bGxDYXRhbG9nUmVzcG9uc2UiE5ACAYq1GAxwcmljaW5nOnJlYWQSWwoHR2V0UGxhbhIcLnVzYWdlZmxvdy52MS5HZXRQbGFuUmVxdWVzdBodLnVzYWdlZmxvdy52MS5HZXRQbGFuUmVzcG9uc2UiE5ACAYq1GAxwcmljaW5nOnJlYWQSYQoJTGlzdFBsYW5zEh4udXNhZ2VmbG93LnYxLkxpc3RQbGFuc1JlcXVlc3QaHy51c2FnZWZsb3cudjEuTGlzdFBsYW5zUmVzcG9uc2UiE5ACAYq1GAxwcmljaW5nOnJlYWQSagoMUHJldmlld1ByaWNlEiEudXNhZ2VmbG93LnYxLlByZXZpZXdQcmljZVJlcXVlc3QaIi51c2FnZWZsb3cudjEuUHJldmlld1ByaWNlUmVzcG9uc2UiE5ACAYq1GAxwcmljaW5nOnJlYWQSfAoRU3RhcnRTdWJzY3JpcHRpb24SJi51c2FnZWZsb3cudjEuU3RhcnRTdWJzY3JpcHRpb25SZXF1ZXN0GicudXNhZ2VmbG93LnYxLlN0YXJ0U3Vic2NyaXB0aW9uUmVzcG9uc2UiFoq1GBJzdWJzY3JpcHRpb246d3JpdGUSeQoPRW5kU3Vic2NyaXB0aW9uEiQudXNhZ2VmbG93LnYxLkVuZFN1YnNjcmlwdGlvblJlcXVlc3QaJS51c2FnZWZsb3cudjEuRW5kU3Vic2NyaXB0aW9uUmVzcG9uc2UiGZACAoq1GBJzdWJzY3JpcHRpb246d3JpdGUSeAoPR2V0U3Vic2NyaXB0aW9uEiQudXNhZ2VmbG93LnYxLkdldFN1YnNjcmlwdGlvblJlcXVlc3QaJS51c2FnZWZsb3cudjEuR2V0U3Vic2NyaXB0aW9uUmVzcG9uc2UiGJACAYq1GBFzdWJzY3JpcHRpb246cmVhZBJ+ChFMaXN0U3Vic2NyaXB0aW9ucxImLnVzYWdlZmxvdy52MS5MaXN0U3Vic2NyaXB0aW9uc1JlcXVlc3QaJy51c2FnZWZsb3cudjEuTGlzdFN1YnNjcmlwdGlvbnNSZXNwb25zZSIYkAIBirUYEXN1YnNjcmlwdGlvbjpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_invoice, file_usageflow_v1_permission, file_usageflow_v1_pricing]);
+  fileDesc("CiJ1c2FnZWZsb3cvdjEvcHJpY2luZ19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEiRAoSUHVzaENhdGFsb2dSZXF1ZXN0Ei4KB2NhdGFsb2cYASABKAsyFS51c2FnZWZsb3cudjEuQ2F0YWxvZ0IGukgDyAEBInkKE1B1c2hDYXRhbG9nUmVzcG9uc2USDwoHbWV0cmljcxgBIAMoCRIhCgVwbGFucxgCIAMoCzISLnVzYWdlZmxvdy52MS5QbGFuEi4KCHdhcm5pbmdzGAMgAygLMhwudXNhZ2VmbG93LnYxLkNhdGFsb2dXYXJuaW5nIjAKDkNhdGFsb2dXYXJuaW5nEg0KBWZpZWxkGAEgASgJEg8KB21lc3NhZ2UYAiABKAkiFAoSUHVsbENhdGFsb2dSZXF1ZXN0Ij0KE1B1bGxDYXRhbG9nUmVzcG9uc2USJgoHY2F0YWxvZxgBIAEoCzIVLnVzYWdlZmxvdy52MS5DYXRhbG9nIl0KDkdldFBsYW5SZXF1ZXN0EjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEhgKB3ZlcnNpb24YAiABKAVCB7pIBBoCKAAiMwoPR2V0UGxhblJlc3BvbnNlEiAKBHBsYW4YASABKAsyEi51c2FnZWZsb3cudjEuUGxhbiJhChBMaXN0UGxhbnNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAIgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJPChFMaXN0UGxhbnNSZXNwb25zZRIhCgVwbGFucxgBIAMoCzISLnVzYWdlZmxvdy52MS5QbGFuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLqAQoTUHJldmlld1ByaWNlUmVxdWVzdBIjCghjdXJyZW5jeRgBIAEoCUIRukgOcgwyCl5bQS1aXXszfSQSKgoFcHJpY2UYAiABKAsyEy51c2FnZWZsb3cudjEuUHJpY2VCBrpIA8gBARI7CghxdWFudGl0eRgDIAEoCUIpukgmciQYITIgXihbMC05XXsxLDIwfShcLlswLTldezEsMTJ9KT8pPyQSRQoNZXZlbnRfYW1vdW50cxgEIAMoCUIuukgrkgEoEJBOIiNyIRghMh1eWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/JCJwChRQcmV2aWV3UHJpY2VSZXNwb25zZRIUCgxhbW91bnRfbWlub3IYASABKAMSFAoMZXhhY3RfYW1vdW50GAIgASgJEiwKBXN0ZXBzGAMgAygLMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lU3RlcCKJAgoYU3RhcnRTdWJzY3JpcHRpb25SZXF1ZXN0EjQKC2N1c3RvbWVyX2lkGAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEjIKBHBsYW4YAiABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBI+CghzdGFydF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASQwoNdHJpYWxfZW5kc19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgAiTQoZU3RhcnRTdWJzY3JpcHRpb25SZXNwb25zZRIwCgxzdWJzY3JpcHRpb24YASABKAsyGi51c2FnZWZsb3cudjEuU3Vic2NyaXB0aW9uIkIKFkVuZFN1YnNjcmlwdGlvblJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVec3ViX1swLTlBLVphLXpdezIyfSQiSwoXRW5kU3Vic2NyaXB0aW9uUmVzcG9uc2USMAoMc3Vic2NyaXB0aW9uGAEgASgLMhoudXNhZ2VmbG93LnYxLlN1YnNjcmlwdGlvbiJCChZHZXRTdWJzY3JpcHRpb25SZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXnN1Yl9bMC05QS1aYS16XXsyMn0kIksKF0dldFN1YnNjcmlwdGlvblJlc3BvbnNlEjAKDHN1YnNjcmlwdGlvbhgBIAEoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24i4gIKFUNyZWF0ZURpc2NvdW50UmVxdWVzdBI1Cg9zdWJzY3JpcHRpb25faWQYASABKAlCHLpIGXIXMhVec3ViX1swLTlBLVphLXpdezIyfSQSLQoEbmFtZRgCIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJBJKCgdwZXJjZW50GAMgASgJQje6SDRyMhgWMi5eKDEwMChcLjB7MSwxOH0pP3xbMC05XXsxLDJ9KFwuWzAtOV17MSwxOH0pPykkSAASOAoGYW1vdW50GAQgASgJQia6SCNyIRgfMh1eWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/JEgAEh0KB3BlcmlvZHMYBSABKAVCCrpIBxoFGOgHKAFIARIbCghmb3JfZXZlchgGIAEoCEIHukgEagIIAUgBQg4KBXZhbHVlEgW6SAIIAUIRCghkdXJhdGlvbhIFukgCCAEiQgoWQ3JlYXRlRGlzY291bnRSZXNwb25zZRIoCghkaXNjb3VudBgBIAEoCzIWLnVzYWdlZmxvdy52MS5EaXNjb3VudCKfAQoUTGlzdERpc2NvdW50c1JlcXVlc3QSOAoPc3Vic2NyaXB0aW9uX2lkGAEgASgJQh+6SBxyGjIYXihzdWJfWzAtOUEtWmEtel17MjJ9KT8kEh0KCXBhZ2Vfc2l6ZRgCIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAMgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJbChVMaXN0RGlzY291bnRzUmVzcG9uc2USKQoJZGlzY291bnRzGAEgAygLMhYudXNhZ2VmbG93LnYxLkRpc2NvdW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJPChJFbmREaXNjb3VudFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVeZHNjX1swLTlBLVphLXpdezIyfSQSDwoHYXRfb25jZRgCIAEoCCI/ChNFbmREaXNjb3VudFJlc3BvbnNlEigKCGRpc2NvdW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkRpc2NvdW50Ip0BChhMaXN0U3Vic2NyaXB0aW9uc1JlcXVlc3QSMgoLY3VzdG9tZXJfaWQYASABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEh0KCXBhZ2Vfc2l6ZRgCIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAMgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJnChlMaXN0U3Vic2NyaXB0aW9uc1Jlc3BvbnNlEjEKDXN1YnNjcmlwdGlvbnMYASADKAsyGi51c2FnZWZsb3cudjEuU3Vic2NyaXB0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTLaCgoOUHJpY2luZ1NlcnZpY2USaAoLUHVzaENhdGFsb2cSIC51c2FnZWZsb3cudjEuUHVzaENhdGFsb2dSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLlB1c2hDYXRhbG9nUmVzcG9uc2UiFJACAoq1GA1wcmljaW5nOndyaXRlEmcKC1B1bGxDYXRhbG9nEiAudXNhZ2VmbG93LnYxLlB1bGxDYXRhbG9nUmVxdWVzdBohLnVzYWdlZmxvdy52MS5QdWxsQ2F0YWxvZ1Jlc3BvbnNlIhOQAgGKtRgMcHJpY2luZzpyZWFkElsKB0dldFBsYW4SHC51c2FnZWZsb3cudjEuR2V0UGxhblJlcXVlc3QaHS51c2FnZWZsb3cudjEuR2V0UGxhblJlc3BvbnNlIhOQAgGKtRgMcHJpY2luZzpyZWFkEmEKCUxpc3RQbGFucxIeLnVzYWdlZmxvdy52MS5MaXN0UGxhbnNSZXF1ZXN0Gh8udXNhZ2VmbG93LnYxLkxpc3RQbGFuc1Jlc3BvbnNlIhOQAgGKtRgMcHJpY2luZzpyZWFkEmoKDFByZXZpZXdQcmljZRIhLnVzYWdlZmxvdy52MS5QcmV2aWV3UHJpY2VSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLlByZXZpZXdQcmljZVJlc3BvbnNlIhOQAgGKtRgMcHJpY2luZzpyZWFkEnwKEVN0YXJ0U3Vic2NyaXB0aW9uEiYudXNhZ2VmbG93LnYxLlN0YXJ0U3Vic2NyaXB0aW9uUmVxdWVzdBonLnVzYWdlZmxvdy52MS5TdGFydFN1YnNjcmlwdGlvblJlc3BvbnNlIhaKtRgSc3Vic2NyaXB0aW9uOndyaXRlEnkKD0VuZFN1YnNjcmlwdGlvbhIkLnVzYWdlZmxvdy52MS5FbmRTdWJzY3JpcHRpb25SZXF1ZXN0GiUudXNhZ2VmbG93LnYxLkVuZFN1YnNjcmlwdGlvblJlc3BvbnNlIhmQAgKKtRgSc3Vic2NyaXB0aW9uOndyaXRlEngKD0dldFN1YnNjcmlwdGlvbhIkLnVzYWdlZmxvdy52MS5HZXRTdWJzY3JpcHRpb25SZXF1ZXN0GiUudXNhZ2VmbG93LnYxLkdldFN1YnNjcmlwdGlvblJlc3BvbnNlIhiQAgGKtRgRc3Vic2NyaXB0aW9uOnJlYWQScwoOQ3JlYXRlRGlzY291bnQSIy51c2FnZWZsb3cudjEuQ3JlYXRlRGlzY291bnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkNyZWF0ZURpc2NvdW50UmVzcG9uc2UiFoq1GBJzdWJzY3JpcHRpb246d3JpdGUScgoNTGlzdERpc2NvdW50cxIiLnVzYWdlZmxvdy52MS5MaXN0RGlzY291bnRzUmVxdWVzdBojLnVzYWdlZmxvdy52MS5MaXN0RGlzY291bnRzUmVzcG9uc2UiGJACAYq1GBFzdWJzY3JpcHRpb246cmVhZBJtCgtFbmREaXNjb3VudBIgLnVzYWdlZmxvdy52MS5FbmREaXNjb3VudFJlcXVlc3QaIS51c2FnZWZsb3cudjEuRW5kRGlzY291bnRSZXNwb25zZSIZkAICirUYEnN1YnNjcmlwdGlvbjp3cml0ZRJ+ChFMaXN0U3Vic2NyaXB0aW9ucxImLnVzYWdlZmxvdy52MS5MaXN0U3Vic2NyaXB0aW9uc1JlcXVlc3QaJy51c2FnZWZsb3cudjEuTGlzdFN1YnNjcmlwdGlvbnNSZXNwb25zZSIYkAIBirUYEXN1YnNjcmlwdGlvbjpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_discount, file_usageflow_v1_invoice, file_usageflow_v1_permission, file_usageflow_v1_pricing]);
 
 /**
  * A catalog to publish.
@@ -474,6 +476,215 @@ export const GetSubscriptionResponseSchema: GenMessage<GetSubscriptionResponse> 
   messageDesc(file_usageflow_v1_pricing_service, 16);
 
 /**
+ * A discount to give.
+ *
+ * @generated from message usageflow.v1.CreateDiscountRequest
+ */
+export type CreateDiscountRequest = Message<"usageflow.v1.CreateDiscountRequest"> & {
+  /**
+   * The subscription, `sub_...`.
+   *
+   * @generated from field: string subscription_id = 1;
+   */
+  subscriptionId: string;
+
+  /**
+   * What it is called on the invoice, such as `Launch offer`. 1 to 255 characters.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Exactly one of the two.
+   *
+   * @generated from oneof usageflow.v1.CreateDiscountRequest.value
+   */
+  value: {
+    /**
+     * Percent of the charges, such as `12.5`: more than 0, at most 100, at most 18 digits after the point.
+     *
+     * @generated from field: string percent = 3;
+     */
+    value: string;
+    case: "percent";
+  } | {
+    /**
+     * So much off of each period, in major units of the plan's currency: a decimal such as `5.00`, more than 0, with at most
+     * as many digits after the point as the currency has.
+     *
+     * @generated from field: string amount = 4;
+     */
+    value: string;
+    case: "amount";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Exactly one of the two.
+   *
+   * @generated from oneof usageflow.v1.CreateDiscountRequest.duration
+   */
+  duration: {
+    /**
+     * For so many periods, the open one included, 1 to 1,000. 1: once. They are counted as the subscription's periods are
+     * now: a change of their length later does not move the end.
+     *
+     * @generated from field: int32 periods = 5;
+     */
+    value: number;
+    case: "periods";
+  } | {
+    /**
+     * Until it is ended. Must be true.
+     *
+     * @generated from field: bool for_ever = 6;
+     */
+    value: boolean;
+    case: "forEver";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message usageflow.v1.CreateDiscountRequest.
+ * Use `create(CreateDiscountRequestSchema)` to create a new message.
+ */
+export const CreateDiscountRequestSchema: GenMessage<CreateDiscountRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 17);
+
+/**
+ * The discount.
+ *
+ * @generated from message usageflow.v1.CreateDiscountResponse
+ */
+export type CreateDiscountResponse = Message<"usageflow.v1.CreateDiscountResponse"> & {
+  /**
+   * The discount.
+   *
+   * @generated from field: usageflow.v1.Discount discount = 1;
+   */
+  discount?: Discount | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.CreateDiscountResponse.
+ * Use `create(CreateDiscountResponseSchema)` to create a new message.
+ */
+export const CreateDiscountResponseSchema: GenMessage<CreateDiscountResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 18);
+
+/**
+ * Asks for discounts.
+ *
+ * @generated from message usageflow.v1.ListDiscountsRequest
+ */
+export type ListDiscountsRequest = Message<"usageflow.v1.ListDiscountsRequest"> & {
+  /**
+   * Only those of this subscription, `sub_...`. Empty: all.
+   *
+   * @generated from field: string subscription_id = 1;
+   */
+  subscriptionId: string;
+
+  /**
+   * At most this many, 1 to 1,000. 0 means 100.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty for the first page.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListDiscountsRequest.
+ * Use `create(ListDiscountsRequestSchema)` to create a new message.
+ */
+export const ListDiscountsRequestSchema: GenMessage<ListDiscountsRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 19);
+
+/**
+ * A page of discounts.
+ *
+ * @generated from message usageflow.v1.ListDiscountsResponse
+ */
+export type ListDiscountsResponse = Message<"usageflow.v1.ListDiscountsResponse"> & {
+  /**
+   * The discounts.
+   *
+   * @generated from field: repeated usageflow.v1.Discount discounts = 1;
+   */
+  discounts: Discount[];
+
+  /**
+   * Token of the next page. Empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListDiscountsResponse.
+ * Use `create(ListDiscountsResponseSchema)` to create a new message.
+ */
+export const ListDiscountsResponseSchema: GenMessage<ListDiscountsResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 20);
+
+/**
+ * Names a discount to end.
+ *
+ * @generated from message usageflow.v1.EndDiscountRequest
+ */
+export type EndDiscountRequest = Message<"usageflow.v1.EndDiscountRequest"> & {
+  /**
+   * The discount's id, `dsc_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * True: invoices that are not final yet go without it too. False: the open period still has it.
+   *
+   * @generated from field: bool at_once = 2;
+   */
+  atOnce: boolean;
+};
+
+/**
+ * Describes the message usageflow.v1.EndDiscountRequest.
+ * Use `create(EndDiscountRequestSchema)` to create a new message.
+ */
+export const EndDiscountRequestSchema: GenMessage<EndDiscountRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 21);
+
+/**
+ * The discount as it is now.
+ *
+ * @generated from message usageflow.v1.EndDiscountResponse
+ */
+export type EndDiscountResponse = Message<"usageflow.v1.EndDiscountResponse"> & {
+  /**
+   * The discount.
+   *
+   * @generated from field: usageflow.v1.Discount discount = 1;
+   */
+  discount?: Discount | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.EndDiscountResponse.
+ * Use `create(EndDiscountResponseSchema)` to create a new message.
+ */
+export const EndDiscountResponseSchema: GenMessage<EndDiscountResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 22);
+
+/**
  * Asks for subscriptions.
  *
  * @generated from message usageflow.v1.ListSubscriptionsRequest
@@ -506,7 +717,7 @@ export type ListSubscriptionsRequest = Message<"usageflow.v1.ListSubscriptionsRe
  * Use `create(ListSubscriptionsRequestSchema)` to create a new message.
  */
 export const ListSubscriptionsRequestSchema: GenMessage<ListSubscriptionsRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 17);
+  messageDesc(file_usageflow_v1_pricing_service, 23);
 
 /**
  * A page of subscriptions.
@@ -534,7 +745,7 @@ export type ListSubscriptionsResponse = Message<"usageflow.v1.ListSubscriptionsR
  * Use `create(ListSubscriptionsResponseSchema)` to create a new message.
  */
 export const ListSubscriptionsResponseSchema: GenMessage<ListSubscriptionsResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 18);
+  messageDesc(file_usageflow_v1_pricing_service, 24);
 
 /**
  * What is sold, and to whom.
@@ -641,6 +852,42 @@ export const PricingService: GenService<{
     methodKind: "unary";
     input: typeof GetSubscriptionRequestSchema;
     output: typeof GetSubscriptionResponseSchema;
+  },
+  /**
+   * Gives a subscription a discount, from its open period on: on every invoice of the periods covered that is not final yet.
+   *
+   * Errors: NOT_FOUND for the subscription; STATE_CONFLICT when it is over and all is invoiced; INVALID_FIELD for a percent
+   * of 0, and for an amount of 0 or with more digits than the minor unit of the plan's currency has.
+   *
+   * @generated from rpc usageflow.v1.PricingService.CreateDiscount
+   */
+  createDiscount: {
+    methodKind: "unary";
+    input: typeof CreateDiscountRequestSchema;
+    output: typeof CreateDiscountResponseSchema;
+  },
+  /**
+   * Lists discounts, oldest first, ended ones included.
+   *
+   * @generated from rpc usageflow.v1.PricingService.ListDiscounts
+   */
+  listDiscounts: {
+    methodKind: "unary";
+    input: typeof ListDiscountsRequestSchema;
+    output: typeof ListDiscountsResponseSchema;
+  },
+  /**
+   * Ends a discount with the subscription's open period, which it still covers; or at once, for one that should not have
+   * been made. Invoices that are final keep it. Doing it again changes nothing, and an end that is earlier stands.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.PricingService.EndDiscount
+   */
+  endDiscount: {
+    methodKind: "unary";
+    input: typeof EndDiscountRequestSchema;
+    output: typeof EndDiscountResponseSchema;
   },
   /**
    * Lists subscriptions, oldest first.
