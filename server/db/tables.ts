@@ -95,6 +95,7 @@ export interface Customer {
   created_at: Timestamp;
   id: string;
   name: Generated<string>;
+  tax_rates: Generated<Json>;
   tenant_id: string;
 }
 
@@ -128,6 +129,20 @@ export interface DeliveryAttempt {
   response_body: string;
   sent_at: Timestamp;
   status: number;
+  tenant_id: string;
+}
+
+export interface Discount {
+  amount_minor: bigint | null;
+  created_at: Timestamp;
+  currency: string;
+  ends_at: Timestamp | null;
+  id: string;
+  name: string;
+  percent: Numeric | null;
+  periods: number | null;
+  starts_at: Timestamp;
+  subscription_id: string;
   tenant_id: string;
 }
 
@@ -177,6 +192,7 @@ export interface InvoiceCounter {
 
 export interface InvoiceDocument {
   buyer: Generated<Json>;
+  discounts: Json;
   due_at: Timestamp | null;
   finalized_at: Timestamp;
   invoice_id: string;
@@ -185,6 +201,7 @@ export interface InvoiceDocument {
   purchase_order: Generated<string>;
   seller: Generated<Json>;
   sequence: bigint;
+  taxes: Json;
   tenant_id: string;
   total_minor: bigint;
   usage_number: bigint;
@@ -195,6 +212,7 @@ export interface InvoiceLine {
   amount_minor: bigint;
   description: string;
   dimensions: Json;
+  discount_id: string | null;
   exact_amount: Numeric;
   invoice_id: string;
   kind: string;
@@ -392,6 +410,7 @@ export interface Tables {
   customer_arrival: CustomerArrival;
   delivery: Delivery;
   delivery_attempt: DeliveryAttempt;
+  discount: Discount;
   endpoint: Endpoint;
   invoice: Invoice;
   invoice_change: InvoiceChange;

@@ -25,7 +25,7 @@ import { type CreditNoteRow, creditNotesOf, toCreditNote } from "./credit-note.t
 import {
   amountOfCharges,
   isCharge,
-  settle,
+  outcomeOf,
   type Takeable,
   type Taken,
   takeable,
@@ -34,6 +34,7 @@ import {
 import { getInvoiceRow } from "./invoice.ts";
 import { storedLines, toInvoiceLine } from "./invoice-line.ts";
 import { invoiceNumber } from "./invoice-number.ts";
+import { taxesFromJson } from "./invoice-tax.ts";
 
 const PREFIX = "CN-";
 
@@ -46,12 +47,12 @@ export function createCreditNote(app: App, caller: Caller, request: CreateCredit
     const paid = await holdInvoice(tx, tenantId, invoice.id, request.invoiceId);
     const lines = (await storedLines(tx, tenantId, [invoice.id])).map(toInvoiceLine);
     const before = await creditNotesOf(tx, tenantId, invoice.id);
-    const there = takeable(lines);
+    const there = takeable(lines, taxesFromJson(invoice.taxes));
     const { amount, parts } = amountOf(request.scope, lines, there, before);
     const taken = takenBy(before);
     checkLeft(there.value - taken.amount, amount, invoice.currency);
     const refund = request.settlement === CreditNoteSettlement.REFUND;
-    const { dueReduced, credited, refunded } = settle(there, taken, amount, { paid, refund });
+    const { dueReduced, credited, refunded } = outcomeOf(there, taken, amount, { paid, refund });
     const { customer_id, currency, number: invoice_number } = invoice;
     if (credited > 0n) {
       const note = `taken back of ${invoice_number}`;

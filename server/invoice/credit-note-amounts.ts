@@ -1,5 +1,5 @@
-import { type InvoiceLine, InvoiceLineKind } from "../../gen/usageflow/v1/invoice_pb.ts";
-import { totalOf } from "./invoice.ts";
+import { type InvoiceLine, InvoiceLineKind, type InvoiceTax } from "../../gen/usageflow/v1/invoice_pb.ts";
+import { partsOf, totalOf } from "./settlement.ts";
 
 // What a credit note comes to. Pure: all amounts are minor units, and not negative.
 
@@ -9,7 +9,7 @@ export interface Takeable {
   value: bigint;
   /** What was to be paid for it. */
   total: bigint;
-  /** The tax in it. */
+  /** The tax in it, added or contained. */
   tax: bigint;
   /** What its charges come to, before discounts and tax. */
   charges: bigint;
@@ -23,7 +23,7 @@ export interface Taken {
 }
 
 /** What becomes of an amount that is taken back. */
-export interface Settlement {
+export interface Outcome {
   dueReduced: bigint;
   credited: bigint;
   refunded: bigint;
@@ -41,15 +41,15 @@ export function isCharge({ kind }: Pick<InvoiceLine, "kind">): boolean {
   return !NO_CHARGE.includes(kind);
 }
 
-/** What there is to take back of an invoice with these lines. */
-export function takeable(lines: readonly InvoiceLine[]): Takeable {
-  const of = (kind: InvoiceLineKind) => totalOf(lines.filter((line) => line.kind === kind));
+/** What there is to take back of an invoice with these lines and taxes. */
+export function takeable(lines: readonly InvoiceLine[], taxes: readonly InvoiceTax[]): Takeable {
   const total = totalOf(lines);
+  const drawn = totalOf(lines.filter(({ kind }) => kind === InvoiceLineKind.CREDIT_DRAWN)); // not more than 0
   return {
-    value: total - of(InvoiceLineKind.CREDIT_DRAWN), // which is negative
+    value: total - drawn,
     total,
-    tax: of(InvoiceLineKind.TAX),
-    charges: totalOf(lines.filter(isCharge)),
+    tax: taxes.reduce((sum, { amountMinor }) => sum + amountMinor, 0n),
+    charges: partsOf(lines).subtotalMinor,
   };
 }
 
@@ -67,12 +67,12 @@ export function taxOf({ value, tax }: Takeable, taken: Taken, amount: bigint): b
  * What becomes of an amount. It is taken from what was to be paid first: that is not owed any more, or, when it was paid,
  * refunded or credited. The rest was paid with credit, and becomes credit again.
  */
-export function settle(
+export function outcomeOf(
   { total }: Takeable,
   taken: Taken,
   amount: bigint,
   how: { paid: boolean; refund: boolean },
-): Settlement {
+): Outcome {
   const left = total > taken.amount ? total - taken.amount : 0n;
   const payable = amount < left ? amount : left;
   const drawn = amount - payable;

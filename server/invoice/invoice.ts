@@ -4,7 +4,6 @@ import type { Selectable } from "kysely";
 import {
   type Invoice,
   type InvoiceChange,
-  type InvoiceLine,
   InvoiceSchema,
   InvoiceState,
   InvoiceStateSchema,
@@ -16,12 +15,14 @@ import type { Invoice as InvoiceTable } from "../db/tables.ts";
 import { formatId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { type BillingDetails, type DetailsColumns, detailsOfDrafts, storedDetails } from "./billing-details.ts";
 import { takenBackOf } from "./credit-note.ts";
 import { kindOf } from "./draft.ts";
 import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { changesOf, stateOf } from "./invoice-change.ts";
 import { storedLines, toInvoiceLine } from "./invoice-line.ts";
-import { type InvoiceTerms, storedTerms, type TermsColumns, termsOfDrafts } from "./invoice-terms.ts";
+import { taxesFromJson } from "./invoice-tax.ts";
+import { partsOf, type Settlement, totalOf } from "./settlement.ts";
 
 // An invoice's life:
 //
@@ -41,13 +42,17 @@ interface DocumentFacts {
 }
 
 /** An invoice as it is found: a draft's document is all null. */
-type FoundInvoice = InvoiceRow & DocumentFacts & { [Column in keyof TermsColumns]: TermsColumns[Column] | null };
+type FoundInvoice = InvoiceRow &
+  DocumentFacts & { [Column in keyof DetailsColumns]: DetailsColumns[Column] | null } & { taxes: unknown };
+
+/** What was made of an invoice's charges. */
+type Settled = Pick<Settlement, "lines" | "taxes">;
 
 /** The invoice as callers see it. A draft has no document. */
 export function toInvoice(
   row: InvoiceRow,
-  lines: InvoiceLine[],
-  terms: InvoiceTerms,
+  { lines, taxes }: Settled,
+  details: BillingDetails,
   document?: DocumentFacts & { changes: InvoiceChange[]; creditedMinor?: bigint },
 ): Invoice {
   return create(InvoiceSchema, {
@@ -68,14 +73,11 @@ export function toInvoice(
     ...(document?.finalized_at ? { finalizedAt: timestampFromDate(document.finalized_at) } : {}),
     finalizeAt: timestampFromDate(row.finalize_at),
     changes: document?.changes ?? [],
-    ...terms,
+    ...partsOf(lines),
+    taxes,
+    ...details,
     creditedMinor: document?.creditedMinor ?? 0n,
   });
-}
-
-/** What an invoice comes to, in minor units: the sum of its rounded lines. */
-export function totalOf(lines: readonly InvoiceLine[]): bigint {
-  return lines.reduce((total, line) => total + line.amountMinor, 0n);
 }
 
 /** One invoice by id or number, or not-found. */
@@ -126,7 +128,7 @@ function selectInvoices(tx: Tx, tenantId: string) {
         .onRef("invoice_document.invoice_id", "=", "invoice.id"),
     )
     .selectAll("invoice")
-    .select(["number", "finalized_at", "seller", "buyer", "purchase_order", "due_at", "memo"])
+    .select(["number", "finalized_at", "taxes", "seller", "buyer", "purchase_order", "due_at", "memo"])
     .where("invoice.tenant_id", "=", tenantId);
 }
 
@@ -141,14 +143,15 @@ async function whole(tx: Tx, tenantId: string, rows: readonly FoundInvoice[]): P
   const changes = await changesOf(tx, tenantId, ids);
   const credited = await takenBackOf(tx, tenantId, ids);
   const drafts = rows.filter((row) => row.state === "DRAFT");
-  const { lines } = await linesOfDrafts(tx, tenantId, drafts);
-  const linesOf = new Map(drafts.map((draft, i) => [draft.id, lines[i]]));
-  const terms = await termsOfDrafts(tx, tenantId, drafts);
-  const termsOf = new Map(drafts.map((draft, i) => [draft.id, terms[i]]));
+  const { settlements } = await linesOfDrafts(tx, tenantId, drafts);
+  const settlementOf = new Map(drafts.map((draft, i) => [draft.id, settlements[i]]));
+  const details = await detailsOfDrafts(tx, tenantId, drafts);
+  const detailsOf = new Map(drafts.map((draft, i) => [draft.id, details[i]]));
   return rows.map((row) => {
-    const its = linesOf.get(row.id) ?? storedOf.get(row.id)?.map(toInvoiceLine) ?? [];
-    const itsTerms = termsOf.get(row.id) ?? storedTerms(row as TermsColumns); // what is no draft has a document
+    const lines = storedOf.get(row.id)?.map(toInvoiceLine) ?? [];
+    const settled = settlementOf.get(row.id) ?? { lines, taxes: taxesFromJson(row.taxes) };
+    const its = detailsOf.get(row.id) ?? storedDetails(row as DetailsColumns); // what is no draft has a document
     const since = { changes: changes.get(row.id) ?? [], creditedMinor: credited.get(row.id) ?? 0n };
-    return toInvoice(row, its, itsTerms, { ...row, ...since });
+    return toInvoice(row, settled, its, { ...row, ...since });
   });
 }

@@ -8,10 +8,11 @@ import { getSubscription, type SubscriptionRow } from "../pricing/subscription.t
 import { notFound, stateConflict } from "../rpc/errors.ts";
 import { gracePeriodMs } from "../tenant/grace-period.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
+import { type BillingDetails, detailsOfDrafts } from "./billing-details.ts";
 import { arrearsDraft } from "./draft.ts";
 import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { toInvoice } from "./invoice.ts";
-import { type InvoiceTerms, termsOfDrafts } from "./invoice-terms.ts";
+import type { Settlement } from "./settlement.ts";
 
 /** What closing the open period of a subscription would make of it now. Stores nothing. */
 export function previewInvoice(app: App, tenantId: string, { subject }: PreviewInvoiceRequest) {
@@ -23,9 +24,9 @@ export function previewInvoice(app: App, tenantId: string, { subject }: PreviewI
     const plan = await getPlan(tx, tenantId, subscription.plan_key, subscription.plan_version);
     const now = await tenantNow(tx, tenantId, app.clock);
     const draft = arrearsDraft(subscription, plan, now, await gracePeriodMs(tx, tenantId));
-    const { lines, foldNumber } = await linesOfDrafts(tx, tenantId, [draft]);
-    const [terms] = await termsOfDrafts(tx, tenantId, [draft]);
-    const invoice = { ...toInvoice(draft, lines[0] ?? [], terms as InvoiceTerms), id: "" };
+    const { settlements, foldNumber } = await linesOfDrafts(tx, tenantId, [draft]);
+    const [details] = await detailsOfDrafts(tx, tenantId, [draft]);
+    const invoice = { ...toInvoice(draft, settlements[0] as Settlement, details as BillingDetails), id: "" };
     return create(PreviewInvoiceResponseSchema, { invoice, usageFold: foldNumber });
   });
 }

@@ -9,6 +9,9 @@ import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
 import { callerOf } from "../rpc/caller.ts";
 import { pullCatalog } from "./catalog.ts";
+import { createDiscount } from "./create-discount.ts";
+import { listDiscounts } from "./discount.ts";
+import { endDiscount } from "./end-discount.ts";
 import { endSubscription } from "./end-subscription.ts";
 import { getPlan, listPlans } from "./plan.ts";
 import { previewPrice } from "./preview-price.ts";
@@ -39,6 +42,9 @@ export function pricingService(app: App): ServiceImpl<typeof PricingService> {
         }),
       );
     },
+    createDiscount: (request, call) => createDiscount(app, callerOf(call), request),
+    listDiscounts: (request, call) => listDiscounts(app, callerOf(call).tenantId, request),
+    endDiscount: (request, call) => endDiscount(app, callerOf(call), request),
     listSubscriptions: (request, call) => listSubscriptions(app, callerOf(call).tenantId, request),
   };
 }

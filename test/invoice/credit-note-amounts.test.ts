@@ -1,8 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { InvoiceLineKind, InvoiceLineSchema } from "../../gen/usageflow/v1/invoice_pb.ts";
-import { amountOfCharges, settle, takeable, taxOf } from "../../server/invoice/credit-note-amounts.ts";
+import { InvoiceLineKind, InvoiceLineSchema, InvoiceTaxSchema } from "../../gen/usageflow/v1/invoice_pb.ts";
+import { amountOfCharges, outcomeOf, takeable, taxOf } from "../../server/invoice/credit-note-amounts.ts";
 
 const minor = fc.bigInt({ min: 0n, max: 10n ** 12n });
 const none = { amount: 0n, charges: 0n };
@@ -24,7 +24,7 @@ const inParts = (whole: bigint) =>
 
 const sum = (amounts: readonly bigint[]) => amounts.reduce((total, amount) => total + amount, 0n);
 
-test("what there is to take back is the total and the credit that was drawn; the tax is that of the tax lines", () => {
+test("what there is to take back is the total and the credit that was drawn; the tax is added or contained", () => {
   const line = (kind: InvoiceLineKind, amountMinor: bigint) => create(InvoiceLineSchema, { kind, amountMinor });
   const lines = [
     line(InvoiceLineKind.PRICE, 9_000n),
@@ -33,9 +33,13 @@ test("what there is to take back is the total and the credit that was drawn; the
     line(InvoiceLineKind.TAX, 1_520n),
     line(InvoiceLineKind.CREDIT_DRAWN, -520n),
   ];
-  expect(takeable(lines)).toEqual({ value: 9_520n, total: 9_000n, tax: 1_520n, charges: 10_000n });
+  const taxes = [
+    create(InvoiceTaxSchema, { amountMinor: 1_520n }),
+    create(InvoiceTaxSchema, { amountMinor: 80n, inclusive: true }),
+  ];
+  expect(takeable(lines, taxes)).toEqual({ value: 9_520n, total: 9_000n, tax: 1_600n, charges: 10_000n });
   const negative = [line(InvoiceLineKind.PRICE, -700n), line(InvoiceLineKind.CREDIT_GRANTED, 700n)];
-  expect(takeable(negative)).toMatchObject({ value: 0n, total: 0n });
+  expect(takeable(negative, [])).toMatchObject({ value: 0n, total: 0n });
 });
 
 test("a full note takes all tax, and so do any parts together", () => {
@@ -83,7 +87,7 @@ test("what becomes of parts adds up: never more refunded than was to be paid, no
       ([invoice, parts], paidFrom, refund) => {
         let amount = 0n;
         const all = parts.map((part, at) => {
-          const settled = settle(invoice, { ...none, amount }, part, { paid: at >= paidFrom, refund });
+          const settled = outcomeOf(invoice, { ...none, amount }, part, { paid: at >= paidFrom, refund });
           expect(settled.dueReduced + settled.credited + settled.refunded).toBe(part);
           amount += part;
           return settled;

@@ -12,13 +12,15 @@ import type { CreditNote } from "./credit_note_pb.ts";
 import { file_usageflow_v1_credit_note } from "./credit_note_pb.ts";
 import type { Invoice } from "./invoice_pb.ts";
 import { file_usageflow_v1_invoice } from "./invoice_pb.ts";
+import type { Customer } from "./tenant_pb.ts";
+import { file_usageflow_v1_tenant } from "./tenant_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file usageflow/v1/event.proto.
  */
 export const file_usageflow_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("Chh1c2FnZWZsb3cvdjEvZXZlbnQucHJvdG8SDHVzYWdlZmxvdy52MSKDAQoLV2ViaG9va0JvZHkSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAMgASgDEiUKBGRhdGEYBCABKAsyFy51c2FnZWZsb3cudjEuRXZlbnREYXRhIpMBCglFdmVudERhdGESJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEi8KDGNyZWRpdF9ncmFudBgDIAEoCzIZLnVzYWdlZmxvdy52MS5DcmVkaXRHcmFudBItCgtjcmVkaXRfbm90ZRgFIAEoCzIYLnVzYWdlZmxvdy52MS5DcmVkaXROb3RlYgZwcm90bzM", [file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_credit_note, file_usageflow_v1_invoice]);
+  fileDesc("Chh1c2FnZWZsb3cvdjEvZXZlbnQucHJvdG8SDHVzYWdlZmxvdy52MSKDAQoLV2ViaG9va0JvZHkSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAMgASgDEiUKBGRhdGEYBCABKAsyFy51c2FnZWZsb3cudjEuRXZlbnREYXRhIr0BCglFdmVudERhdGESJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEi8KDGNyZWRpdF9ncmFudBgDIAEoCzIZLnVzYWdlZmxvdy52MS5DcmVkaXRHcmFudBIoCghjdXN0b21lchgEIAEoCzIWLnVzYWdlZmxvdy52MS5DdXN0b21lchItCgtjcmVkaXRfbm90ZRgFIAEoCzIYLnVzYWdlZmxvdy52MS5DcmVkaXROb3RlYgZwcm90bzM", [file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_credit_note, file_usageflow_v1_invoice, file_usageflow_v1_tenant]);
 
 /**
  * A webhook's body, as proto3 JSON: the envelope of Standard Webhooks 1.0.0 and the sequence. The event's id is in the
@@ -84,6 +86,13 @@ export type EventData = Message<"usageflow.v1.EventData"> & {
    * @generated from field: usageflow.v1.CreditGrant credit_grant = 3;
    */
   creditGrant?: CreditGrant | undefined;
+
+  /**
+   * `customer.created`: the customer, as it was first seen or made.
+   *
+   * @generated from field: usageflow.v1.Customer customer = 4;
+   */
+  customer?: Customer | undefined;
 
   /**
    * `credit_note.created`: the credit note.

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/tenant.proto.
  */
 export const file_usageflow_v1_tenant: GenFile = /*@__PURE__*/
-  fileDesc("Chl1c2FnZWZsb3cvdjEvdGVuYW50LnByb3RvEgx1c2FnZWZsb3cudjEi1QIKBlRlbmFudBIKCgJpZBgBIAEoCRIUCgxvcmdhbml6YXRpb24YAiABKAkSJgoEa2luZBgDIAEoDjIYLnVzYWdlZmxvdy52MS5UZW5hbnRLaW5kEiIKBWNsb2NrGAQgASgLMhMudXNhZ2VmbG93LnYxLkNsb2NrEi8KDGdyYWNlX3BlcmlvZBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIyCg9iYWNrZmlsbF93aW5kb3cYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoOaW52b2ljZV9wcmVmaXgYByABKAkSEQoJdGltZV96b25lGAggASgJEiMKBnNlbGxlchgJIAEoCzITLnVzYWdlZmxvdy52MS5QYXJ0eRIaChJwYXltZW50X3Rlcm1zX2RheXMYCiABKAUSDAoEbWVtbxgLIAEoCSLHAQoFUGFydHkSKwoEbmFtZRgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSNQoHYWRkcmVzcxgCIAMoCUIkukghkgEeEAgiGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEiwKBnRheF9pZBgDIAEoCUIcukgZchcYQDITXlteXHgwMC1ceDFmXHg3Zl0qJBIsCgVlbWFpbBgEIAEoCUIdukgachgYwAIyE15bXlx4MDAtXHgxZlx4N2ZdKiQiqAEKB0JpbGxpbmcSIgoFYnV5ZXIYASABKAsyEy51c2FnZWZsb3cudjEuUGFydHkSNQoOcHVyY2hhc2Vfb3JkZXIYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEisKEnBheW1lbnRfdGVybXNfZGF5cxgDIAEoBUIKukgHGgUY7QIoAEgAiAEBQhUKE19wYXltZW50X3Rlcm1zX2RheXMibAoFQ2xvY2sSJwoDbm93GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZmcm96ZW4YAiABKAgSKgoGdGFyZ2V0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCK8AQoIQ3VzdG9tZXISKwoCaWQYASABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSKwoEbmFtZRgCIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoHYmlsbGluZxgFIAEoCzIVLnVzYWdlZmxvdy52MS5CaWxsaW5nIrQBCgZBcGlLZXkSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIgCgRyb2xlGAMgASgOMhIudXNhZ2VmbG93LnYxLlJvbGUSDgoGcHJlZml4GAQgASgJEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKlUKClRlbmFudEtpbmQSGwoXVEVOQU5UX0tJTkRfVU5TUEVDSUZJRUQQABIUChBURU5BTlRfS0lORF9MSVZFEAESFAoQVEVOQU5UX0tJTkRfVEVTVBACYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_permission]);
+  fileDesc("Chl1c2FnZWZsb3cvdjEvdGVuYW50LnByb3RvEgx1c2FnZWZsb3cudjEi1QIKBlRlbmFudBIKCgJpZBgBIAEoCRIUCgxvcmdhbml6YXRpb24YAiABKAkSJgoEa2luZBgDIAEoDjIYLnVzYWdlZmxvdy52MS5UZW5hbnRLaW5kEiIKBWNsb2NrGAQgASgLMhMudXNhZ2VmbG93LnYxLkNsb2NrEi8KDGdyYWNlX3BlcmlvZBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIyCg9iYWNrZmlsbF93aW5kb3cYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoOaW52b2ljZV9wcmVmaXgYByABKAkSEQoJdGltZV96b25lGAggASgJEiMKBnNlbGxlchgJIAEoCzITLnVzYWdlZmxvdy52MS5QYXJ0eRIaChJwYXltZW50X3Rlcm1zX2RheXMYCiABKAUSDAoEbWVtbxgLIAEoCSLHAQoFUGFydHkSKwoEbmFtZRgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSNQoHYWRkcmVzcxgCIAMoCUIkukghkgEeEAgiGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEiwKBnRheF9pZBgDIAEoCUIcukgZchcYQDITXlteXHgwMC1ceDFmXHg3Zl0qJBIsCgVlbWFpbBgEIAEoCUIdukgachgYwAIyE15bXlx4MDAtXHgxZlx4N2ZdKiQiqAEKB0JpbGxpbmcSIgoFYnV5ZXIYASABKAsyEy51c2FnZWZsb3cudjEuUGFydHkSNQoOcHVyY2hhc2Vfb3JkZXIYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEisKEnBheW1lbnRfdGVybXNfZGF5cxgDIAEoBUIKukgHGgUY7QIoAEgAiAEBQhUKE19wYXltZW50X3Rlcm1zX2RheXMibAoFQ2xvY2sSJwoDbm93GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZmcm96ZW4YAiABKAgSKgoGdGFyZ2V0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLwAQoIQ3VzdG9tZXISKwoCaWQYASABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSKwoEbmFtZRgCIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoJdGF4X3JhdGVzGAQgAygLMhUudXNhZ2VmbG93LnYxLlRheFJhdGVCCLpIBZIBAhAKEiYKB2JpbGxpbmcYBSABKAsyFS51c2FnZWZsb3cudjEuQmlsbGluZyKVAQoHVGF4UmF0ZRItCgRuYW1lGAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEkgKB3BlcmNlbnQYAiABKAlCN7pINHIyGBYyLl4oMTAwKFwuMHsxLDE4fSk/fFswLTldezEsMn0oXC5bMC05XXsxLDE4fSk/KSQSEQoJaW5jbHVzaXZlGAMgASgIIrQBCgZBcGlLZXkSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIgCgRyb2xlGAMgASgOMhIudXNhZ2VmbG93LnYxLlJvbGUSDgoGcHJlZml4GAQgASgJEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKlUKClRlbmFudEtpbmQSGwoXVEVOQU5UX0tJTkRfVU5TUEVDSUZJRUQQABIUChBURU5BTlRfS0lORF9MSVZFEAESFAoQVEVOQU5UX0tJTkRfVEVTVBACYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_permission]);
 
 /**
  * One isolated data space of an organization. Every organization has one of each kind.
@@ -248,6 +248,13 @@ export type Customer = Message<"usageflow.v1.Customer"> & {
   createdAt?: Timestamp | undefined;
 
   /**
+   * The taxes on its invoices, at most 10. Invoices that are final keep those that they were made with.
+   *
+   * @generated from field: repeated usageflow.v1.TaxRate tax_rates = 4;
+   */
+  taxRates: TaxRate[];
+
+  /**
    * What its invoices say besides what they bill. A finalized invoice keeps what it says.
    *
    * @generated from field: usageflow.v1.Billing billing = 5;
@@ -261,6 +268,41 @@ export type Customer = Message<"usageflow.v1.Customer"> & {
  */
 export const CustomerSchema: GenMessage<Customer> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_tenant, 4);
+
+/**
+ * A tax on a customer's invoices.
+ *
+ * @generated from message usageflow.v1.TaxRate
+ */
+export type TaxRate = Message<"usageflow.v1.TaxRate"> & {
+  /**
+   * Name of the tax, as it stands on the invoice, such as `VAT`. 1 to 255 characters.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Percent, such as `19` or `8.875`: 0 to 100, at most 18 digits after the point.
+   *
+   * @generated from field: string percent = 2;
+   */
+  percent: string;
+
+  /**
+   * False: it is added to what is left after discounts. True: the amounts contain it, and it is only shown.
+   *
+   * @generated from field: bool inclusive = 3;
+   */
+  inclusive: boolean;
+};
+
+/**
+ * Describes the message usageflow.v1.TaxRate.
+ * Use `create(TaxRateSchema)` to create a new message.
+ */
+export const TaxRateSchema: GenMessage<TaxRate> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant, 5);
 
 /**
  * An API key, without its secret.
@@ -316,7 +358,7 @@ export type ApiKey = Message<"usageflow.v1.ApiKey"> & {
  * Use `create(ApiKeySchema)` to create a new message.
  */
 export const ApiKeySchema: GenMessage<ApiKey> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_tenant, 5);
+  messageDesc(file_usageflow_v1_tenant, 6);
 
 /**
  * Whether a tenant holds real data or test data.

@@ -10,7 +10,7 @@ import type { InvoiceRow } from "./invoice.ts";
 const DAY_MS = 86_400_000;
 
 /** What an invoice says besides what it bills: fields of its message. */
-export interface InvoiceTerms {
+export interface BillingDetails {
   seller: Party;
   buyer: Party;
   purchaseOrder: string;
@@ -20,15 +20,18 @@ export interface InvoiceTerms {
 }
 
 /** The same as columns of `invoice_document`. */
-export type TermsColumns = Pick<Selectable<InvoiceDocument>, "seller" | "buyer" | "purchase_order" | "due_at" | "memo">;
+export type DetailsColumns = Pick<
+  Selectable<InvoiceDocument>,
+  "seller" | "buyer" | "purchase_order" | "due_at" | "memo"
+>;
 
-/** The terms of drafts as they are now, in the order of the drafts. `finalizedAt`: when they are finalized just now. */
-export async function termsOfDrafts(
+/** The details of drafts as they are now, in the order of the drafts. `finalizedAt`: when they are finalized just now. */
+export async function detailsOfDrafts(
   tx: Tx,
   tenantId: string,
   drafts: readonly Pick<InvoiceRow, "customer_id" | "finalize_at">[],
   finalizedAt?: Date,
-): Promise<InvoiceTerms[]> {
+): Promise<BillingDetails[]> {
   if (drafts.length === 0) return [];
   const tenant = await tx
     .selectFrom("tenant")
@@ -70,8 +73,8 @@ async function billingsOf(
   return (customerId) => billings.get(customerId) ?? create(BillingSchema);
 }
 
-/** The terms that a document keeps. */
-export function storedTerms(row: TermsColumns): InvoiceTerms {
+/** The details that a document keeps. */
+export function storedDetails(row: DetailsColumns): BillingDetails {
   return {
     seller: fromJson(PartySchema, row.seller as JsonValue),
     buyer: fromJson(PartySchema, row.buyer as JsonValue),
@@ -81,8 +84,8 @@ export function storedTerms(row: TermsColumns): InvoiceTerms {
   };
 }
 
-/** The terms as a document keeps them. */
-export function termsColumns({ seller, buyer, purchaseOrder, memo, dueAt }: InvoiceTerms) {
+/** The details as a document keeps them. */
+export function detailsColumns({ seller, buyer, purchaseOrder, memo, dueAt }: BillingDetails) {
   return {
     seller: JSON.stringify(toJson(PartySchema, seller)),
     buyer: JSON.stringify(toJson(PartySchema, buyer)),
