@@ -53,7 +53,12 @@ function endNow(open: OpenSubscription): SubscriptionMove[] {
   checkClosed(open);
   const { subscription, plan, time } = open;
   const before = stepsBeforeCut(open);
-  const at = time.at > subscription.started_at ? time.at : subscription.started_at;
-  const end = endPeriod({ ...(before.at(-1)?.subscription ?? subscription), ends_at: at }, plan, { ...time, at });
-  return [...before, { ...end, phase: { start_at: at, quantity: 0 } }];
+  const { started_at, trial_ends_at } = subscription;
+  const at = time.at > started_at ? time.at : started_at;
+  const ended = {
+    ...(before.at(-1)?.subscription ?? subscription),
+    ends_at: at,
+    trial_ends_at: trial_ends_at && trial_ends_at > at ? at : trial_ends_at,
+  };
+  return [...before, { ...endPeriod(ended, plan, { ...time, at }), phase: { start_at: at, quantity: 0 } }];
 }

@@ -37,6 +37,7 @@ async function updateSubscriptions(tx: Tx, tenantId: string, rows: readonly Subs
       plan_key = moved.plan_key, plan_version = moved.plan_version, quantity = moved.quantity,
       next_plan_key = moved.next_plan_key, next_plan_version = moved.next_plan_version,
       next_quantity = moved.next_quantity, anchor = moved.anchor, ends_at = moved.ends_at,
+      trial_ends_at = moved.trial_ends_at,
       period_start = moved.period_start, period_end = moved.period_end,
       full_period_start = moved.full_period_start, full_period_end = moved.full_period_end,
       advance_billed_until = moved.advance_billed_until, due_at = moved.due_at
