@@ -9,6 +9,8 @@ export interface LineSources {
   countUsage?: CountUsage;
   /** What each draft prices again. */
   reratingsOf?: typeof waitingReratings;
+  /** The last phase of their subscription that counts. Absent: all. */
+  phaseNumber?: number;
 }
 
 /**
@@ -19,16 +21,17 @@ export async function linesOfDrafts(
   tx: Tx,
   tenantId: string,
   drafts: readonly InvoiceRow[],
-  { countUsage, reratingsOf = waitingReratings }: LineSources = {},
+  { countUsage, reratingsOf = waitingReratings, phaseNumber }: LineSources = {},
 ): Promise<DraftLines> {
   const reratings = await reratingsOf(tx, tenantId, drafts);
-  // Together, so that all count usage up to the same fold.
+  // Together, so that all count usage up to the same fold, and the same phases.
   const rated = [...drafts, ...reratings.flat().map(({ invoice }) => invoice)];
-  const { lines: charges, foldNumber } = await chargesOfDrafts(tx, tenantId, rated, countUsage);
+  const sources = { countUsage, phaseNumber };
+  const { lines: charges, foldNumber, phaseNumbers } = await chargesOfDrafts(tx, tenantId, rated, sources);
   let place = drafts.length;
   const lines = reratings.map((its, i) => [
     ...(charges[i] ?? []),
     ...its.map((rerating) => adjustmentLine(rerating, charges[place++] ?? [])),
   ]);
-  return { lines, foldNumber };
+  return { lines, foldNumber, phaseNumbers };
 }

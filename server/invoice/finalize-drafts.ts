@@ -14,6 +14,7 @@ import { invoiceNumber, invoicePrefix } from "./invoice-number.ts";
 interface Final {
   invoice: InvoiceRow;
   lines: InvoiceLine[];
+  phaseNumber: number;
   sequence: bigint;
   number: string;
 }
@@ -29,7 +30,7 @@ export async function finalizeDrafts(
   drafts: readonly InvoiceRow[],
   { now, keyId }: { now: Date; keyId: string | null },
 ): Promise<void> {
-  const { lines, foldNumber } = await linesOfDrafts(tx, tenantId, drafts);
+  const { lines, foldNumber, phaseNumbers } = await linesOfDrafts(tx, tenantId, drafts);
   const ids = drafts.map((draft) => draft.id);
   const step = { from_state: "DRAFT", to_state: "FINALIZED", changed_at: now, key_id: keyId, note: "", paid_at: null };
   const moved = await changeState(tx, tenantId, ids, step);
@@ -39,7 +40,8 @@ export async function finalizeDrafts(
   const finals = drafts.map((draft, i): Final => {
     const sequence = firstSequence + BigInt(i);
     const invoice = { ...draft, state: "FINALIZED" };
-    return { invoice, lines: lines[i] ?? [], sequence, number: invoiceNumber(prefix, sequence) };
+    const phaseNumber = phaseNumbers[i] as number;
+    return { invoice, lines: lines[i] ?? [], phaseNumber, sequence, number: invoiceNumber(prefix, sequence) };
   });
   await tx
     .insertInto("invoice_document")
@@ -51,6 +53,7 @@ export async function finalizeDrafts(
         number: final.number,
         total_minor: totalOf(final.lines),
         usage_number: foldNumber,
+        phase_number: final.phaseNumber,
         finalized_at: now,
       })),
     )

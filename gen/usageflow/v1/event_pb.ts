@@ -10,13 +10,15 @@ import type { CreditGrant } from "./credit_pb.ts";
 import { file_usageflow_v1_credit } from "./credit_pb.ts";
 import type { Invoice } from "./invoice_pb.ts";
 import { file_usageflow_v1_invoice } from "./invoice_pb.ts";
+import type { Subscription } from "./pricing_pb.ts";
+import { file_usageflow_v1_pricing } from "./pricing_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file usageflow/v1/event.proto.
  */
 export const file_usageflow_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("Chh1c2FnZWZsb3cvdjEvZXZlbnQucHJvdG8SDHVzYWdlZmxvdy52MSKDAQoLV2ViaG9va0JvZHkSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAMgASgDEiUKBGRhdGEYBCABKAsyFy51c2FnZWZsb3cudjEuRXZlbnREYXRhImQKCUV2ZW50RGF0YRImCgdpbnZvaWNlGAEgASgLMhUudXNhZ2VmbG93LnYxLkludm9pY2USLwoMY3JlZGl0X2dyYW50GAMgASgLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEdyYW50YgZwcm90bzM", [file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_invoice]);
+  fileDesc("Chh1c2FnZWZsb3cvdjEvZXZlbnQucHJvdG8SDHVzYWdlZmxvdy52MSKDAQoLV2ViaG9va0JvZHkSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAMgASgDEiUKBGRhdGEYBCABKAsyFy51c2FnZWZsb3cudjEuRXZlbnREYXRhIpYBCglFdmVudERhdGESJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEjAKDHN1YnNjcmlwdGlvbhgCIAEoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24SLwoMY3JlZGl0X2dyYW50GAMgASgLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEdyYW50YgZwcm90bzM", [file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_invoice, file_usageflow_v1_pricing]);
 
 /**
  * A webhook's body, as proto3 JSON: the envelope of Standard Webhooks 1.0.0 and the sequence. The event's id is in the
@@ -74,6 +76,14 @@ export type EventData = Message<"usageflow.v1.EventData"> & {
    * @generated from field: usageflow.v1.Invoice invoice = 1;
    */
   invoice?: Invoice | undefined;
+
+  /**
+   * `subscription.started`, `subscription.changed` and `subscription.ended`: the subscription, as GetSubscription answers
+   * it at that moment. A change or an end that is to come is told of when it takes effect.
+   *
+   * @generated from field: usageflow.v1.Subscription subscription = 2;
+   */
+  subscription?: Subscription | undefined;
 
   /**
    * `credit.granted`: the grant. `credit.depleted`: the grant of which nothing is left, because it was drawn, or it expired,
