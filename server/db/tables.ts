@@ -68,6 +68,7 @@ export interface Customer {
   created_at: Timestamp;
   id: string;
   name: Generated<string>;
+  tax_rates: Generated<Json>;
   tenant_id: string;
 }
 
@@ -101,6 +102,20 @@ export interface DeliveryAttempt {
   response_body: string;
   sent_at: Timestamp;
   status: number;
+  tenant_id: string;
+}
+
+export interface Discount {
+  amount_minor: bigint | null;
+  created_at: Timestamp;
+  currency: string;
+  ends_at: Timestamp | null;
+  id: string;
+  name: string;
+  percent: Numeric | null;
+  periods: number | null;
+  starts_at: Timestamp;
+  subscription_id: string;
   tenant_id: string;
 }
 
@@ -151,11 +166,13 @@ export interface InvoiceCounter {
 }
 
 export interface InvoiceDocument {
+  discounts: Json;
   finalized_at: Timestamp;
   invoice_id: string;
   number: string;
   phase_number: number;
   sequence: bigint;
+  taxes: Json;
   tenant_id: string;
   total_minor: bigint;
   usage_number: bigint;
@@ -166,6 +183,7 @@ export interface InvoiceLine {
   amount_minor: bigint;
   description: string;
   dimensions: Json;
+  discount_id: string | null;
   exact_amount: Numeric;
   invoice_id: string;
   kind: string;
@@ -374,6 +392,7 @@ export interface Tables {
   customer_arrival: CustomerArrival;
   delivery: Delivery;
   delivery_attempt: DeliveryAttempt;
+  discount: Discount;
   endpoint: Endpoint;
   invoice: Invoice;
   invoice_change: InvoiceChange;

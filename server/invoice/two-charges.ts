@@ -3,7 +3,8 @@ import type { Tx } from "../db/database.ts";
 import type { PlanRef } from "../pricing/plan.ts";
 import { type UsageSpan, type UsageTotals, usageTotals } from "../usage/usage-total.ts";
 import { chargesOfDrafts, type Draft } from "./draft.ts";
-import { type InvoiceRow, totalOf } from "./invoice.ts";
+import type { InvoiceRow } from "./invoice.ts";
+import { totalOf } from "./settlement.ts";
 
 /** What a period costs under its own plan and under another one, in minor units. */
 export interface TwoCharges {

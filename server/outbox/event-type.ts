@@ -1,9 +1,12 @@
 import type { CreditGrant } from "../../gen/usageflow/v1/credit_pb.ts";
 import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { Subscription } from "../../gen/usageflow/v1/pricing_pb.ts";
+import type { Customer } from "../../gen/usageflow/v1/tenant_pb.ts";
 
 /** Every event type, and the fact that it carries: a field of the contract's EventData. */
 export interface EventFacts {
+  /** A customer was made, or first seen. */
+  "customer.created": { customer: Customer };
   /** A period has ended and its draft stands. */
   "invoice.created": { invoice: Invoice };
   /** An invoice has its number and is owed. */
@@ -30,6 +33,7 @@ export type EventType = keyof EventFacts;
 
 // A record, so that the compiler refuses a type that is missing here and one that does not exist.
 const known: Record<EventType, true> = {
+  "customer.created": true,
   "invoice.created": true,
   "invoice.finalized": true,
   "invoice.paid": true,

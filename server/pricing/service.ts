@@ -9,6 +9,9 @@ import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
 import { callerOf } from "../rpc/caller.ts";
 import { pullCatalog } from "./catalog.ts";
+import { createDiscount } from "./create-discount.ts";
+import { listDiscounts } from "./discount.ts";
+import { endDiscount } from "./end-discount.ts";
 import { getPlan, listPlans } from "./plan.ts";
 import { previewPrice } from "./preview-price.ts";
 import { pushCatalog } from "./push-catalog.ts";
@@ -45,6 +48,9 @@ export function pricingService(app: App, billing: SubscriptionBillingMethods): S
         }),
       );
     },
+    createDiscount: (request, call) => createDiscount(app, callerOf(call), request),
+    listDiscounts: (request, call) => listDiscounts(app, callerOf(call).tenantId, request),
+    endDiscount: (request, call) => endDiscount(app, callerOf(call), request),
     listSubscriptions: (request, call) => listSubscriptions(app, callerOf(call).tenantId, request),
     ...billing,
   };
