@@ -57,6 +57,10 @@ const GIVEN_BY: Record<string, string> = {
   backfill_window: "--backfill-window",
   name: "--name",
   description: "--description",
+  plan_version: "--plan-version",
+  quantity: "--quantity",
+  start_at: "--start-at",
+  trial_ends_at: "--trial-end",
 };
 
 /** A message of the server's, with what is allowed in place of a pattern. */

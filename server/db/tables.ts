@@ -163,6 +163,8 @@ export interface Invoice {
   currency: string;
   customer_id: string;
   finalize_at: Timestamp;
+  full_period_end: Timestamp;
+  full_period_start: Timestamp;
   id: string;
   kind: string;
   period_end: Timestamp;
@@ -198,6 +200,7 @@ export interface InvoiceDocument {
   invoice_id: string;
   memo: Generated<string>;
   number: string;
+  phase_number: number;
   purchase_order: Generated<string>;
   seller: Generated<Json>;
   sequence: bigint;
@@ -289,15 +292,31 @@ export interface Subscription {
   customer_id: string;
   due_at: Timestamp | null;
   ends_at: Timestamp | null;
+  full_period_end: Timestamp;
+  full_period_start: Timestamp;
   id: string;
+  next_plan_key: string | null;
+  next_plan_version: number | null;
+  next_quantity: number | null;
   period_end: Timestamp;
   period_start: Timestamp;
   plan_key: string;
   plan_version: number;
+  quantity: number;
   started_at: Timestamp;
   tenant_id: string;
   time_zone: string;
   trial_ends_at: Timestamp | null;
+}
+
+export interface SubscriptionPhase {
+  plan_key: string;
+  plan_version: number;
+  position: number;
+  quantity: number;
+  start_at: Timestamp;
+  subscription_id: string;
+  tenant_id: string;
 }
 
 export interface Tenant {
@@ -426,6 +445,7 @@ export interface Tables {
   plan_version: PlanVersion;
   rpc_answer: RpcAnswer;
   subscription: Subscription;
+  subscription_phase: SubscriptionPhase;
   tenant: Tenant;
   tenant_due: TenantDue;
   usage_batch: UsageBatch;

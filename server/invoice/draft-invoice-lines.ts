@@ -11,6 +11,8 @@ export interface LineSources {
   countUsage?: CountUsage;
   /** What each draft prices again. */
   reratingsOf?: typeof waitingReratings;
+  /** The last phase of their subscription that counts. Absent: all. */
+  phaseNumber?: number;
   /** What each is settled under. */
   terms?: readonly Terms[];
   /** The drafts become final at this time, in their order: what one takes of a credit is not there for the next. */
@@ -32,12 +34,13 @@ export async function linesOfDrafts(
   tx: Tx,
   tenantId: string,
   drafts: readonly InvoiceRow[],
-  { countUsage, reratingsOf = waitingReratings, terms: kept, finalizedAt }: LineSources = {},
+  { countUsage, reratingsOf = waitingReratings, phaseNumber, terms: kept, finalizedAt }: LineSources = {},
 ): Promise<DraftInvoiceLines> {
   const reratings = await reratingsOf(tx, tenantId, drafts);
-  // Together, so that all count usage up to the same fold.
+  // Together, so that all count usage up to the same fold, and the same phases.
   const rated = [...drafts, ...reratings.flat().map(({ invoice }) => invoice)];
-  const { lines: rates, foldNumber } = await chargesOfDrafts(tx, tenantId, rated, countUsage);
+  const sources = { countUsage, phaseNumber };
+  const { lines: rates, foldNumber, phaseNumbers } = await chargesOfDrafts(tx, tenantId, rated, sources);
   let place = drafts.length;
   const charges = reratings.map((its, i) => [
     ...(rates[i] ?? []),
@@ -47,5 +50,5 @@ export async function linesOfDrafts(
   const settlements = finalizedAt
     ? settleInTurn(charges, terms, (place) => discountPeriod(drafts[place] as InvoiceRow))
     : charges.map((lines, place) => settle(lines, terms[place] as Terms));
-  return { lines: settlements.map(({ lines }) => lines), foldNumber, terms, settlements };
+  return { lines: settlements.map(({ lines }) => lines), foldNumber, phaseNumbers, terms, settlements };
 }

@@ -20,6 +20,7 @@ import { discountOf, discountsToJson } from "./terms.ts";
 interface Final {
   invoice: InvoiceRow;
   details: BillingDetails;
+  phaseNumber: number;
   terms: Terms;
   settlement: Settlement;
   sequence: bigint;
@@ -37,7 +38,9 @@ export async function finalizeDrafts(
   drafts: readonly InvoiceRow[],
   { now, keyId }: { now: Date; keyId: string | null },
 ): Promise<void> {
-  const { terms, settlements, foldNumber } = await linesOfDrafts(tx, tenantId, drafts, { finalizedAt: now });
+  const { terms, settlements, foldNumber, phaseNumbers } = await linesOfDrafts(tx, tenantId, drafts, {
+    finalizedAt: now,
+  });
   const ids = drafts.map((draft) => draft.id);
   const step = { from_state: "DRAFT", to_state: "FINALIZED", changed_at: now, key_id: keyId, note: "", paid_at: null };
   const moved = await changeState(tx, tenantId, ids, step);
@@ -49,6 +52,7 @@ export async function finalizeDrafts(
     const sequence = firstSequence + BigInt(i);
     const invoice = { ...draft, state: "FINALIZED" };
     const parts = {
+      phaseNumber: phaseNumbers[i] as number,
       details: details[i] as BillingDetails,
       terms: terms[i] as Terms,
       settlement: settlements[i] as Settlement,
@@ -65,6 +69,7 @@ export async function finalizeDrafts(
         number: final.number,
         total_minor: totalOf(final.settlement.lines),
         usage_number: foldNumber,
+        phase_number: final.phaseNumber,
         finalized_at: now,
         ...detailsColumns(final.details),
         discounts: JSON.stringify(discountsToJson(final.terms.discounts)),

@@ -73,6 +73,8 @@ export function toInvoice(
     ...(document?.finalized_at ? { finalizedAt: timestampFromDate(document.finalized_at) } : {}),
     finalizeAt: timestampFromDate(row.finalize_at),
     changes: document?.changes ?? [],
+    fullPeriodStart: timestampFromDate(row.full_period_start),
+    fullPeriodEnd: timestampFromDate(row.full_period_end),
     ...partsOf(lines),
     taxes,
     ...details,

@@ -31,7 +31,8 @@ export async function chargesUnderTwo(
     const simulated = batch.flatMap(draftsOf);
     const isSimulated = new Set<Draft>(simulated);
     const underPlan = (draft: Draft) => (isSimulated.has(draft) ? plan : planOf(draft));
-    const { lines } = await chargesOfDrafts(tx, tenantId, [...old, ...simulated], countOnce, underPlan);
+    const sources = { countUsage: countOnce, underPlan };
+    const { lines } = await chargesOfDrafts(tx, tenantId, [...old, ...simulated], sources);
     const totals = lines.map(totalOf);
     const minorAt = (place: number) => (totals[place] as bigint) + (totals[place + 1] as bigint);
     for (const [i, period] of batch.entries()) {

@@ -33,6 +33,7 @@ export function verifyInvoice(app: App, tenantId: string, id: string) {
     const recount = await linesOfDrafts(tx, tenantId, [invoice], {
       countUsage: (tx, tenantId, spans) => recountUsage(tx, tenantId, spans, document.usage_number),
       reratingsOf: async (tx, tenantId) => [await frozenReratings(tx, tenantId, document.sequence, rows)],
+      phaseNumber: document.phase_number,
       terms: [keptTerms(invoice, document, ledger.drawn)],
     });
     const stored = new Map(rows.map((row) => [row.position, toInvoiceLine(row)]));

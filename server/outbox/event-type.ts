@@ -1,6 +1,7 @@
 import type { CreditNote } from "../../gen/usageflow/v1/credit_note_pb.ts";
 import type { CreditGrant } from "../../gen/usageflow/v1/credit_pb.ts";
 import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
+import type { Subscription } from "../../gen/usageflow/v1/pricing_pb.ts";
 import type { Customer } from "../../gen/usageflow/v1/tenant_pb.ts";
 
 /** Every event type, and the fact that it carries: a field of the contract's EventData. */
@@ -19,6 +20,12 @@ export interface EventFacts {
   "invoice.uncollectible": { invoice: Invoice };
   /** An invoice was taken back, wholly or in part. */
   "credit_note.created": { creditNote: CreditNote };
+  /** A customer was subscribed to a plan, from now or another time on. */
+  "subscription.started": { subscription: Subscription };
+  /** A subscription is on another plan or has another number of seats. */
+  "subscription.changed": { subscription: Subscription };
+  /** A subscription is over. */
+  "subscription.ended": { subscription: Subscription };
   /** A customer was granted credit. */
   "credit.granted": { creditGrant: CreditGrant };
   /** Nothing is left of a credit. */
@@ -36,6 +43,9 @@ const known: Record<EventType, true> = {
   "invoice.voided": true,
   "invoice.uncollectible": true,
   "credit_note.created": true,
+  "subscription.started": true,
+  "subscription.changed": true,
+  "subscription.ended": true,
   "credit.granted": true,
   "credit.depleted": true,
 };

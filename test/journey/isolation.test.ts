@@ -133,7 +133,9 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.webhook.updateEndpoint({ id: idOf(endpoints), url: receiver.url }),
     stranger.webhook.deleteEndpoint({ id: idOf(endpoints) }),
     stranger.pricing.getSubscription({ id: idOf(subscriptions) }),
+    stranger.pricing.changeSubscription({ id: idOf(subscriptions), quantity: 2 }),
     stranger.pricing.endSubscription({ id: idOf(subscriptions) }),
+    stranger.pricing.resumeSubscription({ id: idOf(subscriptions) }),
     stranger.pricing.createDiscount({
       subscriptionId: idOf(subscriptions),
       name: "x",

@@ -12,6 +12,8 @@ import type { CreditNote } from "./credit_note_pb.ts";
 import { file_usageflow_v1_credit_note } from "./credit_note_pb.ts";
 import type { Invoice } from "./invoice_pb.ts";
 import { file_usageflow_v1_invoice } from "./invoice_pb.ts";
+import type { Subscription } from "./pricing_pb.ts";
+import { file_usageflow_v1_pricing } from "./pricing_pb.ts";
 import type { Customer } from "./tenant_pb.ts";
 import { file_usageflow_v1_tenant } from "./tenant_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -20,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/event.proto.
  */
 export const file_usageflow_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("Chh1c2FnZWZsb3cvdjEvZXZlbnQucHJvdG8SDHVzYWdlZmxvdy52MSKDAQoLV2ViaG9va0JvZHkSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAMgASgDEiUKBGRhdGEYBCABKAsyFy51c2FnZWZsb3cudjEuRXZlbnREYXRhIr0BCglFdmVudERhdGESJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEi8KDGNyZWRpdF9ncmFudBgDIAEoCzIZLnVzYWdlZmxvdy52MS5DcmVkaXRHcmFudBIoCghjdXN0b21lchgEIAEoCzIWLnVzYWdlZmxvdy52MS5DdXN0b21lchItCgtjcmVkaXRfbm90ZRgFIAEoCzIYLnVzYWdlZmxvdy52MS5DcmVkaXROb3RlYgZwcm90bzM", [file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_credit_note, file_usageflow_v1_invoice, file_usageflow_v1_tenant]);
+  fileDesc("Chh1c2FnZWZsb3cvdjEvZXZlbnQucHJvdG8SDHVzYWdlZmxvdy52MSKDAQoLV2ViaG9va0JvZHkSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAMgASgDEiUKBGRhdGEYBCABKAsyFy51c2FnZWZsb3cudjEuRXZlbnREYXRhIu8BCglFdmVudERhdGESJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEjAKDHN1YnNjcmlwdGlvbhgCIAEoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24SLwoMY3JlZGl0X2dyYW50GAMgASgLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEdyYW50EigKCGN1c3RvbWVyGAQgASgLMhYudXNhZ2VmbG93LnYxLkN1c3RvbWVyEi0KC2NyZWRpdF9ub3RlGAUgASgLMhgudXNhZ2VmbG93LnYxLkNyZWRpdE5vdGViBnByb3RvMw", [file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_credit_note, file_usageflow_v1_invoice, file_usageflow_v1_pricing, file_usageflow_v1_tenant]);
 
 /**
  * A webhook's body, as proto3 JSON: the envelope of Standard Webhooks 1.0.0 and the sequence. The event's id is in the
@@ -78,6 +80,14 @@ export type EventData = Message<"usageflow.v1.EventData"> & {
    * @generated from field: usageflow.v1.Invoice invoice = 1;
    */
   invoice?: Invoice | undefined;
+
+  /**
+   * `subscription.started`, `subscription.changed` and `subscription.ended`: the subscription, as GetSubscription answers
+   * it at that moment. A change or an end that is to come is told of when it takes effect.
+   *
+   * @generated from field: usageflow.v1.Subscription subscription = 2;
+   */
+  subscription?: Subscription | undefined;
 
   /**
    * `credit.granted`: the grant. `credit.depleted`: the grant of which nothing is left, because it was drawn, or it expired,
