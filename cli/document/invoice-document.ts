@@ -63,15 +63,23 @@ function lineOf(line: InvoiceLine, currency: string): DocumentLine {
 }
 
 function sumsOf(invoice: Invoice, final: boolean): DocumentSum[] {
-  const { lines, currency, totalMinor, creditedMinor } = invoice;
+  const { lines, currency, subtotalMinor, totalMinor, creditedMinor, taxes } = invoice;
   const row = (text: string, minor: bigint) => ({ text, amount: money(minor, currency) });
   const below = lines.filter((line) => !isCharge(line));
-  const subtotal = lines.filter(isCharge).reduce((sum, line) => sum + line.amountMinor, 0n);
   return [
-    ...(below.length > 0 ? [row("Subtotal", subtotal)] : []),
-    ...below.map((line) => row(line.description, line.amountMinor)),
+    ...(below.length > 0 ? [row("Subtotal", subtotalMinor)] : []),
+    ...below.map((line) => row(belowText(line), line.amountMinor)),
     { ...row("Total", totalMinor), strong: true },
+    ...taxes
+      .filter(({ inclusive }) => inclusive)
+      .map(({ name, percent, amountMinor }) => row(`${name} (${percent}%) in it`, amountMinor)),
     ...(creditedMinor > 0n ? [row("Taken back by credit notes", -creditedMinor)] : []),
     ...(final ? [{ ...row("Amount due", amountDue(invoice)), strong: true } as const] : []),
   ];
+}
+
+/** A discount, a tax or credit, and what it is on or where it comes from, where its steps say more than it does itself. */
+function belowText({ description, steps }: InvoiceLine): string {
+  const more = steps.map((step) => step.description).filter((words) => words !== description);
+  return more.length === 0 ? description : `${description}: ${more.join(", ")}`;
 }

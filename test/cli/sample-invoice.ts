@@ -14,7 +14,8 @@ const at = (time: string) => timestampFromDate(new Date(time));
 export function sampleInvoice(given: Exclude<MessageInitShape<typeof InvoiceSchema>, Invoice> = {}): Invoice {
   return create(InvoiceSchema, {
     ...{ id: "inv_1", number: "INV-000042", customerId: "user_123", state: InvoiceState.FINALIZED, currency: "USD" },
-    ...{ kind: InvoiceKind.IN_ARREARS, plan: "pro", planVersion: 1, totalMinor: 6_482n, creditedMinor: 500n },
+    ...{ kind: InvoiceKind.IN_ARREARS, plan: "pro", planVersion: 1, totalMinor: 6_482n, subtotalMinor: 6_131n },
+    creditedMinor: 500n,
     periodStart: at("2015-05-01T00:00:00Z"),
     periodEnd: at("2015-06-01T00:00:00Z"),
     createdAt: at("2015-06-01T00:00:00Z"),
@@ -37,9 +38,19 @@ export function sampleInvoice(given: Exclude<MessageInitShape<typeof InvoiceSche
         ...{ description: "Egress: 76 packages of 1000000 byte", quantity: "75123456", amountMinor: 684n },
         steps: [{ description: "package", quantity: "76", unitAmount: "0.09", amount: "6.84" }],
       },
-      { kind: InvoiceLineKind.DISCOUNT, description: "Welcome: 10 %", amountMinor: -613n },
-      { kind: InvoiceLineKind.TAX, description: "VAT: 19 % of 55.18", amountMinor: 1_048n },
-      { kind: InvoiceLineKind.CREDIT_DRAWN, description: "Credit", amountMinor: -84n },
+      { kind: InvoiceLineKind.DISCOUNT, description: "Welcome (10%)", amountMinor: -613n },
+      {
+        ...{ kind: InvoiceLineKind.TAX, description: "VAT (19%)", amountMinor: 1_048n },
+        steps: [{ description: "19% of 55.18" }],
+      },
+      {
+        ...{ kind: InvoiceLineKind.CREDIT_DRAWN, description: "Paid with credit", amountMinor: -84n },
+        steps: [{ description: "goodwill" }],
+      },
+    ],
+    taxes: [
+      { name: "VAT", percent: "19", amountMinor: 1_048n },
+      { name: "Levy", percent: "1", amountMinor: 55n, inclusive: true },
     ],
     ...given,
   });

@@ -9,7 +9,7 @@ import type { CreateCreditNoteRequestSchema } from "../../gen/usageflow/v1/invoi
 import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { startApi } from "../../server/api.ts";
 import { inTenant } from "../../server/db/database.ts";
-import { billed } from "../support/billing.ts";
+import { billed, priced, use } from "../support/billing.ts";
 import { type Clients, createClients } from "../support/clients.ts";
 import { listAllInvoices } from "../support/harness.ts";
 import { refused } from "../support/refused.ts";
@@ -215,4 +215,34 @@ test("the database takes no note that takes more than there is, or what another 
   await expect(insert({ before_minor: 722n, refunded_minor: 1n })).rejects.toThrow(/credit_note_settled/);
   const change = inTenant(app.db, tenant.testId, (tx) => tx.updateTable("credit_note").set({ reason: "" }).execute());
   await expect(change).rejects.toThrow(/permission denied/);
+});
+
+test("with a line go its share of discount and tax, and credit that was drawn comes back last, as credit", async () => {
+  const harness = await priced();
+  const { clients, advanceTo } = harness;
+  const taxRates = [
+    { name: "VAT", percent: "19" },
+    { name: "Levy", percent: "1", inclusive: true },
+  ];
+  await clients.tenant.putCustomer({ customer: { id: "ann", taxRates } });
+  await clients.invoice.createCreditGrant({ customerId: "ann", currency: "USD", amount: "10.00" });
+  await use(harness, "ann", "482", "2015-05-20T00:00:00Z");
+  await harness.drain();
+  const [subscription] = (await clients.pricing.listSubscriptions({})).subscriptions;
+  await clients.pricing.createDiscount({
+    ...{ subscriptionId: subscription?.id ?? "", name: "Welcome", value: { case: "percent", value: "10" } },
+    duration: { case: "forEver", value: true },
+  });
+  await advanceTo("2015-06-01T01:00:00Z");
+  // 37.22 less 3.72 is 33.50, which contains 0.33 of levy; 6.30 of tax comes on top, and 10.00 are paid with credit.
+  const { invoice } = await clients.invoice.getInvoice({ id: "INV-000001" });
+  expect(invoice).toMatchObject({ discountMinor: 372n, taxMinor: 630n, creditMinor: 1_000n, totalMinor: 2_980n });
+  const line = (await take(clients, lines({ position: 1 }))).creditNote;
+  expect(line).toMatchObject({ amountMinor: 2_139n, taxMinor: 356n, dueReducedMinor: 2_139n, creditedMinor: 0n });
+  for (const position of [4, 5, 6])
+    expect(await refused(take(clients, lines({ position })))).toMatchObject({ code: 3 });
+  await clients.invoice.markInvoicePaid({ id: "INV-000001" });
+  const rest = (await take(clients, full, CreditNoteSettlement.REFUND)).creditNote;
+  expect(rest).toMatchObject({ amountMinor: 1_841n, taxMinor: 307n, refundedMinor: 841n, creditedMinor: 1_000n });
+  expect((await clients.invoice.verifyInvoice({ id: "INV-000001" })).matches).toBe(true);
 });
