@@ -3,6 +3,7 @@ import {
   type InvoiceChange,
   InvoiceKindSchema,
   type InvoiceLine,
+  InvoiceLineKind,
   InvoiceStateSchema,
 } from "../../gen/usageflow/v1/invoice_pb.ts";
 import { type Column, facts, table } from "./table.ts";
@@ -40,8 +41,8 @@ export function invoiceText(invoice: Invoice): string {
     Plan: `${invoice.plan}, version ${invoice.planVersion}`,
     Finalized: time(invoice.finalizedAt),
   });
-  const total = { text: "Total", quantity: "", amount: money(invoice.totalMinor, invoice.currency) };
-  const lines = table(lineColumns, [...invoice.lines.flatMap((line) => rowsOf(line, invoice.currency)), total]);
+  const rows = invoice.lines.flatMap((line) => rowsOf(line, invoice.currency));
+  const lines = table(lineColumns, [...rows, ...totalRows(invoice)]);
   const history = invoice.changes.length > 0 ? [table(changeColumns, invoice.changes)] : [];
   return [head, lines, ...history].join("\n\n");
 }
@@ -66,7 +67,20 @@ const lineColumns: Column<LineRow>[] = [
   { title: "AMOUNT", value: (row) => row.amount, right: true },
 ];
 
+/** What the lines come to: by what they are, where there is more than charges. */
+function totalRows(invoice: Invoice): LineRow[] {
+  const row = (text: string, minor: bigint) => ({ text, quantity: "", amount: money(minor, invoice.currency) });
+  const { subtotalMinor, discountMinor, taxMinor, creditMinor, totalMinor, taxes } = invoice;
+  const parts = [row("Discounts", -discountMinor), row("Tax", taxMinor), row("Credit", -creditMinor)];
+  const given = parts.filter((_, i) => [discountMinor, taxMinor, creditMinor][i] !== 0n);
+  const above = given.length > 0 ? [row("Subtotal", subtotalMinor), ...given] : [];
+  const contained = taxes.filter((tax) => tax.inclusive);
+  const below = contained.map((tax) => row(`  ${tax.name} (${tax.percent}%) in it`, tax.amountMinor));
+  return [...above, row("Total", totalMinor), ...below];
+}
+
 function rowsOf(line: InvoiceLine, currency: string): LineRow[] {
+  if (line.kind >= InvoiceLineKind.DISCOUNT) return settlementRows(line, currency);
   const whole = { text: line.description, quantity: line.quantity, amount: money(line.amountMinor, currency) };
   if (line.steps.length < 2) return [whole];
   const parts = line.steps.map((step) => ({
@@ -75,4 +89,11 @@ function rowsOf(line: InvoiceLine, currency: string): LineRow[] {
     amount: step.amount,
   }));
   return [whole, ...parts];
+}
+
+/** A discount, a tax or credit: what it is on, or which credits. An amount that is taken whole says it all by itself. */
+function settlementRows(line: InvoiceLine, currency: string): LineRow[] {
+  const whole = { text: line.description, quantity: "", amount: money(line.amountMinor, currency) };
+  const parts = line.steps.filter((step) => step.quantity !== "1" || line.kind === InvoiceLineKind.CREDIT_DRAWN);
+  return [whole, ...parts.map((step) => ({ text: `  ${step.description}`, quantity: "", amount: step.amount }))];
 }

@@ -45,9 +45,9 @@ export async function termsOfDrafts(
   });
 }
 
-/** Names the period that a discount's amount is for: invoices of the same period share it. */
-export function discountPeriod({ period_start }: Pick<InvoiceRow, "period_start">): string {
-  return period_start.toISOString();
+/** Names the period that a discount's amount is for: the full one, so that its parts share it however it is cut. */
+export function discountPeriod({ full_period_start }: Pick<InvoiceRow, "full_period_start">): string {
+  return full_period_start.toISOString();
 }
 
 function discountTerms({ id, name, percent, amount_minor }: DiscountRow, usedMinor: bigint): DiscountTerms {
@@ -62,16 +62,16 @@ function discountTerms({ id, name, percent, amount_minor }: DiscountRow, usedMin
 async function usedOf(tx: Tx, tenantId: string, discounts: readonly DiscountRow[]): Promise<Map<string, bigint>> {
   const ids = discounts.filter((discount) => discount.amount_minor !== null).map((discount) => discount.id);
   if (ids.length === 0) return new Map();
-  const { rows } = await sql<{ discount_id: string; period_start: Date; used_minor: bigint }>`
-    select discount_id, period_start, (-sum(amount_minor))::bigint as used_minor
+  const { rows } = await sql<{ discount_id: string; full_period_start: Date; used_minor: bigint }>`
+    select discount_id, full_period_start, (-sum(amount_minor))::bigint as used_minor
     from invoice_line
     join invoice on invoice.tenant_id = invoice_line.tenant_id and invoice.id = invoice_id
     where invoice_line.tenant_id = ${tenantId} and discount_id = any(${ids}) and state <> 'VOID'
-    group by discount_id, period_start`.execute(tx);
+    group by discount_id, full_period_start`.execute(tx);
   return new Map(rows.map((row) => [usedKey(row.discount_id, row), row.used_minor]));
 }
 
-function usedKey(discountId: string, period: Pick<InvoiceRow, "period_start">): string {
+function usedKey(discountId: string, period: Pick<InvoiceRow, "full_period_start">): string {
   return `${discountId} ${discountPeriod(period)}`;
 }
 
