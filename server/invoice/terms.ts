@@ -28,17 +28,19 @@ export async function termsOfDrafts(
   const discounts = await discountsOf(tx, tenantId, [...new Set(drafts.map((draft) => draft.subscription_id))]);
   const used = await usedOf(tx, tenantId, discounts);
   const credits = await creditsOf(tx, tenantId, customerIds, finalizedAt !== undefined);
+  const discountsBy = Map.groupBy(discounts, (discount) => discount.subscription_id);
+  const creditsBy = Map.groupBy(credits, (credit) => credit.customer_id);
   return drafts.map((draft) => {
     const at = finalizedAt ?? draft.finalize_at;
     return {
       currency: draft.currency,
-      discounts: discounts
-        .filter((discount) => discount.subscription_id === draft.subscription_id && covers(discount, draft))
+      discounts: (discountsBy.get(draft.subscription_id) ?? [])
+        .filter((discount) => covers(discount, draft))
         .filter((discount) => discount.amount_minor === null || discount.currency === draft.currency)
         .map((discount) => discountTerms(discount, used.get(usedKey(discount.id, draft)) ?? 0n)),
       taxRates: ratesOf.get(draft.customer_id) ?? [],
-      credits: credits
-        .filter((credit) => credit.customer_id === draft.customer_id && credit.currency === draft.currency)
+      credits: (creditsBy.get(draft.customer_id) ?? [])
+        .filter((credit) => credit.currency === draft.currency)
         .filter((credit) => credit.expires_at === null || credit.expires_at > at)
         .map(({ id, note, remaining_minor }) => ({ grantId: id, note, leftMinor: remaining_minor })),
     };

@@ -44,7 +44,9 @@ export function covers({ starts_at, ends_at }: DiscountRow, period: { period_sta
  */
 export function openPeriod(subscription: SubscriptionRow, plan: Plan, now: Date): BillingPeriod {
   const { period_start, period_end, full_period_end } = subscription;
-  return now < period_end ? { start: period_start, end: full_period_end } : periodAt(cadenceOf(subscription, plan), now);
+  return now < period_end
+    ? { start: period_start, end: full_period_end }
+    : periodAt(cadenceOf(subscription, plan), now);
 }
 
 /** One discount, or not-found. */
