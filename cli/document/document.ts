@@ -35,7 +35,13 @@ export interface DocumentLine {
   text: string;
   quantity: string;
   amount: string;
-  parts: { text: string; amount: string }[];
+  parts: DocumentPart[];
+}
+
+/** A part of a line, or what an amount below the lines comes from. */
+export interface DocumentPart {
+  text: string;
+  amount: string;
 }
 
 /** An amount below the lines. */
@@ -44,6 +50,7 @@ export interface DocumentSum {
   amount: string;
   /** What people look for. */
   strong?: true;
+  parts?: DocumentPart[];
 }
 
 /** The titles of the lines' columns. Where nothing is counted, none stands above quantities. */

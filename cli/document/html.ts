@@ -1,5 +1,12 @@
 import { printable } from "../output/text.ts";
-import { columnTitles, type Document, type DocumentLine, type DocumentParty, type DocumentSum } from "./document.ts";
+import {
+  columnTitles,
+  type Document,
+  type DocumentLine,
+  type DocumentPart,
+  type DocumentParty,
+  type DocumentSum,
+} from "./document.ts";
 
 // Prints on A4 and Letter: black on white, a line with its parts is never torn apart, the head repeats on each page.
 const STYLE = `
@@ -75,12 +82,15 @@ function factsHtml(facts: Record<string, string>): string {
 }
 
 function lineHtml({ text, quantity, amount, parts }: DocumentLine): string {
-  const rows = [row(text, quantity, amount), ...parts.map((part) => row(part.text, "", part.amount, "part"))];
-  return `<tbody>\n${rows.join("\n")}\n</tbody>`;
+  return `<tbody>\n${[row(text, quantity, amount), ...parts.map(partHtml)].join("\n")}\n</tbody>`;
 }
 
-function sumHtml({ text, amount, strong }: DocumentSum): string {
-  return row(text, "", amount, strong ? "strong" : "");
+function sumHtml({ text, amount, strong, parts = [] }: DocumentSum): string {
+  return [row(text, "", amount, strong ? "strong" : ""), ...parts.map(partHtml)].join("\n");
+}
+
+function partHtml({ text, amount }: DocumentPart): string {
+  return row(text, "", amount, "part");
 }
 
 function row(text: string, quantity: string, amount: string, kind = ""): string {

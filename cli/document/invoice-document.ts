@@ -7,7 +7,7 @@ import {
   InvoiceStateSchema,
 } from "../../gen/usageflow/v1/invoice_pb.ts";
 import { date, money, time, word } from "../output/text.ts";
-import { type Document, type DocumentLine, type DocumentSum, partiesOf } from "./document.ts";
+import { type Document, type DocumentLine, type DocumentPart, type DocumentSum, partiesOf } from "./document.ts";
 
 /** What an invoice says. */
 export function invoiceDocument(invoice: Invoice): Document {
@@ -68,7 +68,7 @@ function sumsOf(invoice: Invoice, final: boolean): DocumentSum[] {
   const below = lines.filter((line) => !isCharge(line));
   return [
     ...(below.length > 0 ? [row("Subtotal", subtotalMinor)] : []),
-    ...below.map((line) => row(belowText(line), line.amountMinor)),
+    ...below.map((line) => ({ ...row(line.description, line.amountMinor), parts: belowParts(line) })),
     { ...row("Total", totalMinor), strong: true },
     ...taxes
       .filter(({ inclusive }) => inclusive)
@@ -78,8 +78,8 @@ function sumsOf(invoice: Invoice, final: boolean): DocumentSum[] {
   ];
 }
 
-/** A discount, a tax or credit, and what it is on or where it comes from, where its steps say more than it does itself. */
-function belowText({ description, steps }: InvoiceLine): string {
-  const more = steps.map((step) => step.description).filter((words) => words !== description);
-  return more.length === 0 ? description : `${description}: ${more.join(", ")}`;
+/** A discount, a tax or credit: what it is on, or which credits. One that is taken whole says it all by itself. */
+function belowParts({ kind, steps }: InvoiceLine): DocumentPart[] {
+  const told = kind === InvoiceLineKind.CREDIT_DRAWN ? steps : steps.filter(({ quantity }) => quantity !== "1");
+  return told.map(({ description, amount }) => ({ text: description, amount }));
 }

@@ -100,7 +100,10 @@ function drawLines(page: Page, document: Document): void {
     page.leave(5);
   }
   page.repeat(() => {});
-  const rows = sums.map(({ text, amount, strong }) => sumCells(cellsOf(text, "", amount, strong ? STRONG : BODY)));
+  const rows = sums.flatMap(({ text, amount, strong, parts = [] }) => [
+    sumCells(cellsOf(text, "", amount, strong ? STRONG : BODY)),
+    ...parts.map((part) => sumCells(cellsOf(part.text, "", part.amount, PART))),
+  ]);
   const height = rows.reduce((sum, cells) => sum + page.heightOf(cells) + 3, 0);
   page.need(height < END - PAGE.top ? height : 0);
   for (const cells of rows) {

@@ -1,7 +1,7 @@
 import { styleText } from "node:util";
 import { facts } from "../output/table.ts";
 import { printable } from "../output/text.ts";
-import { columnTitles, type Document, type DocumentParty } from "./document.ts";
+import { columnTitles, type Document, type DocumentPart, type DocumentParty } from "./document.ts";
 
 const WIDTH_MAX = 80;
 const GAP = "  ";
@@ -26,11 +26,8 @@ function linesText(document: Document, width: number): string {
   const { text: words, quantity: count, amount: money } = columnTitles(document);
   const title = { text: words.toUpperCase(), quantity: count.toUpperCase(), amount: money.toUpperCase() };
   const rows: Row[] = [
-    ...lines.flatMap(({ parts, ...line }) => [
-      line,
-      ...parts.map((part) => ({ text: `  ${part.text}`, quantity: "", amount: part.amount })),
-    ]),
-    ...sums.map(({ text, amount }) => ({ text, quantity: "", amount })),
+    ...lines.flatMap(({ parts, ...line }) => [line, ...parts.map(partRow)]),
+    ...sums.flatMap(({ text, amount, parts = [] }) => [{ text, quantity: "", amount }, ...parts.map(partRow)]),
   ].map(({ text, quantity, amount }) => ({ text: printable(text), quantity, amount }));
   const all = [title, ...rows];
   const quantity = Math.max(...all.map((row) => row.quantity.length));
@@ -39,6 +36,10 @@ function linesText(document: Document, width: number): string {
   const text = Math.min(most, width - quantity - amount - (quantity > 0 ? 2 : 1) * GAP.length);
   const texts = all.map((row) => rowText(row, { text, quantity, amount }));
   return [styleText("bold", texts[0] as string, { stream: process.stdout }), ...texts.slice(1)].join("\n");
+}
+
+function partRow({ text, amount }: DocumentPart): Row {
+  return { text: `  ${text}`, quantity: "", amount };
 }
 
 function rowText(row: Row, widths: { text: number; quantity: number; amount: number }): string {

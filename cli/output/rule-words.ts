@@ -61,6 +61,12 @@ const GIVEN_BY: Record<string, string> = {
   quantity: "--quantity",
   start_at: "--start-at",
   trial_ends_at: "--trial-end",
+  amount: "--amount",
+  currency: "--currency",
+  percent: "--percent",
+  priority: "--priority",
+  expires_at: "--expires",
+  grant_id: "--credit",
 };
 
 /** A message of the server's, with what is allowed in place of a pattern. */

@@ -42,8 +42,10 @@ Egress: 76 packages of 1000000 byte  75123456   6.84 USD
   package: 76 × 0.09                                6.84
 Subtotal                                       61.31 USD
 Welcome (10%)                                  -6.13 USD
-VAT (19%): 19% of 55.18                        10.48 USD
-Paid with credit: goodwill                     -0.84 USD
+VAT (19%)                                      10.48 USD
+  19% of 55.18                                   10.4842
+Paid with credit                               -0.84 USD
+  goodwill                                         -0.84
 Total                                          64.82 USD
 Levy (1%) in it                                 0.55 USD
 Taken back by credit notes                     -5.00 USD

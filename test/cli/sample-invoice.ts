@@ -41,11 +41,11 @@ export function sampleInvoice(given: Exclude<MessageInitShape<typeof InvoiceSche
       { kind: InvoiceLineKind.DISCOUNT, description: "Welcome (10%)", amountMinor: -613n },
       {
         ...{ kind: InvoiceLineKind.TAX, description: "VAT (19%)", amountMinor: 1_048n },
-        steps: [{ description: "19% of 55.18" }],
+        steps: [{ quantity: "55.18", unitAmount: "0.19", amount: "10.4842", description: "19% of 55.18" }],
       },
       {
         ...{ kind: InvoiceLineKind.CREDIT_DRAWN, description: "Paid with credit", amountMinor: -84n },
-        steps: [{ description: "goodwill" }],
+        steps: [{ quantity: "1", amount: "-0.84", description: "goodwill" }],
       },
     ],
     taxes: [
