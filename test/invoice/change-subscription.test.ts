@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { describe, expect, test } from "vitest";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
-import { ChangeTiming, PlanSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { Alignment, ChangeTiming, Period, PlanSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { use } from "../support/billing.ts";
 import type { Harness } from "../support/harness.ts";
 import { refused } from "../support/refused.ts";
@@ -98,7 +98,7 @@ describe("another plan at once", () => {
     const harness = await offered();
     const id = await started(harness, "anniversary", { startAt: "2015-05-10T00:00:00Z" });
     const prices = [{ key: "fee", model: { case: "flat" as const, value: { amount: "3" } } }];
-    const latest = { key: "anniversary", currency: "USD", period: 1, alignment: 2, prices };
+    const latest = { key: "anniversary", currency: "USD", period: Period.MONTHLY, alignment: Alignment.ANNIVERSARY, prices };
     await harness.clients.pricing.pushCatalog({ catalog: { plans: [create(PlanSchema, latest)] } });
     expect(await change(harness, id, { plan: "anniversary" })).toBe("anniversary 2 x1, 05-21T00:00 to 06-10T00:00");
     expect(await change(harness, id, { plan: "anniversary", planVersion: 1 })).toBe(
