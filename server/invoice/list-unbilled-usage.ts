@@ -10,10 +10,10 @@ import { inTenant, type Tx } from "../db/database.ts";
 import { invalid } from "../rpc/errors.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
 import { customerIds } from "../tenant/customer.ts";
-import { type UnbilledRow, unbilledUsage } from "../usage/unbilled-usage.ts";
+import { type Billing, type UnbilledRow, unbilledUsage } from "../usage/unbilled-usage.ts";
 import { getProgress, toProgress } from "../usage/usage-progress.ts";
 import { wholeHour } from "../usage/usage-time.ts";
-import { billingOf } from "./usage-billing.ts";
+import { type BillingSpan, billingOf } from "./usage-billing.ts";
 
 /** Usage that no invoice bills or will bill, a number of customers at a time. */
 export function listUnbilledUsage(app: App, tenantId: string, request: ListUnbilledUsageRequest) {
@@ -48,10 +48,18 @@ async function unbilledOf(
   const covers = subscriptions.map(({ customer_id, start, end }) => ({ customerId: customer_id, start, end }));
   const billings = subscriptions
     .flatMap(({ spans }) => spans)
-    .flatMap(({ customer_id, start, end, usage_number, prices }) =>
-      prices.map(({ metric }) => ({ customerId: customer_id, metric, start, end, foldNumber: usage_number })),
-    );
+    .flatMap((span) => {
+      const { customer_id, start, end, prices } = span;
+      return prices.map(({ metric }) => ({ customerId: customer_id, metric, start, end, ...billedFolds(span) }));
+    });
   return unbilledUsage(tx, tenantId, filter, { covers, billings });
+}
+
+/** What is not billed on its period's invoice will be on a later one, unless that invoice is void. */
+function billedFolds({ is_void, usage_number, later }: BillingSpan): Pick<Billing, "afterFold" | "upToFold"> {
+  if (!is_void || usage_number === null) return { afterFold: 0n, upToFold: null };
+  const last = later.at(-1);
+  return { afterFold: usage_number, upToFold: last ? BigInt(last.usage_number) : usage_number };
 }
 
 function toUnbilledUsage(row: UnbilledRow): UnbilledUsage {

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Tx } from "../db/database.ts";
+import { isCounted } from "./counted-event.ts";
 import type { UsageSpan } from "./usage-total.ts";
 
 // Read by one statement, of all spans together: bounds its time and what is held in memory.
@@ -67,10 +68,10 @@ async function readPages(tx: Tx, tenantId: string, rests: readonly Rest[], limit
       from (
         select trim_scale(e.amount)::text as amount, e.occurred_at, e.idempotency_key
         from usage_event e
-        join usage_fold f on f.tenant_id = ${tenantId} and f.batch_id = e.batch_id and f.number <= ${foldNumber}
         where e.tenant_id = ${tenantId} and e.customer_id = span.customer and e.metric = span.metric_key
           and e.occurred_at >= span.from_at and e.occurred_at < span.end_at
           and (e.occurred_at, e.idempotency_key) > (span.from_at, span.after_key)
+          and ${isCounted(tenantId, foldNumber)}
         order by e.occurred_at, e.idempotency_key
         limit ${limit}
       ) event

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Tx } from "../db/database.ts";
+import { isStanding } from "./counted-event.ts";
 
 /** A time in which a customer has a subscription. */
 export interface Cover {
@@ -12,8 +13,10 @@ export interface Cover {
 /** A time in which a price bills a customer's usage of a metric. */
 export interface Billing extends Cover {
   metric: string;
-  /** The last fold that the period's final invoice counts; null while what comes is still billed. */
-  foldNumber: bigint | null;
+  /** It bills what was folded after this one. */
+  afterFold: bigint;
+  /** And no later than this one; null: whatever comes. */
+  upToFold: bigint | null;
 }
 
 /** What to look at. */
@@ -34,13 +37,13 @@ export interface UnbilledRow {
   event_count: bigint;
 }
 
-// The fold that never comes: what is not final counts all of them.
-const NOT_FINAL = 2n ** 63n - 1n;
+// The fold that never comes: no other is after it.
+const LAST_FOLD = 2n ** 63n - 1n;
 
 /**
  * Usage of some customers at a time for which none of `covers` (NO_SUBSCRIPTION) or none of `billings` (NO_PRICE) stands,
- * or that was folded after all billings that do were final (LATE), by customer, metric, month and reason. From whole
- * buckets, but for late usage: of the buckets that it came to, the events are looked at one by one.
+ * or that was folded when none that does bills it (LATE), by customer, metric, month and reason. From whole buckets, but
+ * for late usage: of the buckets that it may lie in, the events are looked at one by one.
  */
 export async function unbilledUsage(
   tx: Tx,
@@ -53,7 +56,7 @@ export async function unbilledUsage(
     billing as (${billingRows(billings)}),
     bucket as (
       select used.*, case
-        when billed_to is not null then 'LATE'
+        when billings > 0 then 'LATE'
         when exists (
           select from cover
           where cover.customer_id = used.customer_id and hour >= start_at and hour < coalesce(end_at, 'infinity')
@@ -61,31 +64,36 @@ export async function unbilledUsage(
         else 'NO_SUBSCRIPTION'
       end as reason
       from (
-        select used.*, max(fold_number) as billed_to
+        select used.*, count(up_to) as billings, bool_or(after_fold = 0 and up_to >= last_number) as billed
         from usage_bucket used
         left join billing on billing.customer_id = used.customer_id and billing.metric = used.metric
           and hour >= start_at and hour < coalesce(end_at, 'infinity')
         where tenant_id = ${tenantId} and used.customer_id = any(${filter.customerIds})
           and hour >= coalesce(${filter.start}::timestamptz, '-infinity')
           and hour < coalesce(${filter.end}::timestamptz, 'infinity')
-        group by tenant_id, used.customer_id, used.metric, hour
+        group by tenant_id, used.customer_id, used.metric, hour, dimensions
       ) used
-      where billed_to is null or last_number > billed_to
+      where billed is not true and (billings > 0 or event_count > 0) -- all events of an empty bucket are void
     ),
     part as (
       select customer_id, metric, hour, reason, event_count, amount_sum, amount_max, null as value
       from bucket where reason <> 'LATE'
       union all
       select customer_id, metric, hour, reason, 0, 0, 0, value
-      from bucket join usage_value using (tenant_id, customer_id, metric, hour) where reason <> 'LATE'
+      from bucket join usage_value using (tenant_id, customer_id, metric, hour, dimensions) where reason <> 'LATE'
       union all
       select bucket.customer_id, bucket.metric, hour, reason, 1, amount, amount, properties ->> unique_property
-      from bucket
+      from (select distinct tenant_id, customer_id, metric, hour, reason from bucket where reason = 'LATE') as bucket
       join metric on metric.tenant_id = bucket.tenant_id and metric.key = bucket.metric
-      join usage_event event on event.tenant_id = bucket.tenant_id and event.customer_id = bucket.customer_id
-        and event.metric = bucket.metric and occurred_at >= hour and occurred_at < hour + interval '1 hour'
-      join usage_fold fold on fold.tenant_id = event.tenant_id and fold.batch_id = event.batch_id
-      where reason = 'LATE' and fold.number > billed_to
+      join usage_event e on e.tenant_id = bucket.tenant_id and e.customer_id = bucket.customer_id
+        and e.metric = bucket.metric and occurred_at >= hour and occurred_at < hour + interval '1 hour'
+      join usage_fold fold on fold.tenant_id = e.tenant_id and fold.batch_id = e.batch_id
+      where ${isStanding(tenantId, LAST_FOLD)} and not exists (
+        select from billing
+        where billing.customer_id = e.customer_id and billing.metric = e.metric
+          and hour >= start_at and hour < coalesce(end_at, 'infinity')
+          and fold.number > after_fold and fold.number <= up_to
+      )
     )
     select customer_id, metric, date_trunc('month', hour, 'UTC') as month, reason,
       case aggregation
@@ -117,6 +125,7 @@ function billingRows(billings: readonly Billing[]) {
       ${billings.map((billing) => billing.metric)}::text[],
       ${billings.map((billing) => billing.start)}::timestamptz[],
       ${billings.map((billing) => billing.end)}::timestamptz[],
-      ${billings.map((billing) => billing.foldNumber ?? NOT_FINAL)}::bigint[]
-    ) as billing (customer_id, metric, start_at, end_at, fold_number)`;
+      ${billings.map((billing) => billing.afterFold)}::bigint[],
+      ${billings.map((billing) => billing.upToFold ?? LAST_FOLD)}::bigint[]
+    ) as billing (customer_id, metric, start_at, end_at, after_fold, up_to)`;
 }

@@ -124,6 +124,9 @@ describe("listUnbilledUsage", () => {
     await advanceTo("2015-06-03T00:00:00Z"); // May is final
     await check(events.slice(0, 160));
     await track(events.slice(160));
+    expect(await check(events)).toEqual(new Set(["NO_SUBSCRIPTION", "NO_PRICE"]));
+    const [may] = (await clients.invoice.listInvoices({})).invoices;
+    await clients.invoice.voidInvoice({ id: may?.id ?? "", reason: "a mistake" });
     expect(await check(events)).toEqual(new Set(["NO_SUBSCRIPTION", "NO_PRICE", "LATE"]));
   });
 

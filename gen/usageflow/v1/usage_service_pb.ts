@@ -8,7 +8,7 @@ import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/vali
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
-import type { UnbilledReason, UnbilledUsage, UsageBilling, UsageEvent, UsageInterval, UsagePoint, UsageProgress, UsageResult, UsageState } from "./usage_pb.ts";
+import type { UnbilledReason, UnbilledUsage, UsageBilling, UsageEvent, UsageInterval, UsagePoint, UsageProgress, UsageResult, UsageState, UsageVoid, VoidResult } from "./usage_pb.ts";
 import { file_usageflow_v1_usage } from "./usage_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/usage_service.proto.
  */
 export const file_usageflow_v1_usage_service: GenFile = /*@__PURE__*/
-  fileDesc("CiB1c2FnZWZsb3cvdjEvdXNhZ2Vfc2VydmljZS5wcm90bxIMdXNhZ2VmbG93LnYxImEKEVRyYWNrVXNhZ2VSZXF1ZXN0EjoKBmV2ZW50cxgBIAMoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZUV2ZW50QhC6SA2SAQoIARDoByID2AEDEhAKCGJhY2tmaWxsGAIgASgIIkAKElRyYWNrVXNhZ2VSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkudXNhZ2VmbG93LnYxLlVzYWdlUmVzdWx0IrQCCg9HZXRVc2FnZVJlcXVlc3QSNAoGbWV0cmljGAEgASgJQiS6SCFyHxABGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQSMgoLY3VzdG9tZXJfaWQYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEj4KBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEITukgQyAEBsgEKGgYIgLL4hBsyABI8CgNlbmQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhO6SBDIAQGyAQoaBgiAsviEGzIAEjkKCGludGVydmFsGAUgASgOMhsudXNhZ2VmbG93LnYxLlVzYWdlSW50ZXJ2YWxCCrpIB4IBBBABIAAilAEKEEdldFVzYWdlUmVzcG9uc2USKAoGcG9pbnRzGAEgAygLMhgudXNhZ2VmbG93LnYxLlVzYWdlUG9pbnQSJwoFdG90YWwYAiABKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VQb2ludBItCghwcm9ncmVzcxgDIAEoCzIbLnVzYWdlZmxvdy52MS5Vc2FnZVByb2dyZXNzIoIDChZMaXN0VXNhZ2VFdmVudHNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI1CgZtZXRyaWMYAiABKAlCJbpIInIgGEAyHF4oW0EtWmEtel1bQS1aYS16MC05Xy4tXSopPyQSOwoFc3RhcnQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjkKA2VuZBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASNgoPaWRlbXBvdGVuY3lfa2V5GAUgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIdCglwYWdlX3NpemUYBiABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgHIAEoCUIaukgXchUYgAgyEF5bQS1aYS16MC05Xy1dKiQiYgoXTGlzdFVzYWdlRXZlbnRzUmVzcG9uc2USLgoMdXNhZ2VfZXZlbnRzGAEgAygLMhgudXNhZ2VmbG93LnYxLlVzYWdlRXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlQKGEV4cGxhaW5Vc2FnZUV2ZW50UmVxdWVzdBI4Cg9pZGVtcG90ZW5jeV9rZXkYASABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQingIKGUV4cGxhaW5Vc2FnZUV2ZW50UmVzcG9uc2USLQoLdXNhZ2VfZXZlbnQYASABKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VFdmVudBInCgVzdGF0ZRgCIAEoDjIYLnVzYWdlZmxvdy52MS5Vc2FnZVN0YXRlEjUKD3VuYmlsbGVkX3JlYXNvbhgDIAEoDjIcLnVzYWdlZmxvdy52MS5VbmJpbGxlZFJlYXNvbhIvCgtidWNrZXRfaG91chgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZm9sZF9udW1iZXIYBSABKAMSLAoIYmlsbGluZ3MYBiADKAsyGi51c2FnZWZsb3cudjEuVXNhZ2VCaWxsaW5nIpUCChhMaXN0VW5iaWxsZWRVc2FnZVJlcXVlc3QSMgoLY3VzdG9tZXJfaWQYASABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjsKBXN0YXJ0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEh0KCXBhZ2Vfc2l6ZRgEIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAUgASgJQhq6SBdyFRiACDIQXltBLVphLXowLTlfLV0qJCKYAQoZTGlzdFVuYmlsbGVkVXNhZ2VSZXNwb25zZRIzCg51bmJpbGxlZF91c2FnZRgBIAMoCzIbLnVzYWdlZmxvdy52MS5VbmJpbGxlZFVzYWdlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRItCghwcm9ncmVzcxgDIAEoCzIbLnVzYWdlZmxvdy52MS5Vc2FnZVByb2dyZXNzMrMECgxVc2FnZVNlcnZpY2USYAoKVHJhY2tVc2FnZRIfLnVzYWdlZmxvdy52MS5UcmFja1VzYWdlUmVxdWVzdBogLnVzYWdlZmxvdy52MS5UcmFja1VzYWdlUmVzcG9uc2UiD4q1GAt1c2FnZTp3cml0ZRJcCghHZXRVc2FnZRIdLnVzYWdlZmxvdy52MS5HZXRVc2FnZVJlcXVlc3QaHi51c2FnZWZsb3cudjEuR2V0VXNhZ2VSZXNwb25zZSIRkAIBirUYCnVzYWdlOnJlYWQScQoPTGlzdFVzYWdlRXZlbnRzEiQudXNhZ2VmbG93LnYxLkxpc3RVc2FnZUV2ZW50c1JlcXVlc3QaJS51c2FnZWZsb3cudjEuTGlzdFVzYWdlRXZlbnRzUmVzcG9uc2UiEZACAYq1GAp1c2FnZTpyZWFkEncKEUV4cGxhaW5Vc2FnZUV2ZW50EiYudXNhZ2VmbG93LnYxLkV4cGxhaW5Vc2FnZUV2ZW50UmVxdWVzdBonLnVzYWdlZmxvdy52MS5FeHBsYWluVXNhZ2VFdmVudFJlc3BvbnNlIhGQAgGKtRgKdXNhZ2U6cmVhZBJ3ChFMaXN0VW5iaWxsZWRVc2FnZRImLnVzYWdlZmxvdy52MS5MaXN0VW5iaWxsZWRVc2FnZVJlcXVlc3QaJy51c2FnZWZsb3cudjEuTGlzdFVuYmlsbGVkVXNhZ2VSZXNwb25zZSIRkAIBirUYCnVzYWdlOnJlYWRiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_permission, file_usageflow_v1_usage]);
+  fileDesc("CiB1c2FnZWZsb3cvdjEvdXNhZ2Vfc2VydmljZS5wcm90bxIMdXNhZ2VmbG93LnYxImEKEVRyYWNrVXNhZ2VSZXF1ZXN0EjoKBmV2ZW50cxgBIAMoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZUV2ZW50QhC6SA2SAQoIARDoByID2AEDEhAKCGJhY2tmaWxsGAIgASgIIkAKElRyYWNrVXNhZ2VSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkudXNhZ2VmbG93LnYxLlVzYWdlUmVzdWx0IogBChBWb2lkVXNhZ2VSZXF1ZXN0EkMKEGlkZW1wb3RlbmN5X2tleXMYASADKAlCKbpIJpIBIwgBEOgHIhxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEi8KBnJlYXNvbhgCIAEoCUIfukgcchoQARjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCI+ChFWb2lkVXNhZ2VSZXNwb25zZRIpCgdyZXN1bHRzGAEgAygLMhgudXNhZ2VmbG93LnYxLlZvaWRSZXN1bHQitAIKD0dldFVzYWdlUmVxdWVzdBI0CgZtZXRyaWMYASABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBIyCgtjdXN0b21lcl9pZBgCIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSPgoFc3RhcnQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhO6SBDIAQGyAQoaBgiAsviEGzIAEjwKA2VuZBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCE7pIEMgBAbIBChoGCICy+IQbMgASOQoIaW50ZXJ2YWwYBSABKA4yGy51c2FnZWZsb3cudjEuVXNhZ2VJbnRlcnZhbEIKukgHggEEEAEgACKUAQoQR2V0VXNhZ2VSZXNwb25zZRIoCgZwb2ludHMYASADKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VQb2ludBInCgV0b3RhbBgCIAEoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZVBvaW50Ei0KCHByb2dyZXNzGAMgASgLMhsudXNhZ2VmbG93LnYxLlVzYWdlUHJvZ3Jlc3MiggMKFkxpc3RVc2FnZUV2ZW50c1JlcXVlc3QSMgoLY3VzdG9tZXJfaWQYASABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjUKBm1ldHJpYxgCIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JBI7CgVzdGFydBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI2Cg9pZGVtcG90ZW5jeV9rZXkYBSABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEh0KCXBhZ2Vfc2l6ZRgGIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAcgASgJQhq6SBdyFRiACDIQXltBLVphLXowLTlfLV0qJCKKAQoXTGlzdFVzYWdlRXZlbnRzUmVzcG9uc2USLgoMdXNhZ2VfZXZlbnRzGAEgAygLMhgudXNhZ2VmbG93LnYxLlVzYWdlRXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEiYKBXZvaWRzGAMgAygLMhcudXNhZ2VmbG93LnYxLlVzYWdlVm9pZCJUChhFeHBsYWluVXNhZ2VFdmVudFJlcXVlc3QSOAoPaWRlbXBvdGVuY3lfa2V5GAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskIscCChlFeHBsYWluVXNhZ2VFdmVudFJlc3BvbnNlEi0KC3VzYWdlX2V2ZW50GAEgASgLMhgudXNhZ2VmbG93LnYxLlVzYWdlRXZlbnQSJwoFc3RhdGUYAiABKA4yGC51c2FnZWZsb3cudjEuVXNhZ2VTdGF0ZRI1Cg91bmJpbGxlZF9yZWFzb24YAyABKA4yHC51c2FnZWZsb3cudjEuVW5iaWxsZWRSZWFzb24SLwoLYnVja2V0X2hvdXIYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2ZvbGRfbnVtYmVyGAUgASgDEiwKCGJpbGxpbmdzGAYgAygLMhoudXNhZ2VmbG93LnYxLlVzYWdlQmlsbGluZxInCgZ2b2lkZWQYByABKAsyFy51c2FnZWZsb3cudjEuVXNhZ2VWb2lkIpUCChhMaXN0VW5iaWxsZWRVc2FnZVJlcXVlc3QSMgoLY3VzdG9tZXJfaWQYASABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjsKBXN0YXJ0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEh0KCXBhZ2Vfc2l6ZRgEIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAUgASgJQhq6SBdyFRiACDIQXltBLVphLXowLTlfLV0qJCKYAQoZTGlzdFVuYmlsbGVkVXNhZ2VSZXNwb25zZRIzCg51bmJpbGxlZF91c2FnZRgBIAMoCzIbLnVzYWdlZmxvdy52MS5VbmJpbGxlZFVzYWdlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRItCghwcm9ncmVzcxgDIAEoCzIbLnVzYWdlZmxvdy52MS5Vc2FnZVByb2dyZXNzMpoFCgxVc2FnZVNlcnZpY2USYAoKVHJhY2tVc2FnZRIfLnVzYWdlZmxvdy52MS5UcmFja1VzYWdlUmVxdWVzdBogLnVzYWdlZmxvdy52MS5UcmFja1VzYWdlUmVzcG9uc2UiD4q1GAt1c2FnZTp3cml0ZRJlCglWb2lkVXNhZ2USHi51c2FnZWZsb3cudjEuVm9pZFVzYWdlUmVxdWVzdBofLnVzYWdlZmxvdy52MS5Wb2lkVXNhZ2VSZXNwb25zZSIXkAICirUYEGNvcnJlY3Rpb246d3JpdGUSXAoIR2V0VXNhZ2USHS51c2FnZWZsb3cudjEuR2V0VXNhZ2VSZXF1ZXN0Gh4udXNhZ2VmbG93LnYxLkdldFVzYWdlUmVzcG9uc2UiEZACAYq1GAp1c2FnZTpyZWFkEnEKD0xpc3RVc2FnZUV2ZW50cxIkLnVzYWdlZmxvdy52MS5MaXN0VXNhZ2VFdmVudHNSZXF1ZXN0GiUudXNhZ2VmbG93LnYxLkxpc3RVc2FnZUV2ZW50c1Jlc3BvbnNlIhGQAgGKtRgKdXNhZ2U6cmVhZBJ3ChFFeHBsYWluVXNhZ2VFdmVudBImLnVzYWdlZmxvdy52MS5FeHBsYWluVXNhZ2VFdmVudFJlcXVlc3QaJy51c2FnZWZsb3cudjEuRXhwbGFpblVzYWdlRXZlbnRSZXNwb25zZSIRkAIBirUYCnVzYWdlOnJlYWQSdwoRTGlzdFVuYmlsbGVkVXNhZ2USJi51c2FnZWZsb3cudjEuTGlzdFVuYmlsbGVkVXNhZ2VSZXF1ZXN0GicudXNhZ2VmbG93LnYxLkxpc3RVbmJpbGxlZFVzYWdlUmVzcG9uc2UiEZACAYq1GAp1c2FnZTpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_permission, file_usageflow_v1_usage]);
 
 /**
  * Events to record.
@@ -68,6 +68,55 @@ export const TrackUsageResponseSchema: GenMessage<TrackUsageResponse> = /*@__PUR
   messageDesc(file_usageflow_v1_usage_service, 1);
 
 /**
+ * Names events to void.
+ *
+ * @generated from message usageflow.v1.VoidUsageRequest
+ */
+export type VoidUsageRequest = Message<"usageflow.v1.VoidUsageRequest"> & {
+  /**
+   * The events' idempotency keys, 1 to 1,000.
+   *
+   * @generated from field: repeated string idempotency_keys = 1;
+   */
+  idempotencyKeys: string[];
+
+  /**
+   * Why, 1 to 1,000 characters.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message usageflow.v1.VoidUsageRequest.
+ * Use `create(VoidUsageRequestSchema)` to create a new message.
+ */
+export const VoidUsageRequestSchema: GenMessage<VoidUsageRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage_service, 2);
+
+/**
+ * What became of the events.
+ *
+ * @generated from message usageflow.v1.VoidUsageResponse
+ */
+export type VoidUsageResponse = Message<"usageflow.v1.VoidUsageResponse"> & {
+  /**
+   * One answer for each key, in the order sent. A key that is sent twice is voided by its first place.
+   *
+   * @generated from field: repeated usageflow.v1.VoidResult results = 1;
+   */
+  results: VoidResult[];
+};
+
+/**
+ * Describes the message usageflow.v1.VoidUsageResponse.
+ * Use `create(VoidUsageResponseSchema)` to create a new message.
+ */
+export const VoidUsageResponseSchema: GenMessage<VoidUsageResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage_service, 3);
+
+/**
  * Asks for a series.
  *
  * @generated from message usageflow.v1.GetUsageRequest
@@ -114,7 +163,7 @@ export type GetUsageRequest = Message<"usageflow.v1.GetUsageRequest"> & {
  * Use `create(GetUsageRequestSchema)` to create a new message.
  */
 export const GetUsageRequestSchema: GenMessage<GetUsageRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 2);
+  messageDesc(file_usageflow_v1_usage_service, 4);
 
 /**
  * A series.
@@ -149,7 +198,7 @@ export type GetUsageResponse = Message<"usageflow.v1.GetUsageResponse"> & {
  * Use `create(GetUsageResponseSchema)` to create a new message.
  */
 export const GetUsageResponseSchema: GenMessage<GetUsageResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 3);
+  messageDesc(file_usageflow_v1_usage_service, 5);
 
 /**
  * Asks for events.
@@ -212,7 +261,7 @@ export type ListUsageEventsRequest = Message<"usageflow.v1.ListUsageEventsReques
  * Use `create(ListUsageEventsRequestSchema)` to create a new message.
  */
 export const ListUsageEventsRequestSchema: GenMessage<ListUsageEventsRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 4);
+  messageDesc(file_usageflow_v1_usage_service, 6);
 
 /**
  * A page of events.
@@ -233,6 +282,13 @@ export type ListUsageEventsResponse = Message<"usageflow.v1.ListUsageEventsRespo
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * Those of them that are voided, in the same order.
+   *
+   * @generated from field: repeated usageflow.v1.UsageVoid voids = 3;
+   */
+  voids: UsageVoid[];
 };
 
 /**
@@ -240,7 +296,7 @@ export type ListUsageEventsResponse = Message<"usageflow.v1.ListUsageEventsRespo
  * Use `create(ListUsageEventsResponseSchema)` to create a new message.
  */
 export const ListUsageEventsResponseSchema: GenMessage<ListUsageEventsResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 5);
+  messageDesc(file_usageflow_v1_usage_service, 7);
 
 /**
  * Asks what became of an event.
@@ -261,7 +317,7 @@ export type ExplainUsageEventRequest = Message<"usageflow.v1.ExplainUsageEventRe
  * Use `create(ExplainUsageEventRequestSchema)` to create a new message.
  */
 export const ExplainUsageEventRequestSchema: GenMessage<ExplainUsageEventRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 6);
+  messageDesc(file_usageflow_v1_usage_service, 8);
 
 /**
  * What became of an event.
@@ -311,6 +367,13 @@ export type ExplainUsageEventResponse = Message<"usageflow.v1.ExplainUsageEventR
    * @generated from field: repeated usageflow.v1.UsageBilling billings = 6;
    */
   billings: UsageBilling[];
+
+  /**
+   * That it was voided, if it was.
+   *
+   * @generated from field: usageflow.v1.UsageVoid voided = 7;
+   */
+  voided?: UsageVoid | undefined;
 };
 
 /**
@@ -318,7 +381,7 @@ export type ExplainUsageEventResponse = Message<"usageflow.v1.ExplainUsageEventR
  * Use `create(ExplainUsageEventResponseSchema)` to create a new message.
  */
 export const ExplainUsageEventResponseSchema: GenMessage<ExplainUsageEventResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 7);
+  messageDesc(file_usageflow_v1_usage_service, 9);
 
 /**
  * Asks for usage that is on no bill.
@@ -367,7 +430,7 @@ export type ListUnbilledUsageRequest = Message<"usageflow.v1.ListUnbilledUsageRe
  * Use `create(ListUnbilledUsageRequestSchema)` to create a new message.
  */
 export const ListUnbilledUsageRequestSchema: GenMessage<ListUnbilledUsageRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 8);
+  messageDesc(file_usageflow_v1_usage_service, 10);
 
 /**
  * A page of usage that is on no bill.
@@ -403,7 +466,7 @@ export type ListUnbilledUsageResponse = Message<"usageflow.v1.ListUnbilledUsageR
  * Use `create(ListUnbilledUsageResponseSchema)` to create a new message.
  */
 export const ListUnbilledUsageResponseSchema: GenMessage<ListUnbilledUsageResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 9);
+  messageDesc(file_usageflow_v1_usage_service, 11);
 
 /**
  * Usage goes in here, and is asked about.
@@ -428,6 +491,21 @@ export const UsageService: GenService<{
     methodKind: "unary";
     input: typeof TrackUsageRequestSchema;
     output: typeof TrackUsageResponseSchema;
+  },
+  /**
+   * Voids up to 1,000 events by their idempotency keys: they stay stored and count no more, from the next fold on, which is
+   * within a second as a rule. Together or not at all, but a key that is not found fails none of the others. Doing it again
+   * changes nothing. There is no way back: send the usage again under a new key.
+   *
+   * An event whose period is invoiced already is taken off: the period is priced again without it, and the difference is a
+   * line of the subscription's next invoice, as for usage that comes late.
+   *
+   * @generated from rpc usageflow.v1.UsageService.VoidUsage
+   */
+  voidUsage: {
+    methodKind: "unary";
+    input: typeof VoidUsageRequestSchema;
+    output: typeof VoidUsageResponseSchema;
   },
   /**
    * Answers the usage of one metric as a series, for one customer or for all of them, and its total over the whole span.
@@ -471,11 +549,12 @@ export const UsageService: GenService<{
     output: typeof ExplainUsageEventResponseSchema;
   },
   /**
-   * Lists usage that is on no bill, and on none to come, by customer, metric, calendar month and reason.
+   * Lists usage that is on no bill, and on none to come, by customer, metric, calendar month and reason. Voided usage is
+   * none.
    *
    * What has no subscription or no price is decided for whole buckets, which is exact: subscriptions and periods begin
-   * and end on whole hours. Of a bucket to which usage came after its period's invoice was final, the late events alone
-   * are reported. Usage that several subscriptions price is unbilled when none of them bills it.
+   * and end on whole hours. Of a bucket that a void invoice counted, the events that no later invoice billed are
+   * reported. Usage that several subscriptions price is unbilled when none of them bills it.
    *
    * @generated from rpc usageflow.v1.UsageService.ListUnbilledUsage
    */
