@@ -94,7 +94,7 @@ async function insertLines(tx: Tx, tenantId: string, finals: readonly Final[]): 
       exact_amount: line.exactAmount,
       description: line.description,
       steps: line.steps.map((step) => toJson(InvoiceLineStepSchema, step)),
-      dimensions: {},
+      dimensions: line.dimensions,
     })),
   );
   const json = JSON.stringify(rows);

@@ -168,5 +168,6 @@ export function toInvoiceLine(row: InvoiceLineRow): InvoiceLine {
     description: row.description,
     exactAmount: row.exact_amount,
     steps: (row.steps as JsonValue[]).map((step) => fromJson(InvoiceLineStepSchema, step)),
+    dimensions: row.dimensions as Record<string, string>,
   });
 }

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/invoice.proto.
  */
 export const file_usageflow_v1_invoice: GenFile = /*@__PURE__*/
-  fileDesc("Chp1c2FnZWZsb3cvdjEvaW52b2ljZS5wcm90bxIMdXNhZ2VmbG93LnYxIr8ECgdJbnZvaWNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRITCgtjdXN0b21lcl9pZBgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSMAoMcGVyaW9kX3N0YXJ0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpwZXJpb2RfZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgVsaW5lcxgJIAMoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZRIXCg9zdWJzY3JpcHRpb25faWQYCiABKAkSDAoEcGxhbhgLIAEoCRIUCgxwbGFuX3ZlcnNpb24YDCABKAUSJwoEa2luZBgNIAEoDjIZLnVzYWdlZmxvdy52MS5JbnZvaWNlS2luZBIuCgpjcmVhdGVkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxmaW5hbGl6ZWRfYXQYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmFsaXplX2F0GBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgdjaGFuZ2VzGBEgAygLMhsudXNhZ2VmbG93LnYxLkludm9pY2VDaGFuZ2Ui1AEKDUludm9pY2VDaGFuZ2USKAoEZnJvbRgBIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSJgoCdG8YAiABKA4yGi51c2FnZWZsb3cudjEuSW52b2ljZVN0YXRlEiYKAmF0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZrZXlfaWQYBCABKAkSDAoEbm90ZRgFIAEoCRIrCgdwYWlkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLeAQoLSW52b2ljZUxpbmUSEQoJcHJpY2Vfa2V5GAEgASgJEg4KBm1ldHJpYxgCIAEoCRIQCghxdWFudGl0eRgDIAEoCRIUCgxhbW91bnRfbWlub3IYBCABKAMSEwoLZGVzY3JpcHRpb24YBSABKAkSFAoMZXhhY3RfYW1vdW50GAYgASgJEiwKBXN0ZXBzGAcgAygLMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lU3RlcBIrCgRraW5kGAggASgOMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lS2luZCJdCg9JbnZvaWNlTGluZVN0ZXASEAoIcXVhbnRpdHkYASABKAkSEwoLdW5pdF9hbW91bnQYAiABKAkSDgoGYW1vdW50GAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJKrQBCgxJbnZvaWNlU3RhdGUSHQoZSU5WT0lDRV9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0lOVk9JQ0VfU1RBVEVfRFJBRlQQARIbChdJTlZPSUNFX1NUQVRFX0ZJTkFMSVpFRBACEhYKEklOVk9JQ0VfU1RBVEVfUEFJRBADEhYKEklOVk9JQ0VfU1RBVEVfVk9JRBAEEh8KG0lOVk9JQ0VfU1RBVEVfVU5DT0xMRUNUSUJMRRAFKmUKC0ludm9pY2VLaW5kEhwKGElOVk9JQ0VfS0lORF9VTlNQRUNJRklFRBAAEhsKF0lOVk9JQ0VfS0lORF9JTl9BUlJFQVJTEAESGwoXSU5WT0lDRV9LSU5EX0lOX0FEVkFOQ0UQAipwCg9JbnZvaWNlTGluZUtpbmQSIQodSU5WT0lDRV9MSU5FX0tJTkRfVU5TUEVDSUZJRUQQABIbChdJTlZPSUNFX0xJTkVfS0lORF9QUklDRRABEh0KGUlOVk9JQ0VfTElORV9LSU5EX01JTklNVU0QAmIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Chp1c2FnZWZsb3cvdjEvaW52b2ljZS5wcm90bxIMdXNhZ2VmbG93LnYxIr8ECgdJbnZvaWNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRITCgtjdXN0b21lcl9pZBgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSMAoMcGVyaW9kX3N0YXJ0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpwZXJpb2RfZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgVsaW5lcxgJIAMoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZRIXCg9zdWJzY3JpcHRpb25faWQYCiABKAkSDAoEcGxhbhgLIAEoCRIUCgxwbGFuX3ZlcnNpb24YDCABKAUSJwoEa2luZBgNIAEoDjIZLnVzYWdlZmxvdy52MS5JbnZvaWNlS2luZBIuCgpjcmVhdGVkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxmaW5hbGl6ZWRfYXQYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmFsaXplX2F0GBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgdjaGFuZ2VzGBEgAygLMhsudXNhZ2VmbG93LnYxLkludm9pY2VDaGFuZ2Ui1AEKDUludm9pY2VDaGFuZ2USKAoEZnJvbRgBIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSJgoCdG8YAiABKA4yGi51c2FnZWZsb3cudjEuSW52b2ljZVN0YXRlEiYKAmF0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZrZXlfaWQYBCABKAkSDAoEbm90ZRgFIAEoCRIrCgdwYWlkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLQAgoLSW52b2ljZUxpbmUSEQoJcHJpY2Vfa2V5GAEgASgJEg4KBm1ldHJpYxgCIAEoCRIQCghxdWFudGl0eRgDIAEoCRIUCgxhbW91bnRfbWlub3IYBCABKAMSEwoLZGVzY3JpcHRpb24YBSABKAkSFAoMZXhhY3RfYW1vdW50GAYgASgJEiwKBXN0ZXBzGAcgAygLMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lU3RlcBIrCgRraW5kGAggASgOMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lS2luZBI9CgpkaW1lbnNpb25zGAkgAygLMikudXNhZ2VmbG93LnYxLkludm9pY2VMaW5lLkRpbWVuc2lvbnNFbnRyeRoxCg9EaW1lbnNpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJdCg9JbnZvaWNlTGluZVN0ZXASEAoIcXVhbnRpdHkYASABKAkSEwoLdW5pdF9hbW91bnQYAiABKAkSDgoGYW1vdW50GAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJKrQBCgxJbnZvaWNlU3RhdGUSHQoZSU5WT0lDRV9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0lOVk9JQ0VfU1RBVEVfRFJBRlQQARIbChdJTlZPSUNFX1NUQVRFX0ZJTkFMSVpFRBACEhYKEklOVk9JQ0VfU1RBVEVfUEFJRBADEhYKEklOVk9JQ0VfU1RBVEVfVk9JRBAEEh8KG0lOVk9JQ0VfU1RBVEVfVU5DT0xMRUNUSUJMRRAFKmUKC0ludm9pY2VLaW5kEhwKGElOVk9JQ0VfS0lORF9VTlNQRUNJRklFRBAAEhsKF0lOVk9JQ0VfS0lORF9JTl9BUlJFQVJTEAESGwoXSU5WT0lDRV9LSU5EX0lOX0FEVkFOQ0UQAipwCg9JbnZvaWNlTGluZUtpbmQSIQodSU5WT0lDRV9MSU5FX0tJTkRfVU5TUEVDSUZJRUQQABIbChdJTlZPSUNFX0xJTkVfS0lORF9QUklDRRABEh0KGUlOVk9JQ0VfTElORV9LSU5EX01JTklNVU0QAmIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * The bill for one subscription and one period.
@@ -78,7 +78,8 @@ export type Invoice = Message<"usageflow.v1.Invoice"> & {
   periodEnd?: Timestamp | undefined;
 
   /**
-   * The lines, one for each price, in the order of the plan; then the true-up to the plan's minimum, if one is owed.
+   * The lines, one for each price or each of its groups, in the order of the plan; then the true-up to the plan's minimum,
+   * if one is owed.
    *
    * @generated from field: repeated usageflow.v1.InvoiceLine lines = 9;
    */
@@ -205,7 +206,7 @@ export const InvoiceChangeSchema: GenMessage<InvoiceChange> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_invoice, 1);
 
 /**
- * One line: one price, rounded once.
+ * One line: one price, or one group of its usage, rounded once.
  *
  * @generated from message usageflow.v1.InvoiceLine
  */
@@ -226,7 +227,8 @@ export type InvoiceLine = Message<"usageflow.v1.InvoiceLine"> & {
 
   /**
    * The quantity of the period, as a decimal: what is included in the price too. For a percentage, the sum of the
-   * events' amounts. `1` for a flat price and for a true-up.
+   * events' amounts. `1` for a flat price and for a true-up. May be negative for a WEIGHTED_SUM metric, and is then priced
+   * as 0.
    *
    * @generated from field: string quantity = 3;
    */
@@ -266,6 +268,13 @@ export type InvoiceLine = Message<"usageflow.v1.InvoiceLine"> & {
    * @generated from field: usageflow.v1.InvoiceLineKind kind = 8;
    */
   kind: InvoiceLineKind;
+
+  /**
+   * For a price with `group_by`, the value of each dimension that this line bills. Empty: the events do not have it.
+   *
+   * @generated from field: map<string, string> dimensions = 9;
+   */
+  dimensions: { [key: string]: string };
 };
 
 /**
