@@ -7,8 +7,10 @@ import {
 } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import type { Tx } from "../db/database.ts";
 import { formatId } from "../id.ts";
+import { passes } from "../usage/dimension.ts";
+import { getMetric, type MetricRow } from "../usage/metric.ts";
 import { getUsageEvent, toUsageEvent } from "../usage/usage-event.ts";
-import { bucketHour } from "../usage/usage-time.ts";
+import { bucketHour, toDate } from "../usage/usage-time.ts";
 import { toUsageVoid, voidsOf } from "../usage/usage-void.ts";
 import { type BillingSpan, billingOf, contains, type SubscriptionBilling } from "./usage-billing.ts";
 
@@ -22,15 +24,19 @@ export async function explainUsageEvent(tx: Tx, tenantId: string, key: string): 
     const unbilledReason = voided ? UnbilledReason.VOIDED : UnbilledReason.UNSPECIFIED;
     return create(ExplainUsageEventResponseSchema, { ...facts, state, unbilledReason });
   }
-  // By its hour, as buckets and so invoices count it.
-  const hour = bucketHour(row.occurred_us);
   // A void is told by what bills the usage without it: not counted yet, it comes after all that is.
   const foldNumber = voided ? (voided.fold_number ?? NOT_FOLDED) : row.fold_number;
-  const counted = { metric: row.metric, hour, foldNumber, isVoided: voided !== undefined };
+  const event = {
+    metric: await getMetric(tx, tenantId, row.metric),
+    properties: row.properties,
+    at: toDate(row.occurred_us),
+    foldNumber,
+    isVoided: voided !== undefined,
+  };
   const subscriptions = await billingOf(tx, tenantId, [row.customer_id]);
   const billings = subscriptions
-    .filter((subscription) => contains(subscription, hour))
-    .flatMap((subscription) => billingsOf(subscription, counted))
+    .filter((subscription) => contains(subscription, event.at))
+    .flatMap((subscription) => billingsOf(subscription, event))
     .sort((a, b) => b.state - a.state);
   const state = billings[0]?.state ?? UsageState.UNBILLED;
   const reason = state === UsageState.UNBILLED ? reasonOf(billings) : UnbilledReason.UNSPECIFIED;
@@ -38,7 +44,7 @@ export async function explainUsageEvent(tx: Tx, tenantId: string, key: string): 
     ...facts,
     state,
     unbilledReason: voided ? UnbilledReason.VOIDED : reason,
-    bucketHour: timestampFromDate(hour),
+    bucketHour: timestampFromDate(bucketHour(row.occurred_us)),
     foldNumber: row.fold_number,
     billings,
   });
@@ -55,25 +61,27 @@ function reasonOf(billings: readonly UsageBilling[]): UnbilledReason {
 
 /** An event as invoices see it. */
 interface Counted {
-  metric: string;
-  hour: Date;
+  metric: MetricRow;
+  properties: Record<string, string>;
+  at: Date;
   foldNumber: bigint;
   isVoided: boolean;
 }
 
-/** How a subscription bills an event: with each price for its metric, or with none. */
+/** How a subscription bills an event: with each price for its metric that its properties pass, or with none. */
 function billingsOf(
   subscription: SubscriptionBilling,
-  { metric, hour, foldNumber, isVoided }: Counted,
+  { metric, properties, at, foldNumber, isVoided }: Counted,
 ): UsageBilling[] {
-  const span = subscription.spans.find((one) => contains(one, hour));
-  const prices = span?.prices.filter((price) => price.metric === metric) ?? [];
+  const span = subscription.spans.find((one) => contains(one, at));
+  const prices =
+    span?.prices.filter((price) => price.metric === metric.key && passes(metric, price.filter, properties)) ?? [];
   const { plan_key, plan_version } = span ?? subscription;
   const facts = {
     subscriptionId: formatId("sub", subscription.id),
     plan: plan_key,
     planVersion: plan_version,
-    ...(span ? periodOf(span, hour) : {}),
+    ...(span ? periodOf(span, at) : {}),
   };
   if (!span || prices.length === 0) {
     const unbilledReason = UnbilledReason.NO_PRICE;
@@ -108,7 +116,7 @@ function placeOf({ draft_id }: SubscriptionBilling, span: BillingSpan, foldNumbe
   return draft_id ? { state: UsageState.DRAFT, invoiceId: formatId("inv", draft_id) } : { state: UsageState.OPEN };
 }
 
-function periodOf({ start, period_end }: BillingSpan, hour: Date) {
-  if (hour >= period_end) return {}; // of a period that has not begun: only the one before it is known
+function periodOf({ start, period_end }: BillingSpan, at: Date) {
+  if (at >= period_end) return {}; // of a period that has not begun: only the one before it is known
   return { periodStart: timestampFromDate(start), periodEnd: timestampFromDate(period_end) };
 }

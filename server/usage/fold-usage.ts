@@ -5,7 +5,7 @@ import { registerCustomers } from "../tenant/customer.ts";
 import { makeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { tenantsInTurn } from "../tenants-in-turn.ts";
-import { isStanding } from "./counted-event.ts";
+import { isStanding } from "./folded.ts";
 import { takeBackVoided } from "./take-back-voided.ts";
 import { selectBuckets, selectValues } from "./usage-bucket.ts";
 import { lockProgress } from "./usage-progress.ts";

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from "kysely";
 import type { Tx } from "../db/database.ts";
-import { isCounted } from "./counted-event.ts";
+import { isFolded } from "./folded.ts";
 import { selectBuckets, selectValues } from "./usage-bucket.ts";
 
 /**
@@ -34,7 +34,7 @@ export async function takeBackVoided(
     join usage_event event on event.tenant_id = ${tenantId} and event.customer_id = touched.customer_id
       and event.metric = touched.metric and event.occurred_at >= touched.hour
       and event.occurred_at < touched.hour + interval '1 hour'
-  )) and ${isCounted(tenantId, number)}`;
+  )) and ${isFolded(tenantId, number)}`;
   await sql`
     insert into usage_bucket (
       tenant_id, customer_id, metric, hour, dimensions,

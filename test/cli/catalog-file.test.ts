@@ -167,6 +167,33 @@ plans:
     expect(equals(CatalogSchema, parseCatalog(writeCatalog(catalog), "c.yaml").catalog, catalog)).toBe(true);
   });
 
+  test("has lists of values on one line", () => {
+    const text = `\
+metrics:
+  - { key: CALL, aggregation: SUM, dimensions: [ region, model ] }
+  - { key: DISK, aggregation: WEIGHTED_SUM, carryOver: true }
+plans:
+  - key: pro
+    currency: USD
+    period: MONTHLY
+    prices:
+      - key: calls
+        metric: CALL
+        perUnit: { unitAmount: "1" }
+        filter:
+          - property: region
+            in: { values: [ eu, "" ] }
+          - { property: model, exists: false }
+        groupBy: [ model ]
+      - key: rest
+        metric: CALL
+        perUnit: { unitAmount: "2" }
+        filter:
+          - { property: region, equals: "" }
+`;
+    expect(writeCatalog(parseCatalog(text, "c.yaml").catalog)).toBe(text);
+  });
+
   test("keeps every name, whatever YAML would take it for", () => {
     const name = fc.oneof(fc.string(), fc.constantFrom("no", "1.0", "null", "~", "*a", "- b", "a: b", "#", " "));
     fc.assert(

@@ -28,6 +28,10 @@ const prices = [
     metric: "SHARE",
     percentage: { percent: "2.9", fixedAmount: "0.30", freeEvents: 1, freeAmount: "5" },
   },
+  { key: "groups", metric: "GROUPS", groupBy: ["user"], perUnit: { unitAmount: "0.07" }, maximumAmount: "1" },
+  { key: "last", metric: "LAST", perUnit: { unitAmount: "0.5" } },
+  // A level of one month is that of the next: what comes late for May changes June too.
+  { key: "level", metric: "LEVEL", perUnit: { unitAmount: "0.9" } },
 ];
 const plan = { currency: "USD", period: "PERIOD_MONTHLY", prices };
 const catalog = fromJson(CatalogSchema, {
@@ -38,6 +42,9 @@ const catalog = fromJson(CatalogSchema, {
     { key: "PEAK", aggregation: "AGGREGATION_MAX" },
     { key: "USERS", aggregation: "AGGREGATION_UNIQUE", uniqueProperty: "user" },
     { key: "SHARE", aggregation: "AGGREGATION_SUM" },
+    { key: "GROUPS", aggregation: "AGGREGATION_SUM", dimensions: ["user"] },
+    { key: "LAST", aggregation: "AGGREGATION_LATEST" },
+    { key: "LEVEL", aggregation: "AGGREGATION_WEIGHTED_SUM", carryOver: true },
   ],
   plans: [
     { ...plan, key: "plain" },
@@ -51,7 +58,18 @@ const sample = fc.record({
   plan: fc.constantFrom("plain", "least"),
   events: fc.array(
     fc.record({
-      metric: fc.constantFrom("TIERS", "CLIFF", "CLIFF", "PACKAGES", "PEAK", "USERS", "SHARE"),
+      metric: fc.constantFrom(
+        "TIERS",
+        "CLIFF",
+        "CLIFF",
+        "PACKAGES",
+        "PEAK",
+        "USERS",
+        "SHARE",
+        "GROUPS",
+        "LAST",
+        "LEVEL",
+      ),
       amount: fc.nat({ max: 60 }).map((quarters) => String(quarters / 4)),
       user: fc.constantFrom("x", "y", "z"),
       hour: fc.nat({ max: 5 }),
@@ -59,7 +77,7 @@ const sample = fc.record({
       /** In a round after it was sent, or the same; null: it stays. */
       voidedIn: fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 2, arbitrary: round }),
     }),
-    { minLength: 10, maxLength: 60 },
+    { minLength: 10, maxLength: 80 },
   ),
 });
 

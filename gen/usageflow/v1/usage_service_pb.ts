@@ -8,7 +8,7 @@ import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/vali
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
-import type { UnbilledReason, UnbilledUsage, UsageBilling, UsageEvent, UsageInterval, UsagePoint, UsageProgress, UsageResult, UsageState, UsageVoid, VoidResult } from "./usage_pb.ts";
+import type { DimensionFilter, UnbilledReason, UnbilledUsage, UsageBilling, UsageEvent, UsageInterval, UsagePoint, UsageProgress, UsageResult, UsageSeries, UsageState, UsageVoid, VoidResult } from "./usage_pb.ts";
 import { file_usageflow_v1_usage } from "./usage_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/usage_service.proto.
  */
 export const file_usageflow_v1_usage_service: GenFile = /*@__PURE__*/
-  fileDesc("CiB1c2FnZWZsb3cvdjEvdXNhZ2Vfc2VydmljZS5wcm90bxIMdXNhZ2VmbG93LnYxImEKEVRyYWNrVXNhZ2VSZXF1ZXN0EjoKBmV2ZW50cxgBIAMoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZUV2ZW50QhC6SA2SAQoIARDoByID2AEDEhAKCGJhY2tmaWxsGAIgASgIIkAKElRyYWNrVXNhZ2VSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkudXNhZ2VmbG93LnYxLlVzYWdlUmVzdWx0IogBChBWb2lkVXNhZ2VSZXF1ZXN0EkMKEGlkZW1wb3RlbmN5X2tleXMYASADKAlCKbpIJpIBIwgBEOgHIhxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEi8KBnJlYXNvbhgCIAEoCUIfukgcchoQARjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCI+ChFWb2lkVXNhZ2VSZXNwb25zZRIpCgdyZXN1bHRzGAEgAygLMhgudXNhZ2VmbG93LnYxLlZvaWRSZXN1bHQitAIKD0dldFVzYWdlUmVxdWVzdBI0CgZtZXRyaWMYASABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBIyCgtjdXN0b21lcl9pZBgCIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSPgoFc3RhcnQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhO6SBDIAQGyAQoaBgiAsviEGzIAEjwKA2VuZBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCE7pIEMgBAbIBChoGCICy+IQbMgASOQoIaW50ZXJ2YWwYBSABKA4yGy51c2FnZWZsb3cudjEuVXNhZ2VJbnRlcnZhbEIKukgHggEEEAEgACKUAQoQR2V0VXNhZ2VSZXNwb25zZRIoCgZwb2ludHMYASADKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VQb2ludBInCgV0b3RhbBgCIAEoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZVBvaW50Ei0KCHByb2dyZXNzGAMgASgLMhsudXNhZ2VmbG93LnYxLlVzYWdlUHJvZ3Jlc3MiggMKFkxpc3RVc2FnZUV2ZW50c1JlcXVlc3QSMgoLY3VzdG9tZXJfaWQYASABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjUKBm1ldHJpYxgCIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JBI7CgVzdGFydBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI2Cg9pZGVtcG90ZW5jeV9rZXkYBSABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEh0KCXBhZ2Vfc2l6ZRgGIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAcgASgJQhq6SBdyFRiACDIQXltBLVphLXowLTlfLV0qJCKKAQoXTGlzdFVzYWdlRXZlbnRzUmVzcG9uc2USLgoMdXNhZ2VfZXZlbnRzGAEgAygLMhgudXNhZ2VmbG93LnYxLlVzYWdlRXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEiYKBXZvaWRzGAMgAygLMhcudXNhZ2VmbG93LnYxLlVzYWdlVm9pZCJUChhFeHBsYWluVXNhZ2VFdmVudFJlcXVlc3QSOAoPaWRlbXBvdGVuY3lfa2V5GAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskIscCChlFeHBsYWluVXNhZ2VFdmVudFJlc3BvbnNlEi0KC3VzYWdlX2V2ZW50GAEgASgLMhgudXNhZ2VmbG93LnYxLlVzYWdlRXZlbnQSJwoFc3RhdGUYAiABKA4yGC51c2FnZWZsb3cudjEuVXNhZ2VTdGF0ZRI1Cg91bmJpbGxlZF9yZWFzb24YAyABKA4yHC51c2FnZWZsb3cudjEuVW5iaWxsZWRSZWFzb24SLwoLYnVja2V0X2hvdXIYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2ZvbGRfbnVtYmVyGAUgASgDEiwKCGJpbGxpbmdzGAYgAygLMhoudXNhZ2VmbG93LnYxLlVzYWdlQmlsbGluZxInCgZ2b2lkZWQYByABKAsyFy51c2FnZWZsb3cudjEuVXNhZ2VWb2lkIpUCChhMaXN0VW5iaWxsZWRVc2FnZVJlcXVlc3QSMgoLY3VzdG9tZXJfaWQYASABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjsKBXN0YXJ0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEh0KCXBhZ2Vfc2l6ZRgEIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAUgASgJQhq6SBdyFRiACDIQXltBLVphLXowLTlfLV0qJCKYAQoZTGlzdFVuYmlsbGVkVXNhZ2VSZXNwb25zZRIzCg51bmJpbGxlZF91c2FnZRgBIAMoCzIbLnVzYWdlZmxvdy52MS5VbmJpbGxlZFVzYWdlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRItCghwcm9ncmVzcxgDIAEoCzIbLnVzYWdlZmxvdy52MS5Vc2FnZVByb2dyZXNzMpoFCgxVc2FnZVNlcnZpY2USYAoKVHJhY2tVc2FnZRIfLnVzYWdlZmxvdy52MS5UcmFja1VzYWdlUmVxdWVzdBogLnVzYWdlZmxvdy52MS5UcmFja1VzYWdlUmVzcG9uc2UiD4q1GAt1c2FnZTp3cml0ZRJlCglWb2lkVXNhZ2USHi51c2FnZWZsb3cudjEuVm9pZFVzYWdlUmVxdWVzdBofLnVzYWdlZmxvdy52MS5Wb2lkVXNhZ2VSZXNwb25zZSIXkAICirUYEGNvcnJlY3Rpb246d3JpdGUSXAoIR2V0VXNhZ2USHS51c2FnZWZsb3cudjEuR2V0VXNhZ2VSZXF1ZXN0Gh4udXNhZ2VmbG93LnYxLkdldFVzYWdlUmVzcG9uc2UiEZACAYq1GAp1c2FnZTpyZWFkEnEKD0xpc3RVc2FnZUV2ZW50cxIkLnVzYWdlZmxvdy52MS5MaXN0VXNhZ2VFdmVudHNSZXF1ZXN0GiUudXNhZ2VmbG93LnYxLkxpc3RVc2FnZUV2ZW50c1Jlc3BvbnNlIhGQAgGKtRgKdXNhZ2U6cmVhZBJ3ChFFeHBsYWluVXNhZ2VFdmVudBImLnVzYWdlZmxvdy52MS5FeHBsYWluVXNhZ2VFdmVudFJlcXVlc3QaJy51c2FnZWZsb3cudjEuRXhwbGFpblVzYWdlRXZlbnRSZXNwb25zZSIRkAIBirUYCnVzYWdlOnJlYWQSdwoRTGlzdFVuYmlsbGVkVXNhZ2USJi51c2FnZWZsb3cudjEuTGlzdFVuYmlsbGVkVXNhZ2VSZXF1ZXN0GicudXNhZ2VmbG93LnYxLkxpc3RVbmJpbGxlZFVzYWdlUmVzcG9uc2UiEZACAYq1GAp1c2FnZTpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_permission, file_usageflow_v1_usage]);
+  fileDesc("CiB1c2FnZWZsb3cvdjEvdXNhZ2Vfc2VydmljZS5wcm90bxIMdXNhZ2VmbG93LnYxImEKEVRyYWNrVXNhZ2VSZXF1ZXN0EjoKBmV2ZW50cxgBIAMoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZUV2ZW50QhC6SA2SAQoIARDoByID2AEDEhAKCGJhY2tmaWxsGAIgASgIIkAKElRyYWNrVXNhZ2VSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkudXNhZ2VmbG93LnYxLlVzYWdlUmVzdWx0IogBChBWb2lkVXNhZ2VSZXF1ZXN0EkMKEGlkZW1wb3RlbmN5X2tleXMYASADKAlCKbpIJpIBIwgBEOgHIhxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEi8KBnJlYXNvbhgCIAEoCUIfukgcchoQARjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCI+ChFWb2lkVXNhZ2VSZXNwb25zZRIpCgdyZXN1bHRzGAEgAygLMhgudXNhZ2VmbG93LnYxLlZvaWRSZXN1bHQiqAMKD0dldFVzYWdlUmVxdWVzdBI0CgZtZXRyaWMYASABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBIyCgtjdXN0b21lcl9pZBgCIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSPgoFc3RhcnQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhO6SBDIAQGyAQoaBgiAsviEGzIAEjwKA2VuZBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCE7pIEMgBAbIBChoGCICy+IQbMgASOQoIaW50ZXJ2YWwYBSABKA4yGy51c2FnZWZsb3cudjEuVXNhZ2VJbnRlcnZhbEIKukgHggEEEAEgABI3CgZmaWx0ZXIYBiADKAsyHS51c2FnZWZsb3cudjEuRGltZW5zaW9uRmlsdGVyQgi6SAWSAQIQCBI5Cghncm91cF9ieRgHIAMoCUInukgkkgEhEAgYASIbchkQARhAMhNeW15ceDAwLVx4MWZceDdmXSskIr8BChBHZXRVc2FnZVJlc3BvbnNlEigKBnBvaW50cxgBIAMoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZVBvaW50EicKBXRvdGFsGAIgASgLMhgudXNhZ2VmbG93LnYxLlVzYWdlUG9pbnQSLQoIcHJvZ3Jlc3MYAyABKAsyGy51c2FnZWZsb3cudjEuVXNhZ2VQcm9ncmVzcxIpCgZncm91cHMYBCADKAsyGS51c2FnZWZsb3cudjEuVXNhZ2VTZXJpZXMiggMKFkxpc3RVc2FnZUV2ZW50c1JlcXVlc3QSMgoLY3VzdG9tZXJfaWQYASABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjUKBm1ldHJpYxgCIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JBI7CgVzdGFydBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI2Cg9pZGVtcG90ZW5jeV9rZXkYBSABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEh0KCXBhZ2Vfc2l6ZRgGIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAcgASgJQhq6SBdyFRiACDIQXltBLVphLXowLTlfLV0qJCKKAQoXTGlzdFVzYWdlRXZlbnRzUmVzcG9uc2USLgoMdXNhZ2VfZXZlbnRzGAEgAygLMhgudXNhZ2VmbG93LnYxLlVzYWdlRXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEiYKBXZvaWRzGAMgAygLMhcudXNhZ2VmbG93LnYxLlVzYWdlVm9pZCJUChhFeHBsYWluVXNhZ2VFdmVudFJlcXVlc3QSOAoPaWRlbXBvdGVuY3lfa2V5GAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskIscCChlFeHBsYWluVXNhZ2VFdmVudFJlc3BvbnNlEi0KC3VzYWdlX2V2ZW50GAEgASgLMhgudXNhZ2VmbG93LnYxLlVzYWdlRXZlbnQSJwoFc3RhdGUYAiABKA4yGC51c2FnZWZsb3cudjEuVXNhZ2VTdGF0ZRI1Cg91bmJpbGxlZF9yZWFzb24YAyABKA4yHC51c2FnZWZsb3cudjEuVW5iaWxsZWRSZWFzb24SLwoLYnVja2V0X2hvdXIYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2ZvbGRfbnVtYmVyGAUgASgDEiwKCGJpbGxpbmdzGAYgAygLMhoudXNhZ2VmbG93LnYxLlVzYWdlQmlsbGluZxInCgZ2b2lkZWQYByABKAsyFy51c2FnZWZsb3cudjEuVXNhZ2VWb2lkIpUCChhMaXN0VW5iaWxsZWRVc2FnZVJlcXVlc3QSMgoLY3VzdG9tZXJfaWQYASABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjsKBXN0YXJ0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEh0KCXBhZ2Vfc2l6ZRgEIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAUgASgJQhq6SBdyFRiACDIQXltBLVphLXowLTlfLV0qJCKYAQoZTGlzdFVuYmlsbGVkVXNhZ2VSZXNwb25zZRIzCg51bmJpbGxlZF91c2FnZRgBIAMoCzIbLnVzYWdlZmxvdy52MS5VbmJpbGxlZFVzYWdlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRItCghwcm9ncmVzcxgDIAEoCzIbLnVzYWdlZmxvdy52MS5Vc2FnZVByb2dyZXNzMpoFCgxVc2FnZVNlcnZpY2USYAoKVHJhY2tVc2FnZRIfLnVzYWdlZmxvdy52MS5UcmFja1VzYWdlUmVxdWVzdBogLnVzYWdlZmxvdy52MS5UcmFja1VzYWdlUmVzcG9uc2UiD4q1GAt1c2FnZTp3cml0ZRJlCglWb2lkVXNhZ2USHi51c2FnZWZsb3cudjEuVm9pZFVzYWdlUmVxdWVzdBofLnVzYWdlZmxvdy52MS5Wb2lkVXNhZ2VSZXNwb25zZSIXkAICirUYEGNvcnJlY3Rpb246d3JpdGUSXAoIR2V0VXNhZ2USHS51c2FnZWZsb3cudjEuR2V0VXNhZ2VSZXF1ZXN0Gh4udXNhZ2VmbG93LnYxLkdldFVzYWdlUmVzcG9uc2UiEZACAYq1GAp1c2FnZTpyZWFkEnEKD0xpc3RVc2FnZUV2ZW50cxIkLnVzYWdlZmxvdy52MS5MaXN0VXNhZ2VFdmVudHNSZXF1ZXN0GiUudXNhZ2VmbG93LnYxLkxpc3RVc2FnZUV2ZW50c1Jlc3BvbnNlIhGQAgGKtRgKdXNhZ2U6cmVhZBJ3ChFFeHBsYWluVXNhZ2VFdmVudBImLnVzYWdlZmxvdy52MS5FeHBsYWluVXNhZ2VFdmVudFJlcXVlc3QaJy51c2FnZWZsb3cudjEuRXhwbGFpblVzYWdlRXZlbnRSZXNwb25zZSIRkAIBirUYCnVzYWdlOnJlYWQSdwoRTGlzdFVuYmlsbGVkVXNhZ2USJi51c2FnZWZsb3cudjEuTGlzdFVuYmlsbGVkVXNhZ2VSZXF1ZXN0GicudXNhZ2VmbG93LnYxLkxpc3RVbmJpbGxlZFVzYWdlUmVzcG9uc2UiEZACAYq1GAp1c2FnZTpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_permission, file_usageflow_v1_usage]);
 
 /**
  * Events to record.
@@ -137,14 +137,14 @@ export type GetUsageRequest = Message<"usageflow.v1.GetUsageRequest"> & {
   customerId: string;
 
   /**
-   * Start of the span, included. A whole hour, not before 1970.
+   * Start of the span, included. To the millisecond, not before 1970.
    *
    * @generated from field: google.protobuf.Timestamp start = 3;
    */
   start?: Timestamp | undefined;
 
   /**
-   * End of the span, not included. A whole hour after `start`, before the year 2200.
+   * End of the span, not included. After `start`, to the millisecond, before the year 2200.
    *
    * @generated from field: google.protobuf.Timestamp end = 4;
    */
@@ -156,6 +156,20 @@ export type GetUsageRequest = Message<"usageflow.v1.GetUsageRequest"> & {
    * @generated from field: usageflow.v1.UsageInterval interval = 5;
    */
   interval: UsageInterval;
+
+  /**
+   * Only usage that passes all of these, at most 8, each over another dimension of the metric. None: all usage.
+   *
+   * @generated from field: repeated usageflow.v1.DimensionFilter filter = 6;
+   */
+  filter: DimensionFilter[];
+
+  /**
+   * Dimensions of the metric, each once: their values tell usage apart into `groups`.
+   *
+   * @generated from field: repeated string group_by = 7;
+   */
+  groupBy: string[];
 };
 
 /**
@@ -191,6 +205,13 @@ export type GetUsageResponse = Message<"usageflow.v1.GetUsageResponse"> & {
    * @generated from field: usageflow.v1.UsageProgress progress = 3;
    */
   progress?: UsageProgress | undefined;
+
+  /**
+   * With `group_by`, a series for each combination of values that occurs in the span, in their order.
+   *
+   * @generated from field: repeated usageflow.v1.UsageSeries groups = 4;
+   */
+  groups: UsageSeries[];
 };
 
 /**
@@ -397,14 +418,14 @@ export type ListUnbilledUsageRequest = Message<"usageflow.v1.ListUnbilledUsageRe
   customerId: string;
 
   /**
-   * Only usage in this hour or later. A whole hour. Absent: from the first on.
+   * Only usage of this time or later, to the millisecond. Absent: from the first on.
    *
    * @generated from field: google.protobuf.Timestamp start = 2;
    */
   start?: Timestamp | undefined;
 
   /**
-   * Only usage before this hour. A whole hour, not before `start`. Absent: to the last.
+   * Only usage before this time, to the millisecond; not before `start`. Absent: to the last.
    *
    * @generated from field: google.protobuf.Timestamp end = 3;
    */
@@ -512,10 +533,13 @@ export const UsageService: GenService<{
    * Exact: a UNIQUE metric's value that comes again in another hour counts once in each point, and once in the total, which
    * may therefore be less than the sum of the points.
    *
-   * All customers are taken as if they were one: SUM and COUNT add up, MAX is the largest of all, and for UNIQUE a value
-   * that two customers share counts once. (What is billed is counted for each customer by itself.)
+   * All customers are taken as if they were one: SUM, COUNT and WEIGHTED_SUM add up, MAX is the largest of all, LATEST the
+   * latest, and for UNIQUE a value that two customers share counts once. (What is billed is counted for each customer by
+   * itself.)
    *
-   * Reads buckets, never events, all at one instant. Errors: NOT_FOUND when there is no such metric.
+   * All of it is of one instant. Whole hours are read from buckets, and events where the span begins or ends within an
+   * hour. Errors: NOT_FOUND when there is no such metric; INVALID_FIELD for a dimension that it does not declare, and for
+   * more than 10,000 points in all groups.
    *
    * @generated from rpc usageflow.v1.UsageService.GetUsage
    */
@@ -552,9 +576,9 @@ export const UsageService: GenService<{
    * Lists usage that is on no bill, and on none to come, by customer, metric, calendar month and reason. Voided usage is
    * none.
    *
-   * What has no subscription or no price is decided for whole buckets, which is exact: subscriptions and periods begin
-   * and end on whole hours. Of a bucket that a void invoice counted, the events that no later invoice billed are
-   * reported. Usage that several subscriptions price is unbilled when none of them bills it.
+   * What has no subscription or no price is decided for whole buckets, and for events where a subscription or a period
+   * begins or ends within an hour; so it is exact. Of a bucket that a void invoice counted, the events that no later invoice
+   * billed are reported. Usage that several subscriptions price is unbilled when none of them bills it.
    *
    * @generated from rpc usageflow.v1.UsageService.ListUnbilledUsage
    */
