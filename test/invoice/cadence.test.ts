@@ -1,6 +1,10 @@
+import { create } from "@bufbuild/protobuf";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { Alignment, CatalogSchema, Period } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { use } from "../support/billing.ts";
 import { cadenced, invoicesOf, short, start, timesOf } from "../support/cadence.ts";
+import { listAllInvoices, TEST_CLOCK } from "../support/harness.ts";
 
 // The tenant's clock stands at 2015-05-21T00:00:00Z, a Thursday; the grace period is an hour.
 
@@ -86,6 +90,43 @@ describe("periods are invoiced", () => {
       "2015-05-31T15 2015-06-30T15 2000",
       "2015-06-01T04 2015-07-01T04 2000",
     ]);
+  });
+
+  test("without gap or overlap from where billing begins, for any length, alignment, zone, start and trial", async () => {
+    const harness = await cadenced({});
+    const { tenant, pricing } = harness.clients;
+    const lengths = [Period.WEEKLY, Period.MONTHLY, Period.QUARTERLY, Period.YEARLY];
+    const plans = lengths.flatMap((period) =>
+      [Alignment.CALENDAR, Alignment.ANNIVERSARY].map((alignment) => ({ period, alignment })),
+    );
+    const prices = [{ key: "fee", model: { case: "flat" as const, value: { amount: "1" } } }];
+    const catalog = create(CatalogSchema, {
+      plans: plans.map((plan, i) => ({ key: `p${i}`, currency: "USD", prices, ...plan })),
+    });
+    await pricing.pushCatalog({ catalog });
+    const day = fc.integer({ min: 0, max: 86_400 * 40 });
+    const arbitrary = fc.tuple(fc.constantFrom(...Intl.supportedValuesOf("timeZone")), day, fc.option(day, { nil: 0 }));
+    const from = Date.parse(TEST_CLOCK) / 1_000;
+    for (const [i, [timeZone, start, trial]] of fc.sample(arbitrary, { numRuns: 16, seed: 5 }).entries()) {
+      await tenant.updateTenant({ timeZone });
+      const request = { customerId: `c${i}`, plan: `p${i % plans.length}` };
+      const at = (seconds: number) => ({ seconds: BigInt(from + seconds), nanos: 0 });
+      await pricing.startSubscription({ ...request, startAt: at(start), trialEndsAt: at(start + trial) });
+    }
+    const now = { clock_frozen_at: new Date("2016-10-01T00:00:00Z") };
+    await harness.ownerDb.updateTable("tenant").set(now).where("tenant_id", "=", harness.tenant.testId).execute();
+    await harness.drain();
+    const invoices = Map.groupBy(await listAllInvoices(harness.clients), (invoice) => invoice.subscriptionId);
+    for (const subscription of (await pricing.listSubscriptions({})).subscriptions) {
+      const periods = (invoices.get(subscription.id) ?? []).map(({ periodStart, periodEnd }) => [
+        periodStart,
+        periodEnd,
+      ]);
+      const edges = [subscription.trialEndsAt ?? subscription.startedAt, ...periods.map(([, end]) => end)];
+      expect(periods.length).toBeGreaterThan(0);
+      expect(periods.map(([start]) => short(start))).toEqual(edges.slice(0, -1).map(short));
+      expect(short(subscription.periodStart)).toBe(short(edges.at(-1)));
+    }
   });
 
   test("until a subscription ends, with the period of its own that is open", async () => {
