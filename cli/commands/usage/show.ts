@@ -13,8 +13,8 @@ import { bar } from "../../output/bar.ts";
 import { type Column, table } from "../../output/table.ts";
 import { count, timeIn } from "../../output/text.ts";
 import type { ServerFlags } from "../../settings.ts";
-import { timeFlag, timeZoneFlag } from "../../time.ts";
-import { monthStart } from "../../usage/month-start.ts";
+import { timeFlag } from "../../time.ts";
+import { monthStart, timeZoneFlag } from "../../time-zone.ts";
 
 const INTERVALS = {
   hour: UsageInterval.HOUR,
