@@ -7,17 +7,19 @@ import {
 } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { Plan, Price } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { decimal, fromMinor, plain, toMinor, zero } from "../money.ts";
-import type { EventTally } from "../pricing/percentage.ts";
+import { type EventTally, noEvents } from "../pricing/percentage.ts";
 import { isInAdvance, MINIMUM_KEY, planMinimum } from "../pricing/plan.ts";
 import { one, step, sumOf } from "../pricing/price-step.ts";
 import { beyondIncluded, packageCount, rate, rateEvents } from "../pricing/rate.ts";
 
-/** What was used of a price's metric in the period. */
+/** What was used of a price's metric in the period: all of it, or one group's. */
 export interface Usage {
   /** A decimal. */
   quantity: string;
   /** What one is called, such as `byte`. May be empty. */
   unit: string;
+  /** What tells the group apart, by dimension. */
+  dimensions?: ReadonlyMap<string, string>;
   /** Its single events, for a price that needs them. */
   events?: EventTally | undefined;
 }
@@ -29,18 +31,23 @@ export function billedPrices(plan: Plan, kind: InvoiceKind): Price[] {
 }
 
 /**
- * The lines of an invoice: one for each price that it bills, also where nothing is owed; and one for what is missing to
- * the plan's minimum.
+ * The lines of an invoice: one for each price that it bills, or for each group of its usage, also where nothing is owed;
+ * and one for what is missing to the plan's minimum.
  */
-export function draftLines(plan: Plan, kind: InvoiceKind, usageOf: (price: Price) => Usage): InvoiceLine[] {
-  const lines = billedPrices(plan, kind).map((price) => {
-    const usage = price.metric ? usageOf(price) : { quantity: "1", unit: "" };
-    return lineOf(price, usage, plan.currency);
+export function draftLines(plan: Plan, kind: InvoiceKind, usageOf: (price: Price) => readonly Usage[]): InvoiceLine[] {
+  const lines = billedPrices(plan, kind).flatMap((price) => {
+    const usages = price.metric ? usageOf(price) : [{ quantity: "1", unit: "" }];
+    // A price may be owed without usage too, and so without a group.
+    return (usages.length > 0 ? usages : [noUsage(price)]).map((usage) => lineOf(price, usage, plan.currency));
   });
   return kind === InvoiceKind.IN_ARREARS ? [...lines, ...trueUp(plan, lines)] : lines;
 }
 
-function lineOf(price: Price, { quantity, unit, events }: Usage, currency: string): InvoiceLine {
+function noUsage({ model }: Price): Usage {
+  return { quantity: "0", unit: "", events: model.case === "percentage" ? noEvents : undefined };
+}
+
+function lineOf(price: Price, { quantity, unit, dimensions, events }: Usage, currency: string): InvoiceLine {
   const { amountMinor, exact, steps } = events
     ? rateEvents(price, events, currency)
     : rate(price, decimal(quantity), currency);
@@ -50,9 +57,10 @@ function lineOf(price: Price, { quantity, unit, events }: Usage, currency: strin
     metric: price.metric,
     quantity,
     amountMinor,
-    description: describe(price, quantity, unit),
+    description: describe(nameOf(price, dimensions), price, quantity, unit),
     exactAmount: plain(exact),
     steps,
+    dimensions: Object.fromEntries(dimensions ?? []),
   });
 }
 
@@ -84,12 +92,20 @@ function trueUp(plan: Plan, lines: readonly InvoiceLine[]): InvoiceLine[] {
   ];
 }
 
-/** Such as `API calls: 482 units`, `Egress: 76 packages of 1000000 byte`, `Platform fee`. */
-function describe(price: Price, quantity: string, unit: string): string {
+/** Such as `API calls`, and for a group `API calls (region eu, no model)`. */
+function nameOf(price: Price, dimensions: ReadonlyMap<string, string> = new Map()): string {
   const name = price.name || price.key;
+  if (dimensions.size === 0) return name;
+  const group = [...dimensions].map(([property, value]) => (value === "" ? `no ${property}` : `${property} ${value}`));
+  return `${name} (${group.join(", ")})`;
+}
+
+/** Such as `API calls: 482 units`, `Egress: 76 packages of 1000000 byte`, `Platform fee`. */
+function describe(name: string, price: Price, quantity: string, unit: string): string {
   const { model } = price;
   if (model.case === "flat") return name;
-  if (model.case !== "package") return `${name}: ${quantity} ${unit || plural(quantity, "unit")}`;
+  const below = quantity.startsWith("-") ? ", priced as 0" : "";
+  if (model.case !== "package") return `${name}: ${quantity} ${unit || plural(quantity, "unit")}${below}`;
   const packages = plain(packageCount(model.value, beyondIncluded(price, decimal(quantity))));
   const size = unit ? `${model.value.size} ${unit}` : model.value.size;
   return `${name}: ${packages} ${plural(packages, "package")} of ${size}`;

@@ -7,8 +7,10 @@ import {
 } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import type { Tx } from "../db/database.ts";
 import { formatId } from "../id.ts";
+import { passes } from "../usage/dimension.ts";
+import { getMetric, type MetricRow } from "../usage/metric.ts";
 import { getUsageEvent, toUsageEvent } from "../usage/usage-event.ts";
-import { bucketHour } from "../usage/usage-time.ts";
+import { bucketHour, toDate } from "../usage/usage-time.ts";
 import { type BillingSpan, billingOf, contains, type SubscriptionBilling } from "./usage-billing.ts";
 
 /** What became of one event, or not-found. */
@@ -19,19 +21,23 @@ export async function explainUsageEvent(tx: Tx, tenantId: string, key: string): 
   if (foldNumber === null) {
     return create(ExplainUsageEventResponseSchema, { usageEvent, state: UsageState.PENDING });
   }
-  // By its hour, as buckets and so invoices count it.
-  const hour = bucketHour(row.occurred_us);
+  const event = {
+    metric: await getMetric(tx, tenantId, row.metric),
+    properties: row.properties,
+    at: toDate(row.occurred_us),
+    foldNumber,
+  };
   const subscriptions = await billingOf(tx, tenantId, [row.customer_id]);
   const billings = subscriptions
-    .filter((subscription) => contains(subscription, hour))
-    .flatMap((subscription) => billingsOf(subscription, { metric: row.metric, hour, foldNumber }))
+    .filter((subscription) => contains(subscription, event.at))
+    .flatMap((subscription) => billingsOf(subscription, event))
     .sort((a, b) => b.state - a.state);
   const state = billings[0]?.state ?? UsageState.UNBILLED;
   return create(ExplainUsageEventResponseSchema, {
     usageEvent,
     state,
     unbilledReason: state === UsageState.UNBILLED ? reasonOf(billings) : UnbilledReason.UNSPECIFIED,
-    bucketHour: timestampFromDate(hour),
+    bucketHour: timestampFromDate(bucketHour(row.occurred_us)),
     foldNumber,
     billings,
   });
@@ -46,24 +52,29 @@ function reasonOf(billings: readonly UsageBilling[]): UnbilledReason {
 
 /** An event as invoices see it. */
 interface Counted {
-  metric: string;
-  hour: Date;
+  metric: MetricRow;
+  properties: Record<string, string>;
+  at: Date;
   foldNumber: bigint;
 }
 
-/** How a subscription bills an event: with each price for its metric, or with none. */
-function billingsOf(subscription: SubscriptionBilling, { metric, hour, foldNumber }: Counted): UsageBilling[] {
-  const span = subscription.spans.find((one) => contains(one, hour));
-  const prices = span?.prices.filter((price) => price.metric === metric) ?? [];
+/** How a subscription bills an event: with each price for its metric that its properties pass, or with none. */
+function billingsOf(
+  subscription: SubscriptionBilling,
+  { metric, properties, at, foldNumber }: Counted,
+): UsageBilling[] {
+  const span = subscription.spans.find((one) => contains(one, at));
+  const prices =
+    span?.prices.filter((price) => price.metric === metric.key && passes(metric, price.filter, properties)) ?? [];
   const { plan_key, plan_version } = span ?? subscription;
   const facts = {
     subscriptionId: formatId("sub", subscription.id),
     plan: plan_key,
     planVersion: plan_version,
-    ...(span ? periodOf(span, hour) : {}),
+    ...(span ? periodOf(span, at) : {}),
   };
   const { trial_ends_at } = subscription;
-  const inTrial = trial_ends_at !== null && hour < trial_ends_at;
+  const inTrial = trial_ends_at !== null && at < trial_ends_at;
   if (inTrial || prices.length === 0) {
     const unbilledReason = inTrial ? UnbilledReason.TRIAL : UnbilledReason.NO_PRICE;
     return [create(UsageBillingSchema, { ...facts, state: UsageState.UNBILLED, unbilledReason })];
@@ -79,8 +90,8 @@ function stateOf({ invoice_id, usage_number }: BillingSpan, foldNumber: bigint):
   return foldNumber <= usage_number ? UsageState.BILLED : UsageState.UNBILLED;
 }
 
-function periodOf({ start, period_end, invoice_id, number }: BillingSpan, hour: Date) {
-  if (hour >= period_end) return {}; // of a period that has not begun: only the one before it is known
+function periodOf({ start, period_end, invoice_id, number }: BillingSpan, at: Date) {
+  if (at >= period_end) return {}; // of a period that has not begun: only the one before it is known
   return {
     periodStart: timestampFromDate(start),
     periodEnd: timestampFromDate(period_end),

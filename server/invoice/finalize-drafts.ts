@@ -109,7 +109,7 @@ async function insertLines(tx: Tx, tenantId: string, finals: readonly Final[]): 
       description: line.description,
       adjusted_invoice_id: parseId("inv", line.adjustedInvoiceId) ?? null,
       steps: line.steps.map((step) => toJson(InvoiceLineStepSchema, step)),
-      dimensions: {},
+      dimensions: line.dimensions,
     })),
   );
   const json = JSON.stringify(rows);

@@ -85,7 +85,9 @@ function compareLines(stored: Map<number, InvoiceLine>, recomputed: Map<number, 
 
 /** What must be the same: everything but the words, in which a metric's unit may have changed since. */
 function factsOf(line: InvoiceLine): string {
-  const { kind, priceKey, metric, quantity, amountMinor, exactAmount, adjustedInvoiceId, steps } = line;
+  const { kind, priceKey, metric, dimensions, quantity, amountMinor, exactAmount, adjustedInvoiceId, steps } = line;
+  const group = Object.entries(dimensions).sort(); // as stored, in no order
   const parts = steps.map((step) => [step.quantity, step.unitAmount, step.amount, step.invoiceNumber]);
-  return JSON.stringify([kind, priceKey, metric, quantity, String(amountMinor), exactAmount, adjustedInvoiceId, parts]);
+  const amounts = [quantity, String(amountMinor), exactAmount];
+  return JSON.stringify([kind, priceKey, metric, group, ...amounts, adjustedInvoiceId, parts]);
 }

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/invoice.proto.
  */
 export const file_usageflow_v1_invoice: GenFile = /*@__PURE__*/
-  fileDesc("Chp1c2FnZWZsb3cvdjEvaW52b2ljZS5wcm90bxIMdXNhZ2VmbG93LnYxIr8ECgdJbnZvaWNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRITCgtjdXN0b21lcl9pZBgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSMAoMcGVyaW9kX3N0YXJ0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpwZXJpb2RfZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgVsaW5lcxgJIAMoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZRIXCg9zdWJzY3JpcHRpb25faWQYCiABKAkSDAoEcGxhbhgLIAEoCRIUCgxwbGFuX3ZlcnNpb24YDCABKAUSJwoEa2luZBgNIAEoDjIZLnVzYWdlZmxvdy52MS5JbnZvaWNlS2luZBIuCgpjcmVhdGVkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxmaW5hbGl6ZWRfYXQYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmFsaXplX2F0GBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgdjaGFuZ2VzGBEgAygLMhsudXNhZ2VmbG93LnYxLkludm9pY2VDaGFuZ2Ui1AEKDUludm9pY2VDaGFuZ2USKAoEZnJvbRgBIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSJgoCdG8YAiABKA4yGi51c2FnZWZsb3cudjEuSW52b2ljZVN0YXRlEiYKAmF0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZrZXlfaWQYBCABKAkSDAoEbm90ZRgFIAEoCRIrCgdwYWlkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKQAwoLSW52b2ljZUxpbmUSEQoJcHJpY2Vfa2V5GAEgASgJEg4KBm1ldHJpYxgCIAEoCRIQCghxdWFudGl0eRgDIAEoCRIUCgxhbW91bnRfbWlub3IYBCABKAMSEwoLZGVzY3JpcHRpb24YBSABKAkSFAoMZXhhY3RfYW1vdW50GAYgASgJEiwKBXN0ZXBzGAcgAygLMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lU3RlcBIrCgRraW5kGAggASgOMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lS2luZBIbChNhZGp1c3RlZF9pbnZvaWNlX2lkGAogASgJEh8KF2FkanVzdGVkX2ludm9pY2VfbnVtYmVyGAsgASgJEjkKFWFkanVzdGVkX3BlcmlvZF9zdGFydBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNwoTYWRqdXN0ZWRfcGVyaW9kX2VuZBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAidQoPSW52b2ljZUxpbmVTdGVwEhAKCHF1YW50aXR5GAEgASgJEhMKC3VuaXRfYW1vdW50GAIgASgJEg4KBmFtb3VudBgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIWCg5pbnZvaWNlX251bWJlchgFIAEoCSq0AQoMSW52b2ljZVN0YXRlEh0KGUlOVk9JQ0VfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNJTlZPSUNFX1NUQVRFX0RSQUZUEAESGwoXSU5WT0lDRV9TVEFURV9GSU5BTElaRUQQAhIWChJJTlZPSUNFX1NUQVRFX1BBSUQQAxIWChJJTlZPSUNFX1NUQVRFX1ZPSUQQBBIfChtJTlZPSUNFX1NUQVRFX1VOQ09MTEVDVElCTEUQBSqCAQoLSW52b2ljZUtpbmQSHAoYSU5WT0lDRV9LSU5EX1VOU1BFQ0lGSUVEEAASGwoXSU5WT0lDRV9LSU5EX0lOX0FSUkVBUlMQARIbChdJTlZPSUNFX0tJTkRfSU5fQURWQU5DRRACEhsKF0lOVk9JQ0VfS0lORF9BREpVU1RNRU5UEAMqswEKD0ludm9pY2VMaW5lS2luZBIhCh1JTlZPSUNFX0xJTkVfS0lORF9VTlNQRUNJRklFRBAAEhsKF0lOVk9JQ0VfTElORV9LSU5EX1BSSUNFEAESHQoZSU5WT0lDRV9MSU5FX0tJTkRfTUlOSU1VTRACEiAKHElOVk9JQ0VfTElORV9LSU5EX0xBVEVfVVNBR0UQAxIfChtJTlZPSUNFX0xJTkVfS0lORF9QUk9SQVRJT04QBGIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Chp1c2FnZWZsb3cvdjEvaW52b2ljZS5wcm90bxIMdXNhZ2VmbG93LnYxIr8ECgdJbnZvaWNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRITCgtjdXN0b21lcl9pZBgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSMAoMcGVyaW9kX3N0YXJ0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpwZXJpb2RfZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgVsaW5lcxgJIAMoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZRIXCg9zdWJzY3JpcHRpb25faWQYCiABKAkSDAoEcGxhbhgLIAEoCRIUCgxwbGFuX3ZlcnNpb24YDCABKAUSJwoEa2luZBgNIAEoDjIZLnVzYWdlZmxvdy52MS5JbnZvaWNlS2luZBIuCgpjcmVhdGVkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxmaW5hbGl6ZWRfYXQYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmFsaXplX2F0GBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgdjaGFuZ2VzGBEgAygLMhsudXNhZ2VmbG93LnYxLkludm9pY2VDaGFuZ2Ui1AEKDUludm9pY2VDaGFuZ2USKAoEZnJvbRgBIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSJgoCdG8YAiABKA4yGi51c2FnZWZsb3cudjEuSW52b2ljZVN0YXRlEiYKAmF0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZrZXlfaWQYBCABKAkSDAoEbm90ZRgFIAEoCRIrCgdwYWlkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKCBAoLSW52b2ljZUxpbmUSEQoJcHJpY2Vfa2V5GAEgASgJEg4KBm1ldHJpYxgCIAEoCRIQCghxdWFudGl0eRgDIAEoCRIUCgxhbW91bnRfbWlub3IYBCABKAMSEwoLZGVzY3JpcHRpb24YBSABKAkSFAoMZXhhY3RfYW1vdW50GAYgASgJEiwKBXN0ZXBzGAcgAygLMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lU3RlcBIrCgRraW5kGAggASgOMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lS2luZBI9CgpkaW1lbnNpb25zGAkgAygLMikudXNhZ2VmbG93LnYxLkludm9pY2VMaW5lLkRpbWVuc2lvbnNFbnRyeRIbChNhZGp1c3RlZF9pbnZvaWNlX2lkGAogASgJEh8KF2FkanVzdGVkX2ludm9pY2VfbnVtYmVyGAsgASgJEjkKFWFkanVzdGVkX3BlcmlvZF9zdGFydBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNwoTYWRqdXN0ZWRfcGVyaW9kX2VuZBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaMQoPRGltZW5zaW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEidQoPSW52b2ljZUxpbmVTdGVwEhAKCHF1YW50aXR5GAEgASgJEhMKC3VuaXRfYW1vdW50GAIgASgJEg4KBmFtb3VudBgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIWCg5pbnZvaWNlX251bWJlchgFIAEoCSq0AQoMSW52b2ljZVN0YXRlEh0KGUlOVk9JQ0VfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNJTlZPSUNFX1NUQVRFX0RSQUZUEAESGwoXSU5WT0lDRV9TVEFURV9GSU5BTElaRUQQAhIWChJJTlZPSUNFX1NUQVRFX1BBSUQQAxIWChJJTlZPSUNFX1NUQVRFX1ZPSUQQBBIfChtJTlZPSUNFX1NUQVRFX1VOQ09MTEVDVElCTEUQBSqCAQoLSW52b2ljZUtpbmQSHAoYSU5WT0lDRV9LSU5EX1VOU1BFQ0lGSUVEEAASGwoXSU5WT0lDRV9LSU5EX0lOX0FSUkVBUlMQARIbChdJTlZPSUNFX0tJTkRfSU5fQURWQU5DRRACEhsKF0lOVk9JQ0VfS0lORF9BREpVU1RNRU5UEAMqswEKD0ludm9pY2VMaW5lS2luZBIhCh1JTlZPSUNFX0xJTkVfS0lORF9VTlNQRUNJRklFRBAAEhsKF0lOVk9JQ0VfTElORV9LSU5EX1BSSUNFEAESHQoZSU5WT0lDRV9MSU5FX0tJTkRfTUlOSU1VTRACEiAKHElOVk9JQ0VfTElORV9LSU5EX0xBVEVfVVNBR0UQAxIfChtJTlZPSUNFX0xJTkVfS0lORF9QUk9SQVRJT04QBGIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * The bill for one subscription and one period.
@@ -78,8 +78,8 @@ export type Invoice = Message<"usageflow.v1.Invoice"> & {
   periodEnd?: Timestamp | undefined;
 
   /**
-   * The lines, one for each price, in the order of the plan; then the true-up to the plan's minimum, if one is owed; then
-   * one for each earlier period of the subscription that costs otherwise now.
+   * The lines, one for each price or each of its groups, in the order of the plan; then the true-up to the plan's minimum,
+   * if one is owed; then one for each earlier period of the subscription that costs otherwise now.
    *
    * @generated from field: repeated usageflow.v1.InvoiceLine lines = 9;
    */
@@ -206,7 +206,7 @@ export const InvoiceChangeSchema: GenMessage<InvoiceChange> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_invoice, 1);
 
 /**
- * One line: one price, rounded once; or what comes on top of the prices.
+ * One line: one price, or one group of its usage, rounded once; or what comes on top of the prices.
  *
  * @generated from message usageflow.v1.InvoiceLine
  */
@@ -228,7 +228,8 @@ export type InvoiceLine = Message<"usageflow.v1.InvoiceLine"> & {
 
   /**
    * The quantity of the period, as a decimal: what is included in the price too. For a percentage, the sum of the
-   * events' amounts. `1` where it is not a price for usage.
+   * events' amounts. `1` where it is not a price for usage. May be negative for a WEIGHTED_SUM metric, and is then priced
+   * as 0.
    *
    * @generated from field: string quantity = 3;
    */
@@ -268,6 +269,13 @@ export type InvoiceLine = Message<"usageflow.v1.InvoiceLine"> & {
    * @generated from field: usageflow.v1.InvoiceLineKind kind = 8;
    */
   kind: InvoiceLineKind;
+
+  /**
+   * For a price with `group_by`, the value of each dimension that this line bills. Empty: the events do not have it.
+   *
+   * @generated from field: map<string, string> dimensions = 9;
+   */
+  dimensions: { [key: string]: string };
 
   /**
    * LATE_USAGE and PRORATION: the invoice whose period is priced again, `inv_...`. Else empty.

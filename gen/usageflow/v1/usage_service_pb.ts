@@ -8,7 +8,7 @@ import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/vali
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
-import type { UnbilledReason, UnbilledUsage, UsageBilling, UsageEvent, UsageInterval, UsagePoint, UsageProgress, UsageResult, UsageState } from "./usage_pb.ts";
+import type { DimensionFilter, UnbilledReason, UnbilledUsage, UsageBilling, UsageEvent, UsageInterval, UsagePoint, UsageProgress, UsageResult, UsageSeries, UsageState } from "./usage_pb.ts";
 import { file_usageflow_v1_usage } from "./usage_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/usage_service.proto.
  */
 export const file_usageflow_v1_usage_service: GenFile = /*@__PURE__*/
-  fileDesc("CiB1c2FnZWZsb3cvdjEvdXNhZ2Vfc2VydmljZS5wcm90bxIMdXNhZ2VmbG93LnYxImEKEVRyYWNrVXNhZ2VSZXF1ZXN0EjoKBmV2ZW50cxgBIAMoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZUV2ZW50QhC6SA2SAQoIARDoByID2AEDEhAKCGJhY2tmaWxsGAIgASgIIkAKElRyYWNrVXNhZ2VSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkudXNhZ2VmbG93LnYxLlVzYWdlUmVzdWx0Iu8CCg9HZXRVc2FnZVJlcXVlc3QSNAoGbWV0cmljGAEgASgJQiS6SCFyHxABGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQSMgoLY3VzdG9tZXJfaWQYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEj4KBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEITukgQyAEBsgEKGgYIgLL4hBsyABI8CgNlbmQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhO6SBDIAQGyAQoaBgiAsviEGzIAEjkKCGludGVydmFsGAUgASgOMhsudXNhZ2VmbG93LnYxLlVzYWdlSW50ZXJ2YWxCCrpIB4IBBBABIAASOQoJdGltZV96b25lGAggASgJQia6SCNyIRhAMh1eKFtBLVphLXpdW0EtWmEtejAtOV8rLy1dKik/JCKUAQoQR2V0VXNhZ2VSZXNwb25zZRIoCgZwb2ludHMYASADKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VQb2ludBInCgV0b3RhbBgCIAEoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZVBvaW50Ei0KCHByb2dyZXNzGAMgASgLMhsudXNhZ2VmbG93LnYxLlVzYWdlUHJvZ3Jlc3MiggMKFkxpc3RVc2FnZUV2ZW50c1JlcXVlc3QSMgoLY3VzdG9tZXJfaWQYASABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjUKBm1ldHJpYxgCIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JBI7CgVzdGFydBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI2Cg9pZGVtcG90ZW5jeV9rZXkYBSABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEh0KCXBhZ2Vfc2l6ZRgGIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAcgASgJQhq6SBdyFRiACDIQXltBLVphLXowLTlfLV0qJCJiChdMaXN0VXNhZ2VFdmVudHNSZXNwb25zZRIuCgx1c2FnZV9ldmVudHMYASADKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiVAoYRXhwbGFpblVzYWdlRXZlbnRSZXF1ZXN0EjgKD2lkZW1wb3RlbmN5X2tleRgBIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJCKeAgoZRXhwbGFpblVzYWdlRXZlbnRSZXNwb25zZRItCgt1c2FnZV9ldmVudBgBIAEoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZUV2ZW50EicKBXN0YXRlGAIgASgOMhgudXNhZ2VmbG93LnYxLlVzYWdlU3RhdGUSNQoPdW5iaWxsZWRfcmVhc29uGAMgASgOMhwudXNhZ2VmbG93LnYxLlVuYmlsbGVkUmVhc29uEi8KC2J1Y2tldF9ob3VyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtmb2xkX251bWJlchgFIAEoAxIsCghiaWxsaW5ncxgGIAMoCzIaLnVzYWdlZmxvdy52MS5Vc2FnZUJpbGxpbmcilQIKGExpc3RVbmJpbGxlZFVzYWdlUmVxdWVzdBIyCgtjdXN0b21lcl9pZBgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSOwoFc3RhcnQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjkKA2VuZBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASHQoJcGFnZV9zaXplGAQgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YBSABKAlCGrpIF3IVGIAIMhBeW0EtWmEtejAtOV8tXSokIpgBChlMaXN0VW5iaWxsZWRVc2FnZVJlc3BvbnNlEjMKDnVuYmlsbGVkX3VzYWdlGAEgAygLMhsudXNhZ2VmbG93LnYxLlVuYmlsbGVkVXNhZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEi0KCHByb2dyZXNzGAMgASgLMhsudXNhZ2VmbG93LnYxLlVzYWdlUHJvZ3Jlc3MyswQKDFVzYWdlU2VydmljZRJgCgpUcmFja1VzYWdlEh8udXNhZ2VmbG93LnYxLlRyYWNrVXNhZ2VSZXF1ZXN0GiAudXNhZ2VmbG93LnYxLlRyYWNrVXNhZ2VSZXNwb25zZSIPirUYC3VzYWdlOndyaXRlElwKCEdldFVzYWdlEh0udXNhZ2VmbG93LnYxLkdldFVzYWdlUmVxdWVzdBoeLnVzYWdlZmxvdy52MS5HZXRVc2FnZVJlc3BvbnNlIhGQAgGKtRgKdXNhZ2U6cmVhZBJxCg9MaXN0VXNhZ2VFdmVudHMSJC51c2FnZWZsb3cudjEuTGlzdFVzYWdlRXZlbnRzUmVxdWVzdBolLnVzYWdlZmxvdy52MS5MaXN0VXNhZ2VFdmVudHNSZXNwb25zZSIRkAIBirUYCnVzYWdlOnJlYWQSdwoRRXhwbGFpblVzYWdlRXZlbnQSJi51c2FnZWZsb3cudjEuRXhwbGFpblVzYWdlRXZlbnRSZXF1ZXN0GicudXNhZ2VmbG93LnYxLkV4cGxhaW5Vc2FnZUV2ZW50UmVzcG9uc2UiEZACAYq1GAp1c2FnZTpyZWFkEncKEUxpc3RVbmJpbGxlZFVzYWdlEiYudXNhZ2VmbG93LnYxLkxpc3RVbmJpbGxlZFVzYWdlUmVxdWVzdBonLnVzYWdlZmxvdy52MS5MaXN0VW5iaWxsZWRVc2FnZVJlc3BvbnNlIhGQAgGKtRgKdXNhZ2U6cmVhZGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_permission, file_usageflow_v1_usage]);
+  fileDesc("CiB1c2FnZWZsb3cvdjEvdXNhZ2Vfc2VydmljZS5wcm90bxIMdXNhZ2VmbG93LnYxImEKEVRyYWNrVXNhZ2VSZXF1ZXN0EjoKBmV2ZW50cxgBIAMoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZUV2ZW50QhC6SA2SAQoIARDoByID2AEDEhAKCGJhY2tmaWxsGAIgASgIIkAKElRyYWNrVXNhZ2VSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkudXNhZ2VmbG93LnYxLlVzYWdlUmVzdWx0IuMDCg9HZXRVc2FnZVJlcXVlc3QSNAoGbWV0cmljGAEgASgJQiS6SCFyHxABGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQSMgoLY3VzdG9tZXJfaWQYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEj4KBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEITukgQyAEBsgEKGgYIgLL4hBsyABI8CgNlbmQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhO6SBDIAQGyAQoaBgiAsviEGzIAEjkKCGludGVydmFsGAUgASgOMhsudXNhZ2VmbG93LnYxLlVzYWdlSW50ZXJ2YWxCCrpIB4IBBBABIAASNwoGZmlsdGVyGAYgAygLMh0udXNhZ2VmbG93LnYxLkRpbWVuc2lvbkZpbHRlckIIukgFkgECEAgSOQoIZ3JvdXBfYnkYByADKAlCJ7pIJJIBIRAIGAEiG3IZEAEYQDITXlteXHgwMC1ceDFmXHg3Zl0rJBI5Cgl0aW1lX3pvbmUYCCABKAlCJrpII3IhGEAyHV4oW0EtWmEtel1bQS1aYS16MC05XysvLV0qKT8kIr8BChBHZXRVc2FnZVJlc3BvbnNlEigKBnBvaW50cxgBIAMoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZVBvaW50EicKBXRvdGFsGAIgASgLMhgudXNhZ2VmbG93LnYxLlVzYWdlUG9pbnQSLQoIcHJvZ3Jlc3MYAyABKAsyGy51c2FnZWZsb3cudjEuVXNhZ2VQcm9ncmVzcxIpCgZncm91cHMYBCADKAsyGS51c2FnZWZsb3cudjEuVXNhZ2VTZXJpZXMiggMKFkxpc3RVc2FnZUV2ZW50c1JlcXVlc3QSMgoLY3VzdG9tZXJfaWQYASABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjUKBm1ldHJpYxgCIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JBI7CgVzdGFydBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI2Cg9pZGVtcG90ZW5jeV9rZXkYBSABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEh0KCXBhZ2Vfc2l6ZRgGIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAcgASgJQhq6SBdyFRiACDIQXltBLVphLXowLTlfLV0qJCJiChdMaXN0VXNhZ2VFdmVudHNSZXNwb25zZRIuCgx1c2FnZV9ldmVudHMYASADKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiVAoYRXhwbGFpblVzYWdlRXZlbnRSZXF1ZXN0EjgKD2lkZW1wb3RlbmN5X2tleRgBIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJCKeAgoZRXhwbGFpblVzYWdlRXZlbnRSZXNwb25zZRItCgt1c2FnZV9ldmVudBgBIAEoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZUV2ZW50EicKBXN0YXRlGAIgASgOMhgudXNhZ2VmbG93LnYxLlVzYWdlU3RhdGUSNQoPdW5iaWxsZWRfcmVhc29uGAMgASgOMhwudXNhZ2VmbG93LnYxLlVuYmlsbGVkUmVhc29uEi8KC2J1Y2tldF9ob3VyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtmb2xkX251bWJlchgFIAEoAxIsCghiaWxsaW5ncxgGIAMoCzIaLnVzYWdlZmxvdy52MS5Vc2FnZUJpbGxpbmcilQIKGExpc3RVbmJpbGxlZFVzYWdlUmVxdWVzdBIyCgtjdXN0b21lcl9pZBgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSOwoFc3RhcnQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjkKA2VuZBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASHQoJcGFnZV9zaXplGAQgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YBSABKAlCGrpIF3IVGIAIMhBeW0EtWmEtejAtOV8tXSokIpgBChlMaXN0VW5iaWxsZWRVc2FnZVJlc3BvbnNlEjMKDnVuYmlsbGVkX3VzYWdlGAEgAygLMhsudXNhZ2VmbG93LnYxLlVuYmlsbGVkVXNhZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEi0KCHByb2dyZXNzGAMgASgLMhsudXNhZ2VmbG93LnYxLlVzYWdlUHJvZ3Jlc3MyswQKDFVzYWdlU2VydmljZRJgCgpUcmFja1VzYWdlEh8udXNhZ2VmbG93LnYxLlRyYWNrVXNhZ2VSZXF1ZXN0GiAudXNhZ2VmbG93LnYxLlRyYWNrVXNhZ2VSZXNwb25zZSIPirUYC3VzYWdlOndyaXRlElwKCEdldFVzYWdlEh0udXNhZ2VmbG93LnYxLkdldFVzYWdlUmVxdWVzdBoeLnVzYWdlZmxvdy52MS5HZXRVc2FnZVJlc3BvbnNlIhGQAgGKtRgKdXNhZ2U6cmVhZBJxCg9MaXN0VXNhZ2VFdmVudHMSJC51c2FnZWZsb3cudjEuTGlzdFVzYWdlRXZlbnRzUmVxdWVzdBolLnVzYWdlZmxvdy52MS5MaXN0VXNhZ2VFdmVudHNSZXNwb25zZSIRkAIBirUYCnVzYWdlOnJlYWQSdwoRRXhwbGFpblVzYWdlRXZlbnQSJi51c2FnZWZsb3cudjEuRXhwbGFpblVzYWdlRXZlbnRSZXF1ZXN0GicudXNhZ2VmbG93LnYxLkV4cGxhaW5Vc2FnZUV2ZW50UmVzcG9uc2UiEZACAYq1GAp1c2FnZTpyZWFkEncKEUxpc3RVbmJpbGxlZFVzYWdlEiYudXNhZ2VmbG93LnYxLkxpc3RVbmJpbGxlZFVzYWdlUmVxdWVzdBonLnVzYWdlZmxvdy52MS5MaXN0VW5iaWxsZWRVc2FnZVJlc3BvbnNlIhGQAgGKtRgKdXNhZ2U6cmVhZGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_permission, file_usageflow_v1_usage]);
 
 /**
  * Events to record.
@@ -88,14 +88,14 @@ export type GetUsageRequest = Message<"usageflow.v1.GetUsageRequest"> & {
   customerId: string;
 
   /**
-   * Start of the span, included. A whole hour, not before 1970.
+   * Start of the span, included. To the millisecond, not before 1970.
    *
    * @generated from field: google.protobuf.Timestamp start = 3;
    */
   start?: Timestamp | undefined;
 
   /**
-   * End of the span, not included. A whole hour after `start`, before the year 2200.
+   * End of the span, not included. After `start`, to the millisecond, before the year 2200.
    *
    * @generated from field: google.protobuf.Timestamp end = 4;
    */
@@ -107,6 +107,20 @@ export type GetUsageRequest = Message<"usageflow.v1.GetUsageRequest"> & {
    * @generated from field: usageflow.v1.UsageInterval interval = 5;
    */
   interval: UsageInterval;
+
+  /**
+   * Only usage that passes all of these, at most 8, each over another dimension of the metric. None: all usage.
+   *
+   * @generated from field: repeated usageflow.v1.DimensionFilter filter = 6;
+   */
+  filter: DimensionFilter[];
+
+  /**
+   * Dimensions of the metric, each once: their values tell usage apart into `groups`.
+   *
+   * @generated from field: repeated string group_by = 7;
+   */
+  groupBy: string[];
 
   /**
    * IANA name of the time zone that days and months are counted in, such as `Europe/Berlin`. Empty: UTC. Not read for
@@ -150,6 +164,13 @@ export type GetUsageResponse = Message<"usageflow.v1.GetUsageResponse"> & {
    * @generated from field: usageflow.v1.UsageProgress progress = 3;
    */
   progress?: UsageProgress | undefined;
+
+  /**
+   * With `group_by`, a series for each combination of values that occurs in the span, in their order.
+   *
+   * @generated from field: repeated usageflow.v1.UsageSeries groups = 4;
+   */
+  groups: UsageSeries[];
 };
 
 /**
@@ -342,14 +363,14 @@ export type ListUnbilledUsageRequest = Message<"usageflow.v1.ListUnbilledUsageRe
   customerId: string;
 
   /**
-   * Only usage in this hour or later. A whole hour. Absent: from the first on.
+   * Only usage of this time or later, to the millisecond. Absent: from the first on.
    *
    * @generated from field: google.protobuf.Timestamp start = 2;
    */
   start?: Timestamp | undefined;
 
   /**
-   * Only usage before this hour. A whole hour, not before `start`. Absent: to the last.
+   * Only usage before this time, to the millisecond; not before `start`. Absent: to the last.
    *
    * @generated from field: google.protobuf.Timestamp end = 3;
    */
@@ -442,10 +463,13 @@ export const UsageService: GenService<{
    * Exact: a UNIQUE metric's value that comes again in another hour counts once in each point, and once in the total, which
    * may therefore be less than the sum of the points.
    *
-   * All customers are taken as if they were one: SUM and COUNT add up, MAX is the largest of all, and for UNIQUE a value
-   * that two customers share counts once. (What is billed is counted for each customer by itself.)
+   * All customers are taken as if they were one: SUM, COUNT and WEIGHTED_SUM add up, MAX is the largest of all, LATEST the
+   * latest, and for UNIQUE a value that two customers share counts once. (What is billed is counted for each customer by
+   * itself.)
    *
-   * Reads buckets, never events, all at one instant. Errors: NOT_FOUND when there is no such metric.
+   * All of it is of one instant. Whole hours are read from buckets, and events where the span begins or ends within an
+   * hour. Errors: NOT_FOUND when there is no such metric; INVALID_FIELD for a dimension that it does not declare, and for
+   * more than 10,000 points in all groups.
    *
    * @generated from rpc usageflow.v1.UsageService.GetUsage
    */
@@ -481,9 +505,9 @@ export const UsageService: GenService<{
   /**
    * Lists usage that is on no bill, and on none to come, by customer, metric, calendar month and reason.
    *
-   * What has no subscription or no price is decided for whole buckets, which is exact: subscriptions and periods begin
-   * and end on whole hours. Of a bucket to which usage came after its period's invoice was final, the late events alone
-   * are reported. Usage that several subscriptions price is unbilled when none of them bills it.
+   * What has no subscription or no price is decided for whole buckets, and for events where a subscription or a period
+   * begins or ends within an hour; so it is exact. Of a bucket to which usage came after its period's invoice was final,
+   * the late events alone are reported. Usage that several subscriptions price is unbilled when none of them bills it.
    *
    * @generated from rpc usageflow.v1.UsageService.ListUnbilledUsage
    */
