@@ -9,6 +9,7 @@ import { UsageService } from "../gen/usageflow/v1/usage_service_pb.ts";
 import { WebhookService } from "../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "./app.ts";
 import { invoiceService, usageBillingMethods } from "./invoice/service.ts";
+import { periodEdges } from "./pricing/period-edges.ts";
 import { pricingService } from "./pricing/service.ts";
 import { createAuthenticator } from "./rpc/authenticate.ts";
 import { connectHandler } from "./rpc/connect.ts";
@@ -44,7 +45,7 @@ export async function startApi(app: App): Promise<Api> {
     routes: (router) => {
       router.service(TenantService, tenantService(app));
       router.service(PricingService, pricingService(app));
-      router.service(UsageService, usageService(app, tracker, usageBillingMethods(app)));
+      router.service(UsageService, usageService(app, tracker, usageBillingMethods(app), periodEdges));
       router.service(InvoiceService, invoiceService(app));
       router.service(WebhookService, webhookService(app));
       health.register(router);

@@ -58,6 +58,12 @@ export function toMinor(amount: Decimal, currency: string): bigint {
   return BigInt(scaled.round(0, Big.roundHalfUp).toFixed(0)); // big.js rounds halves away from zero
 }
 
+/** The minor units that an amount is exactly, or undefined when it is finer than the currency has them. */
+export function exactMinor(amount: Decimal, currency: string): bigint | undefined {
+  const minor = toMinor(amount, currency);
+  return decimal(fromMinor(minor, currency)).eq(amount) ? minor : undefined;
+}
+
 /** Minor units as people write them, such as `17.22`. */
 export function fromMinor(minor: bigint, currency: string): string {
   const digits = minorDigits(currency);

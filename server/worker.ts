@@ -1,6 +1,7 @@
 import type { App } from "./app.ts";
 import { billLateUsage } from "./invoice/bill-late-usage.ts";
 import { closePeriods } from "./invoice/close-periods.ts";
+import { expireCredits } from "./invoice/expire-credits.ts";
 import { finalizeInvoices } from "./invoice/finalize-invoices.ts";
 import { type LoopBody, startLoop } from "./loop.ts";
 import { dispatchEvents, dispatchEventsOf } from "./outbox/dispatch-events.ts";
@@ -63,7 +64,8 @@ async function billTenants(app: App, stop?: AbortSignal): Promise<number> {
 
 /**
  * One round of billing for a tenant, in the only order that is right: usage that is pending counts before customers are
- * subscribed and periods close, and what closed can be final. This line-up is what lets domains not call each other.
+ * subscribed and periods close, credits that have run out pay for nothing, and what closed can be final. This line-up is
+ * what lets domains not call each other.
  */
 async function billTenant(app: App, tenantId: string): Promise<number> {
   let done = 0;
@@ -71,6 +73,7 @@ async function billTenant(app: App, tenantId: string): Promise<number> {
   done += await subscribeArrivals(app, tenantId);
   done += await billLateUsage(app, tenantId);
   done += await closePeriods(app, tenantId);
+  done += await expireCredits(app, tenantId);
   done += await finalizeInvoices(app, tenantId);
   return done;
 }

@@ -58,13 +58,14 @@ export function parseMessage<S extends DescMessage>(schema: S, text: string, nam
   return {
     message: fromJson(schema, json),
     placed(error, sent, at = "") {
-      const { field, message, reason, requestId } = failureOf(error);
+      const { code, field, message, reason, requestId } = failureOf(error);
       if (field !== sent && !field.startsWith(`${sent}.`)) return error;
       const rest = fieldPath(field.slice(sent.length + 1));
       const path = at && rest ? `${at}.${rest}` : at || rest;
       const said = message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
       const told = place({ offset: nearest(offsets, path), path, message: said });
-      return new CliError("failed", told, { reason, field, requestId }, error);
+      const kind = code === "failed_precondition" ? code : "failed";
+      return new CliError(kind, told, { reason, field, requestId }, error);
     },
   };
 }

@@ -1,6 +1,6 @@
-import { CatalogSchema, type Plan, type Price, PriceSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
-import { CliError } from "../cli-error.ts";
+import { type Plan, type Price, PriceSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { parseMessage, readText } from "./message-file.ts";
+import { found, readPlanOfCatalog } from "./plan-source.ts";
 
 /** A price, wherever it stands, and the way back from an error of the server's to there. */
 export interface PriceSource {
@@ -19,22 +19,14 @@ export async function readPriceFile(name: string): Promise<PriceSource> {
 
 /** A price of a catalog file, by the keys of its plan and its own. */
 export async function readPriceOfCatalog(name: string, planKey: string, priceKey: string): Promise<PriceSource> {
-  const { message, placed } = parseMessage(CatalogSchema, await readText(name), name);
-  const plan = found(message.plans, `plan "${planKey}" in ${name}`, planKey);
+  const { plan, at, placed } = await readPlanOfCatalog(name, planKey);
   const source = priceOfPlan(plan, priceKey);
-  const at = `plans[${message.plans.indexOf(plan)}].prices[${plan.prices.indexOf(source.price)}]`;
-  return { ...source, placed: (error) => placed(error, "price", at) };
+  const here = `${at}.prices[${plan.prices.indexOf(source.price)}]`;
+  return { ...source, placed: (error) => placed(error, "price", here) };
 }
 
 /** A price of a plan that is published. */
 export function priceOfPlan(plan: Plan, priceKey: string): PriceSource {
   const price = found(plan.prices, `price "${priceKey}" in plan "${plan.key}"`, priceKey);
   return { price, currency: plan.currency, placed: (error) => error };
-}
-
-function found<T extends { key: string }>(items: readonly T[], what: string, key: string): T {
-  const item = items.find((each) => each.key === key);
-  if (item) return item;
-  const hint = `There are: ${items.map((each) => each.key).join(", ")}`;
-  throw new CliError("not_found", `there is no ${what}`, { hint });
 }

@@ -3,11 +3,12 @@ import { isReflectMessage, type ReflectList, type ReflectMessage, reflect } from
 import { Document, isScalar, isSeq, visit } from "yaml";
 import { type Catalog, CatalogSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 
-/** Fields that the server sets and does not read. */
-const OUTPUT_ONLY = new Set(["usageflow.v1.Plan.version"]);
 const LINE_WIDTH = 100;
 
-/** A catalog as the YAML file that a person would write: pushed again, it changes nothing. */
+/**
+ * A catalog as the YAML file that a person would write: pushed again, it changes nothing. Its plans say their versions, so
+ * that a push of an old file loses nothing unseen.
+ */
 export function writeCatalog(catalog: Catalog): string {
   const doc = new Document(plain(reflect(CatalogSchema, catalog)));
   visit(doc, {
@@ -27,9 +28,14 @@ function isPlainList(node: unknown): boolean {
   return isSeq(node) && node.items.every(isScalar);
 }
 
-/** A message as the file writes it: what is empty left out, enumerations without their prefix. */
+/**
+ * A message as the file writes it: what is empty left out, single values before what has parts, enumerations without
+ * their prefix.
+ */
 function plain(message: ReflectMessage): Record<string, unknown> {
-  const fields = message.fields.filter((field) => message.isSet(field) && !OUTPUT_ONLY.has(nameOf(message, field)));
+  const set = message.fields.filter((field) => message.isSet(field));
+  const isWhole = ({ desc }: ReflectMessage) => desc.typeName === CatalogSchema.typeName;
+  const fields = isWhole(message) ? set : [...set.filter(isValue), ...set.filter((field) => !isValue(field))];
   return Object.fromEntries(
     fields.map((field) => {
       const value: unknown = message.get(field);
@@ -48,6 +54,6 @@ function plainValue(field: DescField, value: unknown): unknown {
   return value;
 }
 
-function nameOf(message: ReflectMessage, field: DescField): string {
-  return `${message.desc.typeName}.${field.name}`;
+function isValue({ fieldKind }: DescField): boolean {
+  return fieldKind === "scalar" || fieldKind === "enum";
 }

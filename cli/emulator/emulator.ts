@@ -112,7 +112,8 @@ async function keyOf(folder: DataFolder, ownerUrl: string, clock: Date | undefin
 }
 
 async function pushCatalog(pricing: Client<typeof PricingService>, { catalog, placed }: CatalogFile): Promise<void> {
-  await pricing.pushCatalog({ catalog }).catch((error) => {
+  // The file decides here: the versions that it says may be those of another server.
+  await pricing.pushCatalog({ catalog, force: true }).catch((error) => {
     throw placed(error);
   });
 }

@@ -16,6 +16,7 @@ const ALLOWED: Record<string, string> = {
   "^https?://[^\\x00-\\x20\\x7f]+$": "an http or https URL without spaces",
   "^whsec_[A-Za-z0-9+/]{32,86}={0,2}$": "whsec_ and 24 to 64 bytes in base64",
   "^[A-Za-z0-9-]{0,15}[A-Za-z-]$": "1 to 16 letters, digits or -, with no digit at the end",
+  "^[A-Za-z][A-Za-z0-9_+/-]*$": "an IANA name such as Europe/Berlin",
   "^[A-Za-z0-9_-]*$": "what an answer gave as nextPageToken",
   "^[A-Za-z0-9_-]+$": `a number such as INV-000001, or an id such as inv_${EXAMPLE}`,
   "^[^\\x00-\\x1f\\x7f]*$": "text without line breaks and other control characters",

@@ -15,6 +15,13 @@ export function time(at: Timestamp | undefined): string {
   return text.endsWith(":00") ? text.slice(0, -3) : text;
 }
 
+/** A time in a time zone, written alike. */
+export function timeIn(timeZone: string, at: Timestamp | undefined): string {
+  if (!at) return "";
+  const text = timestampDate(at).toLocaleString("sv-SE", { timeZone }); // the locale that writes 2015-05-01 00:00:00
+  return text.endsWith(":00") ? text.slice(0, -3) : text;
+}
+
 /** A span in the form that `clock advance --by` takes, such as `35d`. */
 export function span(duration: Duration | undefined): string {
   let rest = duration?.seconds ?? 0n;

@@ -36,6 +36,34 @@ export interface ApiKey {
   tenant_id: string;
 }
 
+export interface CreditEntry {
+  amount_minor: bigint;
+  customer_id: string;
+  entered_at: Timestamp;
+  grant_id: string;
+  id: string;
+  invoice_id: string | null;
+  kind: string;
+  note: string;
+  tenant_id: string;
+}
+
+export interface CreditGrant {
+  amount_minor: bigint;
+  created_at: Timestamp;
+  currency: string;
+  customer_id: string;
+  expires_at: Timestamp | null;
+  id: string;
+  invoice_id: string | null;
+  note: string;
+  priority: number;
+  remaining_minor: bigint;
+  revoked_at: Timestamp | null;
+  source: string;
+  tenant_id: string;
+}
+
 export interface Customer {
   created_at: Timestamp;
   id: string;
@@ -207,6 +235,7 @@ export interface RpcAnswer {
 
 export interface Subscription {
   advance_billed_until: Timestamp;
+  anchor: Timestamp | null;
   customer_id: string;
   due_at: Timestamp | null;
   ends_at: Timestamp | null;
@@ -217,6 +246,8 @@ export interface Subscription {
   plan_version: number;
   started_at: Timestamp;
   tenant_id: string;
+  time_zone: string;
+  trial_ends_at: Timestamp | null;
 }
 
 export interface Tenant {
@@ -232,6 +263,7 @@ export interface Tenant {
   kind: string;
   organization_id: string;
   tenant_id: string;
+  time_zone: Generated<string>;
 }
 
 export interface TenantDue {
@@ -317,6 +349,8 @@ export interface UsageWatch {
 
 export interface Tables {
   api_key: ApiKey;
+  credit_entry: CreditEntry;
+  credit_grant: CreditGrant;
   customer: Customer;
   customer_arrival: CustomerArrival;
   delivery: Delivery;

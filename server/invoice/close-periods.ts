@@ -4,7 +4,7 @@ import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import { periodAt } from "../pricing/billing-period.ts";
 import { billsInArrears, isInAdvance, plansOf } from "../pricing/plan.ts";
-import { periodDueAt, type SubscriptionRow } from "../pricing/subscription.ts";
+import { cadenceOf, periodDueAt, type SubscriptionRow } from "../pricing/subscription.ts";
 import { settleDue, takeDue } from "../tenant/due.ts";
 import { gracePeriodMs } from "../tenant/grace-period.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
@@ -63,7 +63,7 @@ interface Move {
 
 /** The one step that a due subscription takes. */
 function moveOf(subscription: SubscriptionRow, plan: Plan, now: Date, graceMs: number): Move {
-  const { period_end, ends_at, advance_billed_until } = subscription;
+  const { period_start, period_end, ends_at, advance_billed_until } = subscription;
   if (advance_billed_until < period_end && plan.prices.some(isInAdvance)) {
     return {
       subscription: { ...subscription, advance_billed_until: period_end, due_at: period_end },
@@ -71,14 +71,15 @@ function moveOf(subscription: SubscriptionRow, plan: Plan, now: Date, graceMs: n
     };
   }
   const over = ends_at !== null && ends_at <= period_end;
-  const next = over ? { start: period_end, end: period_end } : periodAt(period_end);
+  const next = over ? { start: period_end, end: period_end } : periodAt(cadenceOf(subscription, plan), period_end);
   const moved = {
     ...subscription,
     period_start: next.start,
     period_end: next.end,
     due_at: over ? null : periodDueAt(plan, next),
   };
-  if (!billsInArrears(plan)) return { subscription: moved };
+  const ended = period_start >= period_end; // with its trial: there was no period
+  if (ended || !billsInArrears(plan)) return { subscription: moved };
   return { subscription: moved, draft: arrearsDraft(subscription, plan, now, graceMs) };
 }
 

@@ -94,16 +94,18 @@ export type CountUsage = (tx: Tx, tenantId: string, spans: readonly UsageSpan[])
 
 /**
  * Works out what the plans of drafts charge for their periods, as of now, and says up to which fold of usage that counts. A
- * few statements, however many drafts there are; more only where prices need single events, and those are many.
+ * few statements, however many drafts there are; more only where prices need single events, and those are many. With
+ * `underPlan`, what that plan would charge in the place of the draft's own.
  */
 export async function chargesOfDrafts(
   tx: Tx,
   tenantId: string,
   drafts: readonly Draft[],
   countUsage: CountUsage = usageTotals,
+  underPlan?: (draft: Draft) => Plan,
 ): Promise<DraftLines> {
   if (drafts.length === 0) return { lines: [], foldNumber: 0n };
-  const planOf = await plansOf(tx, tenantId, drafts);
+  const planOf = underPlan ?? (await plansOf(tx, tenantId, drafts));
   const metrics = await metricsByKey(tx, tenantId);
   const metricOf = (price: Price): MetricRow => {
     const metric = metrics.get(price.metric);

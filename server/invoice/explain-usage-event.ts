@@ -52,11 +52,11 @@ export async function explainUsageEvent(tx: Tx, tenantId: string, key: string): 
 
 const NOT_FOLDED = 2n ** 63n - 1n;
 
-/** A price that was missed by a late event says more than a plan that has none. */
+/** A price that was missed by a late event says more than a trial, and that more than a plan that has no price. */
 function reasonOf(billings: readonly UsageBilling[]): UnbilledReason {
-  if (billings.length === 0) return UnbilledReason.NO_SUBSCRIPTION;
-  const late = billings.some((billing) => billing.unbilledReason === UnbilledReason.LATE);
-  return late ? UnbilledReason.LATE : UnbilledReason.NO_PRICE;
+  const reasons = new Set(billings.map((billing) => billing.unbilledReason));
+  const told = [UnbilledReason.LATE, UnbilledReason.TRIAL, UnbilledReason.NO_PRICE];
+  return told.find((reason) => reasons.has(reason)) ?? UnbilledReason.NO_SUBSCRIPTION;
 }
 
 /** An event as invoices see it. */
@@ -83,8 +83,10 @@ function billingsOf(
     planVersion: plan_version,
     ...(span ? periodOf(span, at) : {}),
   };
-  if (!span || prices.length === 0) {
-    const unbilledReason = UnbilledReason.NO_PRICE;
+  const { trial_ends_at } = subscription;
+  const inTrial = trial_ends_at !== null && at < trial_ends_at;
+  if (!span || inTrial || prices.length === 0) {
+    const unbilledReason = inTrial ? UnbilledReason.TRIAL : UnbilledReason.NO_PRICE;
     return [create(UsageBillingSchema, { ...facts, state: UsageState.UNBILLED, unbilledReason })];
   }
   const place = placeOf(subscription, span, foldNumber);

@@ -12,10 +12,10 @@ import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
 import { customerIds } from "../tenant/customer.ts";
 import { testsOf } from "../usage/dimension.ts";
 import { type MetricRow, metricsByKey } from "../usage/metric.ts";
-import { type Billing, type UnbilledRow, unbilledUsage } from "../usage/unbilled-usage.ts";
+import { type Billing, type Cover, type UnbilledRow, unbilledUsage } from "../usage/unbilled-usage.ts";
 import { getProgress, toProgress } from "../usage/usage-progress.ts";
 import { wholeMillisecond } from "../usage/usage-time.ts";
-import { type BillingSpan, billingOf } from "./usage-billing.ts";
+import { type BillingSpan, billingOf, type SubscriptionBilling } from "./usage-billing.ts";
 
 /** Usage that no invoice bills or will bill, a number of customers at a time. */
 export function listUnbilledUsage(app: App, tenantId: string, request: ListUnbilledUsageRequest) {
@@ -47,7 +47,7 @@ async function unbilledOf(
   filter: { customerIds: readonly string[]; start: Date | null; end: Date | null },
 ): Promise<UnbilledRow[]> {
   const subscriptions = await billingOf(tx, tenantId, filter.customerIds);
-  const covers = subscriptions.map(({ customer_id, start, end }) => ({ customerId: customer_id, start, end }));
+  const covers = subscriptions.flatMap(coversOf);
   const metrics = await metricsByKey(tx, tenantId);
   const billings = subscriptions
     .flatMap(({ spans }) => spans)
@@ -59,6 +59,14 @@ async function unbilledOf(
       }),
     );
   return unbilledUsage(tx, tenantId, filter, { covers, billings });
+}
+
+function coversOf({ customer_id: customerId, start, end, trial_ends_at }: SubscriptionBilling): Cover[] {
+  if (!trial_ends_at) return [{ customerId, start, end, trial: false }];
+  return [
+    { customerId, start, end: trial_ends_at, trial: true },
+    { customerId, start: trial_ends_at, end, trial: false },
+  ];
 }
 
 /** What is not billed on its period's invoice will be on a later one, unless that invoice is void. */

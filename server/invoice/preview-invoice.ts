@@ -16,6 +16,9 @@ import { toInvoice } from "./invoice.ts";
 export function previewInvoice(app: App, tenantId: string, { subject }: PreviewInvoiceRequest) {
   return inTenant(app.db, tenantId, async (tx) => {
     const subscription = await openSubscription(tx, tenantId, subject);
+    if (subscription.period_start >= subscription.period_end) {
+      throw stateConflict("the subscription ends with its trial: nothing will be invoiced");
+    }
     const plan = await getPlan(tx, tenantId, subscription.plan_key, subscription.plan_version);
     const now = await tenantNow(tx, tenantId, app.clock);
     const draft = arrearsDraft(subscription, plan, now, await gracePeriodMs(tx, tenantId));

@@ -5,6 +5,9 @@ import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
 import { callerOf } from "../rpc/caller.ts";
 import type { UsageBillingMethods } from "../usage/service.ts";
+import { createCreditGrant } from "./create-credit-grant.ts";
+import { listCreditGrants } from "./credit.ts";
+import { listCreditEntries } from "./credit-entry.ts";
 import { explainUsageEvent } from "./explain-usage-event.ts";
 import { finalizeInvoice } from "./finalize-invoice.ts";
 import { getInvoice, listInvoices } from "./invoice.ts";
@@ -12,6 +15,8 @@ import { listUnbilledUsage } from "./list-unbilled-usage.ts";
 import { markInvoicePaid } from "./mark-invoice-paid.ts";
 import { markInvoiceUncollectible } from "./mark-invoice-uncollectible.ts";
 import { previewInvoice } from "./preview-invoice.ts";
+import { revokeCreditGrant } from "./revoke-credit-grant.ts";
+import { simulatePlan } from "./simulate-plan.ts";
 import { verifyInvoice } from "./verify-invoice.ts";
 import { voidInvoice } from "./void-invoice.ts";
 
@@ -31,6 +36,11 @@ export function invoiceService(app: App): ServiceImpl<typeof InvoiceService> {
     markInvoicePaid: (request, call) => markInvoicePaid(app, callerOf(call), request),
     voidInvoice: (request, call) => voidInvoice(app, callerOf(call), request),
     markInvoiceUncollectible: (request, call) => markInvoiceUncollectible(app, callerOf(call), request),
+    createCreditGrant: (request, call) => createCreditGrant(app, callerOf(call), request),
+    listCreditGrants: (request, call) => listCreditGrants(app, callerOf(call).tenantId, request),
+    listCreditEntries: (request, call) => listCreditEntries(app, callerOf(call).tenantId, request),
+    revokeCreditGrant: (request, call) => revokeCreditGrant(app, callerOf(call), request),
+    simulatePlan: (request, call) => simulatePlan(app, callerOf(call).tenantId, request),
   };
 }
 

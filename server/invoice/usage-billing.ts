@@ -41,6 +41,8 @@ export interface SubscriptionBilling extends PlanRef {
   start: Date;
   /** Null: it goes on. */
   end: Date | null;
+  /** Where its trial ends: nothing before is charged. Null: it has none. */
+  trial_ends_at: Date | null;
   /** The draft that bills what comes late, if there is one. */
   draft_id: string | null;
   spans: BillingSpan[];
@@ -60,8 +62,10 @@ export async function billingOf(
   tenantId: string,
   customerIds: readonly string[],
 ): Promise<SubscriptionBilling[]> {
-  const { rows } = await sql<Omit<BillingSpan, "prices"> & { started_at: Date; draft_id: string | null }>`
-    select s.customer_id, s.id as subscription_id, s.started_at, span.*, (
+  const { rows } = await sql<
+    Omit<BillingSpan, "prices"> & { started_at: Date; trial_ends_at: Date | null; draft_id: string | null }
+  >`
+    select s.customer_id, s.id as subscription_id, s.started_at, s.trial_ends_at, span.*, (
       select id from invoice draft
       where draft.tenant_id = ${tenantId} and draft.customer_id = s.customer_id
         and draft.subscription_id = s.id and draft.state = 'DRAFT'
@@ -90,6 +94,7 @@ export async function billingOf(
       plan_version: open.plan_version,
       start: open.started_at,
       end: open.end,
+      trial_ends_at: open.trial_ends_at,
       draft_id: open.draft_id,
       spans: its.map((row) => ({ ...row, prices: planOf(row).prices.filter((price) => price.metric !== "") })),
     };

@@ -88,6 +88,6 @@ function factsOf(line: InvoiceLine): string {
   const { kind, priceKey, metric, dimensions, quantity, amountMinor, exactAmount, adjustedInvoiceId, steps } = line;
   const group = Object.entries(dimensions).sort(); // as stored, in no order
   const parts = steps.map((step) => [step.quantity, step.unitAmount, step.amount, step.invoiceNumber]);
-  const amounts = [quantity, String(amountMinor), exactAmount, parts];
-  return JSON.stringify([kind, priceKey, metric, group, adjustedInvoiceId, ...amounts]);
+  const amounts = [quantity, String(amountMinor), exactAmount];
+  return JSON.stringify([kind, priceKey, metric, group, ...amounts, adjustedInvoiceId, parts]);
 }

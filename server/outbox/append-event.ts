@@ -1,4 +1,5 @@
 import { create, toJsonString } from "@bufbuild/protobuf";
+import { sql } from "kysely";
 import { EventDataSchema } from "../../gen/usageflow/v1/event_pb.ts";
 import type { Tx } from "../db/database.ts";
 import { newId } from "../id.ts";
@@ -9,19 +10,26 @@ export type NewEvent = {
   [Type in EventType]: { type: Type; occurredAt: Date; facts: EventFacts[Type] };
 }[EventType];
 
-/** Stages events in the caller's transaction, in order: they exist if, and only if, that transaction commits. */
+/**
+ * Stages events in the caller's transaction, in order: they exist if, and only if, that transaction commits. Any number:
+ * each column is one parameter.
+ */
 export async function appendEvents(tx: Tx, tenantId: string, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return;
-  const rows = events.map((event) => ({
-    tenant_id: tenantId,
-    id: newId(),
-    type: event.type,
-    occurred_at: event.occurredAt,
-    data: toJsonString(EventDataSchema, create(EventDataSchema, event.facts), { alwaysEmitImplicit: true }),
-  }));
-  await tx.insertInto("outbox_event").values(rows).execute();
-  await tx
-    .insertInto("outbox_pending")
-    .values(rows.map((row) => ({ tenant_id: tenantId, event_id: row.id })))
-    .execute();
+  const ids = events.map(() => newId());
+  const texts = events.map(({ facts }) =>
+    toJsonString(EventDataSchema, create(EventDataSchema, facts), { alwaysEmitImplicit: true }),
+  );
+  await sql`
+    insert into outbox_event (tenant_id, id, type, occurred_at, data)
+    select ${tenantId}, new.* from unnest(
+      ${ids}::uuid[],
+      ${events.map((event) => event.type)}::text[],
+      ${events.map((event) => event.occurredAt)}::timestamptz[],
+      ${texts}::text[]
+    ) as new`.execute(tx);
+  await sql`
+    insert into outbox_pending (tenant_id, event_id) select ${tenantId}, id from unnest(${ids}::uuid[]) as new (id)`.execute(
+    tx,
+  );
 }

@@ -1,3 +1,4 @@
+import type { CreditGrant } from "../../gen/usageflow/v1/credit_pb.ts";
 import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
 
 /** Every event type, and the fact that it carries: a field of the contract's EventData. */
@@ -12,6 +13,10 @@ export interface EventFacts {
   "invoice.voided": { invoice: Invoice };
   /** An invoice is not expected to be paid. */
   "invoice.uncollectible": { invoice: Invoice };
+  /** A customer was granted credit. */
+  "credit.granted": { creditGrant: CreditGrant };
+  /** Nothing is left of a credit. */
+  "credit.depleted": { creditGrant: CreditGrant };
 }
 
 export type EventType = keyof EventFacts;
@@ -23,6 +28,8 @@ const known: Record<EventType, true> = {
   "invoice.paid": true,
   "invoice.voided": true,
   "invoice.uncollectible": true,
+  "credit.granted": true,
+  "credit.depleted": true,
 };
 
 /** The event types by name. */

@@ -1,4 +1,5 @@
-import { Temporal } from "temporal-polyfill";
+import { Period } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { type Tiling, tileAt } from "../calendar.ts";
 import { plusMs } from "../clock.ts";
 
 /** The span of time that one invoice covers: from `start`, which it includes, to `end`, which it does not. */
@@ -7,23 +8,44 @@ export interface BillingPeriod {
   end: Date;
 }
 
-/** The calendar month, in UTC, that contains an instant. Months tile time: where one ends the next begins. */
-export function periodAt(instant: Date): BillingPeriod {
-  const start = Temporal.Instant.fromEpochMilliseconds(instant.getTime())
-    .toZonedDateTimeISO("UTC")
-    .with({ day: 1 })
-    .startOfDay();
-  return { start: toDate(start), end: toDate(start.add({ months: 1 })) };
+/** How time is cut into periods. */
+export interface Cadence {
+  period: Period;
+  /** IANA name. Days are this zone's. */
+  timeZone: string;
+  /** What the boundaries are counted from. Null: they are the calendar's. */
+  anchor: Date | null;
+}
+
+const LENGTHS = new Map<Period, Pick<Tiling, "unit" | "count">>([
+  [Period.WEEKLY, { unit: "weeks", count: 1 }],
+  [Period.MONTHLY, { unit: "months", count: 1 }],
+  [Period.QUARTERLY, { unit: "months", count: 3 }],
+  [Period.YEARLY, { unit: "months", count: 12 }],
+]);
+
+const HOUR_MS = 3_600_000;
+
+/** The period of a cadence that contains an instant. Periods tile time: where one ends the next begins. */
+export function periodAt({ period, timeZone, anchor }: Cadence, instant: Date): BillingPeriod {
+  const length = LENGTHS.get(period);
+  if (!length) throw new Error("a cadence without a period");
+  return tileAt({ ...length, timeZone, anchor }, instant);
 }
 
 /**
- * The earliest period that is not closed. A period is closed when its end and the grace period have passed: its invoices
- * are final, and nothing that begins now can be billed in it.
+ * The earliest whole hour (UTC) from which a period ends after an instant. As a rule a period before it, but where a month
+ * has fewer days up to three days later: from 28 February it ends on 28 March, and only from 1 March after 30 March. So
+ * the hours are tried, from a day before on: clocks have left out as much.
  */
-export function earliestOpenPeriod(now: Date, gracePeriodMs: number): BillingPeriod {
-  return periodAt(plusMs(now, -gracePeriodMs));
+export function earliestAnchor(cadence: Omit<Cadence, "anchor">, instant: Date): Date {
+  const before = plusMs(periodAt({ ...cadence, anchor: instant }, plusMs(instant, -1)).start, -24 * HOUR_MS);
+  let anchor = new Date(Math.ceil(before.getTime() / HOUR_MS) * HOUR_MS);
+  while (periodAt({ ...cadence, anchor }, anchor).end <= instant) anchor = plusMs(anchor, HOUR_MS);
+  return anchor;
 }
 
-function toDate(time: Temporal.ZonedDateTime): Date {
-  return new Date(time.epochMilliseconds);
+/** Whether a period is closed: its end and the grace period have passed, so that its invoices are final. */
+export function isClosed({ end }: BillingPeriod, now: Date, gracePeriodMs: number): boolean {
+  return end.getTime() + gracePeriodMs <= now.getTime();
 }

@@ -26,7 +26,8 @@ export function checkCatalog(catalog: Catalog, known: Known): void {
   }
 }
 
-function checkPlan(path: string, plan: Plan, metrics: ReadonlyMap<string, Metric>): void {
+/** Refuses a plan that contradicts itself, or names a metric that is not among those given. */
+export function checkPlan(path: string, plan: Plan, metrics: ReadonlyMap<string, Metric>): void {
   checkCurrency(`${path}.currency`, plan.currency);
   checkKeys(`${path}.prices`, plan.prices);
   for (const [i, price] of plan.prices.entries()) {

@@ -1,6 +1,6 @@
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { Package, Percentage, Price, Tiers } from "../../gen/usageflow/v1/pricing_pb.ts";
-import { decimal, isCurrency, plain, zero } from "../money.ts";
+import { decimal, exactMinor, isCurrency, minorDigits, plain, zero } from "../money.ts";
 import { invalid } from "../rpc/errors.ts";
 
 const hundred = decimal("100");
@@ -26,6 +26,19 @@ export function checkPrice(path: string, price: Price): void {
 /** Refuses a currency that no invoice can be in. */
 export function checkCurrency(path: string, currency: string): void {
   if (!isCurrency(currency)) throw wrong(path, `must be an ISO 4217 code such as USD, and is "${currency}"`);
+}
+
+/** An amount of money that somebody is to get, in minor units: more than 0, and nothing finer than the currency has. */
+export function moneyOf({ currency, amount }: { currency: string; amount: string }): bigint {
+  if (!isCurrency(currency)) {
+    throw invalid("currency", `must be an ISO 4217 code such as USD, and is "${currency}"`);
+  }
+  const minor = exactMinor(decimal(amount), currency);
+  if (minor === undefined) {
+    throw invalid("amount", `must have at most ${minorDigits(currency)} digits after the point: it is in ${currency}`);
+  }
+  if (minor === 0n) throw invalid("amount", "must be more than 0");
+  return minor;
 }
 
 /** The refusal of a field of a price or of a catalog. */

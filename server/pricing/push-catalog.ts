@@ -1,33 +1,55 @@
 import { create, equals, toJson } from "@bufbuild/protobuf";
+import type { CatalogDiff, FieldChange } from "../../gen/usageflow/v1/catalog_diff_pb.ts";
 import { type Catalog, type Plan, PlanSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
-import { type PushCatalogRequest, PushCatalogResponseSchema } from "../../gen/usageflow/v1/pricing_service_pb.ts";
+import {
+  type PushCatalogRequest,
+  type PushCatalogResponse,
+  PushCatalogResponseSchema,
+} from "../../gen/usageflow/v1/pricing_service_pb.ts";
 import type { App } from "../app.ts";
-import type { Tx } from "../db/database.ts";
+import { inTenant, type Tx } from "../db/database.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { makeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
-import { metricsByKey, putMetrics, toMetric } from "../usage/metric.ts";
+import { changedMetrics, metricsByKey, putMetrics, toMetric } from "../usage/metric.ts";
+import { catalogDiff, type Published } from "./catalog-diff.ts";
 import { checkCatalog } from "./check-catalog.ts";
-import { findDefaultPlan, latestPlans } from "./plan.ts";
+import { lossRefusal, lostChanges } from "./lost-change.ts";
+import { findDefaultPlan, latestPlans, plansOf } from "./plan.ts";
+import { versionSubscriptions } from "./version-subscriptions.ts";
 import { volumeCliffs } from "./volume-cliff.ts";
 
-/** Publishes a catalog, whole or not at all. What it leaves out stays as it is; the same catalog again changes nothing. */
-export function pushCatalog(app: App, caller: Caller, request: PushCatalogRequest) {
-  const { tenantId } = caller;
+/**
+ * Publishes a catalog, whole or not at all. What it leaves out stays as it is; the same catalog again changes nothing. A
+ * dry run goes the same way and stops before the first change; its answer is not kept, since the next one may be another.
+ */
+export function pushCatalog(app: App, caller: Caller, request: PushCatalogRequest): Promise<PushCatalogResponse> {
+  const push = (tx: Tx) => pushWithin(app, tx, caller.tenantId, request);
+  return request.dryRun
+    ? inTenant(app.db, caller.tenantId, push)
+    : change(app, caller, PushCatalogResponseSchema, push);
+}
+
+async function pushWithin(app: App, tx: Tx, tenantId: string, request: PushCatalogRequest) {
   const catalog = request.catalog as Catalog; // required by the contract
-  return change(app, caller, PushCatalogResponseSchema, async (tx) => {
-    await takePush(tx, tenantId);
+  await takePush(tx, tenantId);
+  const published = await readPublished(tx, tenantId);
+  checkCatalog(catalog, { metrics: published.metrics, plans: new Set(published.plans.keys()) });
+  const metrics = await changedMetrics(tx, tenantId, catalog.metrics);
+  const plans = catalog.plans.flatMap((plan) => nextVersion(plan, published.plans.get(plan.key)));
+  const lost = await findLosses(tx, tenantId, catalog, published);
+  if (!request.force) refuseLoss(catalog, published, lost);
+  const diff = catalogDiff(catalog, published);
+  await tellOfPlans(tx, tenantId, diff, lost);
+  if (!request.dryRun) {
     const now = await tenantNow(tx, tenantId, app.clock);
-    const known = new Map([...(await metricsByKey(tx, tenantId))].map(([key, row]) => [key, toMetric(row)]));
-    const latest = new Map((await latestPlans(tx, tenantId)).map((plan) => [plan.key, plan]));
-    checkCatalog(catalog, { metrics: known, plans: new Set(latest.keys()) });
-    const metrics = await putMetrics(tx, tenantId, catalog.metrics);
-    const plans = catalog.plans.flatMap((plan) => nextVersion(plan, latest.get(plan.key)));
+    await putMetrics(tx, metrics);
     await publish(tx, tenantId, plans, now);
-    await setDefault(tx, tenantId, catalog.defaultPlan, now);
-    return create(PushCatalogResponseSchema, { metrics, plans, warnings: volumeCliffs(catalog) });
-  });
+    await setDefault(tx, tenantId, catalog.defaultPlan, published.defaultPlan, now);
+  }
+  const warnings = volumeCliffs(catalog);
+  return create(PushCatalogResponseSchema, { metrics: metrics.map(({ key }) => key), plans, warnings, diff });
 }
 
 /** One push of a tenant at a time: the next one sees what this one published. */
@@ -35,11 +57,62 @@ async function takePush(tx: Tx, tenantId: string): Promise<void> {
   await tx.selectFrom("tenant").select("tenant_id").where("tenant_id", "=", tenantId).forNoKeyUpdate().execute();
 }
 
+async function readPublished(tx: Tx, tenantId: string): Promise<Published> {
+  const metrics = await metricsByKey(tx, tenantId);
+  const plans = await latestPlans(tx, tenantId);
+  return {
+    metrics: new Map(Array.from(metrics, ([key, row]) => [key, toMetric(row)])),
+    plans: new Map(plans.map((plan) => [plan.key, plan])),
+    defaultPlan: (await findDefaultPlan(tx, tenantId))?.key ?? "",
+  };
+}
+
 /** The version to publish: none when the content is that of the latest. */
 function nextVersion(plan: Plan, latest: Plan | undefined): Plan[] {
   if (!latest) return [{ ...plan, version: 1 }];
   if (equals(PlanSchema, { ...plan, version: latest.version }, latest)) return [];
   return [{ ...plan, version: latest.version + 1 }];
+}
+
+/** What is lost of plans that say an earlier version than the latest, or one that there is not, by their keys. */
+async function findLosses(
+  tx: Tx,
+  tenantId: string,
+  { plans }: Catalog,
+  published: Published,
+): Promise<Map<string, FieldChange[]>> {
+  const stale = plans.flatMap((plan) => {
+    const latest = published.plans.get(plan.key);
+    return latest && plan.version > 0 && plan.version !== latest.version ? [{ plan, latest }] : [];
+  });
+  const known = stale.filter(({ plan, latest }) => plan.version < latest.version);
+  const refs = known.map(({ plan }) => ({ plan_key: plan.key, plan_version: plan.version }));
+  const planOf = await plansOf(tx, tenantId, refs);
+  const madeFrom = new Map(refs.map((ref) => [ref.plan_key, planOf(ref)]));
+  return new Map(stale.map(({ plan, latest }) => [plan.key, lostChanges(plan, latest, madeFrom.get(plan.key))]));
+}
+
+function refuseLoss(catalog: Catalog, published: Published, losses: ReadonlyMap<string, FieldChange[]>): void {
+  for (const [i, plan] of catalog.plans.entries()) {
+    const lost = losses.get(plan.key) ?? [];
+    const latest = published.plans.get(plan.key);
+    if (latest && lost.length > 0) throw lossRefusal(`catalog.plans[${i}].version`, plan, latest, lost);
+  }
+}
+
+/** Adds to the diff of each plan who stays on its versions so far, and what is lost. */
+async function tellOfPlans(
+  tx: Tx,
+  tenantId: string,
+  diff: CatalogDiff,
+  lost: ReadonlyMap<string, FieldChange[]>,
+): Promise<void> {
+  const changed = diff.plans.filter((plan) => plan.oldVersion > 0).map((plan) => plan.key);
+  const staying = await versionSubscriptions(tx, tenantId, changed);
+  for (const plan of diff.plans) {
+    plan.staying = staying.get(plan.key) ?? [];
+    plan.lost = lost.get(plan.key) ?? [];
+  }
 }
 
 async function publish(tx: Tx, tenantId: string, plans: readonly Plan[], now: Date): Promise<void> {
@@ -66,8 +139,8 @@ async function publish(tx: Tx, tenantId: string, plans: readonly Plan[], now: Da
 }
 
 /** Another default plan than before may have customers waiting for it. */
-async function setDefault(tx: Tx, tenantId: string, key: string, now: Date): Promise<void> {
-  if (key === "" || (await findDefaultPlan(tx, tenantId))?.key === key) return;
+async function setDefault(tx: Tx, tenantId: string, key: string, before: string, now: Date): Promise<void> {
+  if (key === "" || key === before) return;
   const plans = tx.updateTable("plan").where("tenant_id", "=", tenantId);
   await plans.set({ is_default: false }).where("is_default", "=", true).execute();
   await plans.set({ is_default: true }).where("key", "=", key).execute();

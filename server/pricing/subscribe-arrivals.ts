@@ -1,16 +1,19 @@
 import type { SqlBool } from "kysely";
 import type { Plan } from "../../gen/usageflow/v1/pricing_pb.ts";
 import type { App } from "../app.ts";
+import { plusMs } from "../clock.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import { makeDue, settleDue, takeDue } from "../tenant/due.ts";
 import { gracePeriodMs } from "../tenant/grace-period.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
-import { earliestOpenPeriod, periodAt } from "./billing-period.ts";
+import { tenantTimeZone } from "../tenant/time-zone.ts";
+import { earliestAnchor, periodAt } from "./billing-period.ts";
 import { findDefaultPlan } from "./plan.ts";
-import { newSubscription, periodDueAt } from "./subscription.ts";
+import { isAnniversary, newSubscription, type SubscriptionRow, trialEndOf } from "./subscription.ts";
 
 // Enough to share the cost of a transaction, few enough to keep it short.
 const BATCH_MAX = 500;
+const HOUR_MS = 3_600_000;
 
 interface Arrival {
   customer_id: string;
@@ -21,21 +24,51 @@ interface Arrival {
 }
 
 /**
- * Subscribes customers first seen in usage to the default plan, from the calendar period of their earliest usage that is
- * not closed on, or from the present one. Who is subscribed to something already stays with that. Without a default plan
- * they wait for one. Answers how many were looked at.
+ * Subscribes customers first seen in usage to the default plan, from their earliest usage on that a period can bill which
+ * is not closed, or from now on: from that very hour where the plan has a trial or anniversary periods, else from the
+ * start of its calendar period. Who is subscribed to something already stays with that. Without a default plan they wait for one.
+ * Answers how many were looked at.
  */
 export function subscribeArrivals(app: App, tenantId: string): Promise<number> {
   return inTenant(app.workerDb, tenantId, async (tx) => {
     const now = await tenantNow(tx, tenantId, app.clock);
     if (!(await takeDue(tx, tenantId, "SUBSCRIBE_ARRIVALS", now))) return 0;
     const plan = await findDefaultPlan(tx, tenantId);
-    const open = earliestOpenPeriod(now, await gracePeriodMs(tx, tenantId));
-    const arrivals = plan ? await readArrivals(tx, tenantId, open.start) : [];
-    if (plan && arrivals.length > 0) await subscribe(tx, tenantId, plan, now, arrivals);
-    await settleDue(tx, tenantId, "SUBSCRIBE_ARRIVALS", arrivals.length === BATCH_MAX ? now : null);
-    return arrivals.length;
+    const seen = plan ? await subscribe(tx, tenantId, plan, now) : 0;
+    await settleDue(tx, tenantId, "SUBSCRIBE_ARRIVALS", seen === BATCH_MAX ? now : null);
+    return seen;
   });
+}
+
+/** Subscribes a batch of arrivals, and answers how many they are. */
+async function subscribe(tx: Tx, tenantId: string, plan: Plan, now: Date): Promise<number> {
+  const timeZone = await tenantTimeZone(tx, tenantId);
+  const closedUntil = plusMs(now, -(await gracePeriodMs(tx, tenantId)));
+  const cadence = { period: plan.period, timeZone, anchor: null };
+  const calendarStart = (instant: Date) => periodAt(cadence, instant).start;
+  const anniversary = isAnniversary(plan);
+  const arrivals = await readArrivals(
+    tx,
+    tenantId,
+    anniversary ? earliestAnchor(cadence, closedUntil) : calendarStart(closedUntil),
+  );
+  if (arrivals.length === 0) return 0;
+  const rows = arrivals
+    .filter((arrival) => !arrival.subscribed)
+    .map(({ customer_id, first_hour }) => {
+      const from = first_hour ?? hourOf(now);
+      const startedAt = anniversary || plan.trialDays > 0 ? from : calendarStart(from);
+      const trialEndsAt = trialEndOf(plan, startedAt, timeZone);
+      return newSubscription(tenantId, customer_id, plan, { startedAt, trialEndsAt, timeZone });
+    });
+  if (rows.length > 0) await insertSubscriptions(tx, tenantId, rows);
+  const customers = arrivals.map((arrival) => arrival.customer_id);
+  await tx
+    .deleteFrom("customer_arrival")
+    .where("tenant_id", "=", tenantId)
+    .where("customer_id", "in", customers)
+    .execute();
+  return arrivals.length;
 }
 
 function readArrivals(tx: Tx, tenantId: string, openFrom: Date): Promise<Arrival[]> {
@@ -69,26 +102,19 @@ function readArrivals(tx: Tx, tenantId: string, openFrom: Date): Promise<Arrival
     .execute();
 }
 
-async function subscribe(tx: Tx, tenantId: string, plan: Plan, now: Date, arrivals: readonly Arrival[]): Promise<void> {
-  const rows = arrivals
-    .filter((arrival) => !arrival.subscribed)
-    .map(({ customer_id, first_hour }) => newSubscription(tenantId, customer_id, plan, periodAt(first_hour ?? now)));
-  if (rows.length > 0) {
-    await tx
-      .insertInto("subscription")
-      .values(rows)
-      // One that was started by a call meanwhile stands.
-      .onConflict((conflict) =>
-        conflict.columns(["tenant_id", "customer_id", "plan_key"]).where("due_at", "is not", null).doNothing(),
-      )
-      .execute();
-    const [first] = rows.map((row) => periodDueAt(plan, { start: row.period_start, end: row.period_end })).sort(byTime);
-    await makeDue(tx, tenantId, "CLOSE_PERIODS", first ?? null);
-  }
-  const seen = arrivals.map((arrival) => arrival.customer_id);
-  await tx.deleteFrom("customer_arrival").where("tenant_id", "=", tenantId).where("customer_id", "in", seen).execute();
+async function insertSubscriptions(tx: Tx, tenantId: string, rows: SubscriptionRow[]): Promise<void> {
+  await tx
+    .insertInto("subscription")
+    .values(rows)
+    // One that was started by a call meanwhile stands.
+    .onConflict((conflict) =>
+      conflict.columns(["tenant_id", "customer_id", "plan_key"]).where("due_at", "is not", null).doNothing(),
+    )
+    .execute();
+  const due = rows.flatMap((row) => row.due_at?.getTime() ?? []);
+  await makeDue(tx, tenantId, "CLOSE_PERIODS", new Date(Math.min(...due)));
 }
 
-function byTime(a: Date, b: Date): number {
-  return a.getTime() - b.getTime();
+function hourOf(time: Date): Date {
+  return new Date(Math.floor(time.getTime() / HOUR_MS) * HOUR_MS);
 }

@@ -1,22 +1,24 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { Selectable } from "kysely";
-import { type Plan, type Subscription, SubscriptionSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { Alignment, type Plan, type Subscription, SubscriptionSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import {
   type ListSubscriptionsRequest,
   ListSubscriptionsResponseSchema,
 } from "../../gen/usageflow/v1/pricing_service_pb.ts";
 import type { App } from "../app.ts";
+import { plusDays } from "../calendar.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import type { Subscription as SubscriptionTable } from "../db/tables.ts";
 import { formatId, newId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
-import type { BillingPeriod } from "./billing-period.ts";
+import { type BillingPeriod, type Cadence, periodAt } from "./billing-period.ts";
 import { isInAdvance } from "./plan.ts";
 
-// Billing moves a subscription's open period along, one calendar period after the other:
+// Billing moves a subscription's open period along, one period of its cadence after the other:
 //
+//   trial ──nothing falls due──▶ the first period
 //   period [start, end) ──fees in advance, at start──▶ the same, billed in advance ──close, at end──▶ the next period
 //                                                                                └──when ends_at is reached──▶ over
 //
@@ -36,29 +38,66 @@ export function toSubscription(row: SubscriptionRow): Subscription {
     ...(row.ends_at ? { endsAt: timestampFromDate(row.ends_at) } : {}),
     periodStart: timestampFromDate(row.period_start),
     periodEnd: timestampFromDate(row.period_end),
+    ...(row.anchor ? { anchor: timestampFromDate(row.anchor) } : {}),
+    timeZone: row.time_zone,
+    ...(row.trial_ends_at ? { trialEndsAt: timestampFromDate(row.trial_ends_at) } : {}),
   });
 }
 
-/** A subscription that begins with `period`, of which nothing is billed. */
+/** How a subscription begins. */
+export interface Beginning {
+  startedAt: Date;
+  /** Null: there is no trial. */
+  trialEndsAt: Date | null;
+  /** The tenant's: later changes of that are for other subscriptions. */
+  timeZone: string;
+}
+
+/**
+ * A subscription of which nothing is billed. Its first period begins where its trial ends, so billing looks at nothing
+ * before; and it ends with the one of its cadence that it begins in.
+ */
 export function newSubscription(
   tenantId: string,
   customerId: string,
   plan: Plan,
-  period: BillingPeriod,
+  { startedAt, trialEndsAt, timeZone }: Beginning,
 ): SubscriptionRow {
+  const billedFrom = trialEndsAt ?? startedAt;
+  const cut = { started_at: startedAt, time_zone: timeZone, anchor: isAnniversary(plan) ? billedFrom : null };
+  const period = { start: billedFrom, end: periodAt(cadenceOf(cut, plan), billedFrom).end };
   return {
+    ...cut,
     tenant_id: tenantId,
     id: newId(),
     customer_id: customerId,
     plan_key: plan.key,
     plan_version: plan.version,
-    started_at: period.start,
+    trial_ends_at: trialEndsAt,
     ends_at: null,
     period_start: period.start,
     period_end: period.end,
     advance_billed_until: period.start,
     due_at: periodDueAt(plan, period),
   };
+}
+
+/** Where the trial of a plan ends that begins at an instant. Null: the plan has none. */
+export function trialEndOf({ trialDays }: Plan, startedAt: Date, timeZone: string): Date | null {
+  return trialDays > 0 ? plusDays(startedAt, trialDays, timeZone) : null;
+}
+
+/** Whether a plan's periods are counted from the start of a subscription, and not taken from the calendar. */
+export function isAnniversary({ alignment }: Plan): boolean {
+  return alignment === Alignment.ANNIVERSARY;
+}
+
+/** How the time of a subscription is cut into periods while it is on a plan. */
+export function cadenceOf(
+  { time_zone, anchor, started_at }: Pick<SubscriptionRow, "time_zone" | "anchor" | "started_at">,
+  plan: Plan,
+): Cadence {
+  return { period: plan.period, timeZone: time_zone, anchor: isAnniversary(plan) ? (anchor ?? started_at) : null };
 }
 
 /** When billing must look at a period that it has not yet looked at: for fees in advance at its start, else at its end. */

@@ -23,5 +23,6 @@ export async function getTenant(app: App, tx: Tx, tenantId: string): Promise<Ten
     gracePeriod: durationFromMs(row.grace_period_s * 1_000),
     backfillWindow: durationFromMs(row.backfill_window_s * 1_000),
     invoicePrefix: row.invoice_prefix,
+    timeZone: row.time_zone,
   });
 }

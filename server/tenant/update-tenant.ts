@@ -5,6 +5,7 @@ import type { App } from "../app.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { getTenant } from "./tenant.ts";
+import { knownTimeZone } from "./time-zone.ts";
 
 /** Changes the settings that the request gives. */
 export function updateTenant(app: App, caller: Caller, request: UpdateTenantRequest) {
@@ -13,6 +14,7 @@ export function updateTenant(app: App, caller: Caller, request: UpdateTenantRequ
     ...(request.gracePeriod ? { grace_period_s: wholeSeconds(request.gracePeriod) } : {}),
     ...(request.backfillWindow ? { backfill_window_s: wholeSeconds(request.backfillWindow) } : {}),
     ...(request.invoicePrefix ? { invoice_prefix: request.invoicePrefix } : {}),
+    ...(request.timeZone ? { time_zone: knownTimeZone("time_zone", request.timeZone) } : {}),
   };
   return change(app, caller, UpdateTenantResponseSchema, async (tx) => {
     if (Object.keys(settings).length > 0) {

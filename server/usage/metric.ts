@@ -42,26 +42,33 @@ export async function metricsByKey(tx: Tx, tenantId: string): Promise<Map<string
 }
 
 /**
- * Publishes the metrics of a catalog beside those that are there, and answers the keys of those that are new or
- * changed. Refuses to change what a metric measures once it has usage. Part of a push: the caller keeps other pushes out.
+ * Those of a catalog's metrics that are new or changed. Refuses to change what a metric measures once it has usage. Part
+ * of a push: the caller keeps other pushes out.
  */
-export async function putMetrics(tx: Tx, tenantId: string, metrics: readonly Metric[]): Promise<string[]> {
+export async function changedMetrics(tx: Tx, tenantId: string, metrics: readonly Metric[]): Promise<MetricRow[]> {
   const known = await metricsByKey(tx, tenantId);
   const rows = metrics.map((metric) => toRow(tenantId, metric));
   const changed = rows.filter((row) => !sameRow(row, known.get(row.key)));
-  if (changed.length === 0) return [];
   for (const row of changed) {
     const field = changedMeasure(row, known.get(row.key));
-    if (!field || !(await hasUsage(tx, tenantId, row.key))) continue;
+    const events = field ? await countEvents(tx, tenantId, row.key) : 0n;
+    if (events === 0n) continue;
+    const usage = `${events.toLocaleString("en")} event${events === 1n ? "" : "s"}`;
     throw invalid(
       `catalog.metrics[${rows.indexOf(row)}].${field}`,
-      `metric "${row.key}" has usage and must keep counting as it does; give the new one another key`,
+      `metric "${row.key}" has usage (${usage}) and must keep counting as it does; give the new one another key`,
       ErrorReason.INVALID_CATALOG,
     );
   }
+  return changed;
+}
+
+/** Publishes metrics beside those that are there. */
+export async function putMetrics(tx: Tx, rows: readonly MetricRow[]): Promise<void> {
+  if (rows.length === 0) return;
   await tx
     .insertInto("metric")
-    .values(changed)
+    .values(rows)
     .onConflict((conflict) =>
       conflict.constraint("metric_pkey").doUpdateSet((row) => ({
         name: row.ref("excluded.name"),
@@ -73,7 +80,6 @@ export async function putMetrics(tx: Tx, tenantId: string, metrics: readonly Met
       })),
     )
     .execute();
-  return changed.map((row) => row.key);
 }
 
 function toRow(tenantId: string, metric: Metric): MetricRow {
@@ -104,17 +110,17 @@ function changedMeasure(row: MetricRow, known: MetricRow | undefined): string | 
 }
 
 /**
- * Whether usage of the metric was accepted: it is in a bucket, or in a batch that waits to be folded. One statement, so
- * that a fold cannot carry it from the one to the other unseen. Neither table is indexed by metric: that would cost
- * every ingest, and this is asked only when a metric changes what it measures.
+ * How many events of the metric were accepted: those in buckets, and those in batches that wait to be folded. One
+ * statement, so that a fold cannot carry some from the one to the other unseen. Neither table is indexed by metric: that
+ * would cost every ingest, and this is asked only when a metric changes what it measures.
  */
-async function hasUsage(tx: Tx, tenantId: string, metric: string): Promise<boolean> {
-  const { rows } = await sql<{ found: boolean }>`
-    select exists (
-      select from usage_batch b join usage_event e on e.tenant_id = b.tenant_id and e.batch_id = b.id
+async function countEvents(tx: Tx, tenantId: string, metric: string): Promise<bigint> {
+  const { rows } = await sql<{ events: bigint }>`
+    select (
+      select count(*) from usage_batch b join usage_event e on e.tenant_id = b.tenant_id and e.batch_id = b.id
       where b.tenant_id = ${tenantId} and e.metric = ${metric}
-    ) or exists (
-      select from usage_bucket where tenant_id = ${tenantId} and metric = ${metric}
-    ) as found`.execute(tx);
-  return rows[0]?.found === true;
+    ) + (
+      select coalesce(sum(event_count), 0)::bigint from usage_bucket where tenant_id = ${tenantId} and metric = ${metric}
+    ) as events`.execute(tx);
+  return rows[0]?.events ?? 0n;
 }

@@ -5,7 +5,7 @@ import type { App } from "../app.ts";
 import { callerOf } from "../rpc/caller.ts";
 import type { Tracker } from "./track-usage.ts";
 import { listUsageEvents } from "./usage-event.ts";
-import { getUsage } from "./usage-series.ts";
+import { type FindPeriodEdges, getUsage } from "./usage-series.ts";
 import { voidUsage } from "./void-usage.ts";
 
 /** The methods that only the invoices can answer: see `server/invoice/service.ts`. */
@@ -16,11 +16,12 @@ export function usageService(
   app: App,
   tracker: Tracker,
   billing: UsageBillingMethods,
+  findPeriodEdges: FindPeriodEdges,
 ): ServiceImpl<typeof UsageService> {
   return {
     trackUsage: async (request, call) =>
       create(TrackUsageResponseSchema, { results: await tracker.track(callerOf(call), request.events, request) }),
-    getUsage: (request, call) => getUsage(app, callerOf(call).tenantId, request),
+    getUsage: (request, call) => getUsage(app, callerOf(call).tenantId, request, findPeriodEdges),
     listUsageEvents: (request, call) => listUsageEvents(app, callerOf(call).tenantId, request),
     voidUsage: (request, call) => voidUsage(app, callerOf(call), request),
     ...billing,

@@ -6,16 +6,21 @@ import { hourSlices } from "./hour-slices.ts";
 import { dimensionsOfEvent, selectBuckets, selectValues } from "./usage-bucket.ts";
 import { quantityOfAny } from "./usage-quantity.ts";
 
-/** A time in which a customer has a subscription. */
-export interface Cover {
+/** A time of a customer's. */
+interface Time {
   customerId: string;
   start: Date;
   /** Null: it goes on. */
   end: Date | null;
 }
 
+/** A time in which a customer has a subscription: of its trial, or after that. */
+export interface Cover extends Time {
+  trial: boolean;
+}
+
 /** A time in which a price bills a customer's usage of a metric. */
-export interface Billing extends Cover {
+export interface Billing extends Time {
   metric: string;
   /** What the values of the usage's dimensions must be. */
   tests: readonly DimensionTest[];
@@ -47,9 +52,10 @@ export interface UnbilledRow {
 const LAST_FOLD = 2n ** 63n - 1n;
 
 /**
- * Usage of some customers at a time for which none of `covers` (NO_SUBSCRIPTION) or none of `billings` (NO_PRICE) stands,
- * or that was folded when none that does bills it (LATE), by customer, metric, month and reason. From whole buckets; but
- * of hours that one of those times cuts, and of buckets that late usage may lie in, the events are looked at.
+ * Usage of some customers at a time for which none of `covers` (NO_SUBSCRIPTION), a trial of one (TRIAL) or none of
+ * `billings` (NO_PRICE) stands, or that was folded when none that does bills it (LATE), by customer, metric, month and
+ * reason. From whole buckets; but of hours that one of those times cuts, and of buckets that late usage may lie in, the
+ * events are looked at.
  */
 export async function unbilledUsage(
   tx: Tx,
@@ -66,8 +72,10 @@ export async function unbilledUsage(
     unit as (
       select billed.*, case
         when billings > 0 then 'LATE'
-        when exists (select from cover where cover.customer_id = billed.customer_id and ${contained}) then 'NO_PRICE'
-        else 'NO_SUBSCRIPTION'
+        else coalesce((
+          select case when bool_or(trial) then 'TRIAL' when count(*) > 0 then 'NO_PRICE' end
+          from cover where cover.customer_id = billed.customer_id and ${contained}
+        ), 'NO_SUBSCRIPTION')
       end as reason, cut or billings > 0 as reread
       from (
         select used.*, its.*
@@ -92,7 +100,7 @@ export async function unbilledUsage(
 }
 
 /** Usage in units that no time cuts: whole buckets, and slices of the others. */
-function usedIn(tenantId: string, { customerIds, start, end }: UnbilledFilter, times: readonly Cover[]) {
+function usedIn(tenantId: string, { customerIds, start, end }: UnbilledFilter, times: readonly Time[]) {
   const slices = hourSlices(customerIds, { start, end }, times);
   const slice = sql`
     select * from unnest(
@@ -150,8 +158,9 @@ function coverRows(covers: readonly Cover[]) {
     select * from unnest(
       ${covers.map((cover) => cover.customerId)}::text[],
       ${covers.map((cover) => cover.start)}::timestamptz[],
-      ${covers.map((cover) => cover.end)}::timestamptz[]
-    ) as cover (customer_id, start_at, end_at)`;
+      ${covers.map((cover) => cover.end)}::timestamptz[],
+      ${covers.map((cover) => cover.trial)}::boolean[]
+    ) as cover (customer_id, start_at, end_at, trial)`;
 }
 
 function billingRows(billings: readonly Billing[]) {

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type Timestamp, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
+  UsageInterval,
   type UsagePoint,
   UsagePointSchema,
   type UsageSeries,
@@ -8,32 +9,39 @@ import {
 } from "../../gen/usageflow/v1/usage_pb.ts";
 import { type GetUsageRequest, GetUsageResponseSchema } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import type { App } from "../app.ts";
-import { inTenant } from "../db/database.ts";
+import { inTenant, type Tx } from "../db/database.ts";
 import { invalid } from "../rpc/errors.ts";
+import { knownTimeZone } from "../tenant/time-zone.ts";
 import { countWindows, type WindowCount } from "./count-windows.ts";
 import { placesOf, testsOf } from "./dimension.ts";
 import { levelSeries } from "./level-series.ts";
 import { getMetric, type MetricRow } from "./metric.ts";
 import { toProgress } from "./usage-progress.ts";
 import { wholeMillisecond } from "./usage-time.ts";
-import { cutSpan, type UsageWindow } from "./usage-window.ts";
+import { cutSpan, edgesOf, type NextEdge, type UsageWindow } from "./usage-window.ts";
 
 // As many as a chart has room for; 41 days by the hour.
 const POINTS_MAX = 1_000;
 // In all groups together.
 const GROUPED_POINTS_MAX = 10_000;
 
+/** Finds the boundaries of a customer's billing periods: what only pricing knows. */
+export type FindPeriodEdges = (tx: Tx, tenantId: string, customerId: string) => Promise<NextEdge>;
+
 /** The usage of a metric as a series, and in total; and the same of each group of it. */
-export function getUsage(app: App, tenantId: string, request: GetUsageRequest) {
-  const { customerId, groupBy } = request;
+export function getUsage(app: App, tenantId: string, request: GetUsageRequest, findPeriodEdges: FindPeriodEdges) {
+  const { interval, customerId, groupBy } = request;
+  const timeZone = knownTimeZone("time_zone", request.timeZone || "UTC");
   const span = spanOf(request);
-  const windows = cutSpan(span, request.interval, POINTS_MAX + 1);
-  if (windows.length > POINTS_MAX) {
-    throw invalid("end", `the span has more than ${POINTS_MAX} points: shorten it, or take a longer interval`);
-  }
   return inTenant(app.db, tenantId, async (tx) => {
     const metric = await getMetric(tx, tenantId, request.metric);
     checkDimensions(metric, request);
+    const nextEdge =
+      interval === UsageInterval.PERIOD ? await findPeriodEdges(tx, tenantId, customerId) : edgesOf(interval, timeZone);
+    const windows = cutSpan(span, nextEdge, POINTS_MAX + 1);
+    if (windows.length > POINTS_MAX) {
+      throw invalid("end", `the span has more than ${POINTS_MAX} points: shorten it, or take a longer interval`);
+    }
     const tests = testsOf(metric, request.filter);
     const question = { customerId, span, windows, tests, groupBy: placesOf(metric, groupBy) };
     const { counts, progress } = await countWindows(tx, metric, question);

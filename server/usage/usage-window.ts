@@ -1,4 +1,5 @@
 import { UsageInterval } from "../../gen/usageflow/v1/usage_pb.ts";
+import { tileAt } from "../calendar.ts";
 
 /** A piece of time: from `start`, which it includes, to `end`, which it does not. */
 export interface UsageWindow {
@@ -6,14 +7,19 @@ export interface UsageWindow {
   end: Date;
 }
 
+/** The first edge after a time. */
+export type NextEdge = (time: Date) => Date;
+
+const HOUR_MS = 3_600_000;
+
 /**
- * Cuts a span into windows at the edges of an interval, so that they tile it: the first and the last are shorter where the
- * span cuts them. Stops after `max`, so that a span of a thousand years costs no more than one that fits.
+ * Cuts a span into windows at the edges that `nextEdge` answers, so that they tile it: the first and the last are shorter
+ * where the span cuts them. Stops after `max`, so that a span of a thousand years costs no more than one that fits.
  */
-export function cutSpan({ start, end }: UsageWindow, interval: UsageInterval, max: number): UsageWindow[] {
+export function cutSpan({ start, end }: UsageWindow, nextEdge: NextEdge, max: number): UsageWindow[] {
   const windows: UsageWindow[] = [];
   for (let from = start; from < end && windows.length < max; ) {
-    const edge = nextEdge(from, interval);
+    const edge = nextEdge(from);
     const to = edge < end ? edge : end;
     windows.push({ start: from, end: to });
     from = to;
@@ -21,17 +27,15 @@ export function cutSpan({ start, end }: UsageWindow, interval: UsageInterval, ma
   return windows;
 }
 
-/** The first edge of the interval after a time. */
-function nextEdge(time: Date, interval: UsageInterval): Date {
-  const [year, month, day] = [time.getUTCFullYear(), time.getUTCMonth(), time.getUTCDate()];
+/** The edges of an interval that needs no more to be known than a time zone: hours are always whole ones of UTC. */
+export function edgesOf(interval: Exclude<UsageInterval, typeof UsageInterval.PERIOD>, timeZone: string): NextEdge {
   switch (interval) {
     case UsageInterval.HOUR:
-      return new Date(Date.UTC(year, month, day, time.getUTCHours() + 1));
+      return (time) => new Date((Math.floor(time.getTime() / HOUR_MS) + 1) * HOUR_MS);
     case UsageInterval.DAY:
-      return new Date(Date.UTC(year, month, day + 1));
+      return (time) => tileAt({ unit: "days", count: 1, timeZone, anchor: null }, time).end;
     case UsageInterval.MONTH:
-    case UsageInterval.PERIOD:
-      return new Date(Date.UTC(year, month + 1));
+      return (time) => tileAt({ unit: "months", count: 1, timeZone, anchor: null }, time).end;
     default:
       throw new Error("a series without an interval");
   }

@@ -6,7 +6,7 @@ import { writeCatalog } from "../../cli/catalog/write-catalog.ts";
 import { CliError } from "../../cli/cli-error.ts";
 import { demoCatalog } from "../../cli/demo/demo-catalog.ts";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
-import { Aggregation, CatalogSchema, Period } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { Aggregation, Alignment, CatalogSchema, Period } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { invalid } from "../../server/rpc/errors.ts";
 import { catalog } from "../support/catalog.ts";
 
@@ -52,7 +52,7 @@ describe("a catalog file", () => {
     [
       "an unknown field",
       "plans:\n  - keey: pro",
-      "c.yaml:2:5: plans[0].keey: there is no such field; allowed here: key, name, currency, period, prices, version, minimumAmount",
+      "c.yaml:2:5: plans[0].keey: there is no such field; allowed here: key, name, currency, period, prices, version, minimumAmount, alignment, trialDays",
     ],
     [
       "an unknown value",
@@ -157,6 +157,7 @@ plans:
   - key: pro
     currency: USD
     period: MONTHLY
+    version: 3
     prices:
       - key: base
         flat: { amount: "20.00" }
@@ -165,6 +166,17 @@ plans:
 
   test("is read as the same catalog", () => {
     expect(equals(CatalogSchema, parseCatalog(writeCatalog(catalog), "c.yaml").catalog, catalog)).toBe(true);
+  });
+
+  test("keeps how a plan cuts time", () => {
+    const period = fc.constantFrom(Period.WEEKLY, Period.MONTHLY, Period.QUARTERLY, Period.YEARLY);
+    const alignment = fc.constantFrom(Alignment.UNSPECIFIED, Alignment.CALENDAR, Alignment.ANNIVERSARY);
+    fc.assert(
+      fc.property(period, alignment, fc.nat({ max: 730 }), (period, alignment, trialDays) => {
+        const one = create(CatalogSchema, { plans: [{ key: "pro", currency: "USD", period, alignment, trialDays }] });
+        expect(equals(CatalogSchema, parseCatalog(writeCatalog(one), "c.yaml").catalog, one)).toBe(true);
+      }),
+    );
   });
 
   test("has lists of values on one line", () => {

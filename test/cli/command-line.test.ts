@@ -230,7 +230,8 @@ test("a catalog is pushed, refused with its line, and pulled as it was pushed", 
   const good = "metrics:\n  - { key: CALLS, name: Calls, aggregation: SUM }\n";
   expect(await run(["catalog", "push", "-"], { env, input: good })).toMatchObject({
     code: 0,
-    stdout: "metric CALLS\n",
+    stdout: "+ metric CALLS\n  + name: Calls\n  + aggregation: SUM\n",
+    stderr: "Published: 1 metric.\n",
   });
   expect(await run(["catalog", "pull"], { env })).toEqual({ code: 0, stdout: good, stderr: "" });
   expect(await run(["catalog", "push", "-"], { env, input: good })).toMatchObject({ code: 0, stdout: "" });

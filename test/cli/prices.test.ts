@@ -59,9 +59,10 @@ Total                           6.50 USD
   });
   expect(await json(...calls, "--quantity", "10")).toMatchObject({ code: "not_found" });
   const pushed = await run(["catalog", "push", "catalog.yaml"]);
-  expect(pushed.stderr).toBe(
-    "Warning: plans[0].prices[1].volume.tiers[1]: a larger quantity costs less: 110 costs 507, and just more than that 300\n",
-  );
+  expect(pushed.stderr).toBe(`\
+Warning: plans[0].prices[1].volume.tiers[1]: a larger quantity costs less: 110 costs 507, and just more than that 300
+Published: 2 metrics; plan pro, version 1.
+`);
   expect(await json(...calls, "--quantity", "111")).toMatchObject({ amountMinor: "303", exactAmount: "303" });
   expect(await json(...calls, "--quantity", "111", "--currency", "KWD")).toMatchObject({ amountMinor: "303000" });
   const payments = ["--plan", "pro", "--price", "payments", "--event-amounts", "100,1000,200"];

@@ -68,6 +68,14 @@ FROM              QUANTITY  EVENTS
 2015-05-03 00:00         0       0
 Total                    5       2
 `);
+  expect(await text("show", "SUM", "--to", "2015-05-03", "--time-zone", "America/New_York")).toBe(`\
+FROM              QUANTITY  EVENTS
+2015-05-01 00:00         5       2
+2015-05-02 00:00         0       0
+Total                    5       2
+`);
+  const nowhere = await run(["usage", "show", "SUM", "--time-zone", "Nowhere"], { env });
+  expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringContaining('"Nowhere" is no time zone') });
   const month = await json("show", "SUM", "--customer", "bob", "--by", "month");
   expect(month).toEqual({
     points: [{ start: "2015-05-01T00:00:00Z", end: "2015-05-21T01:00:00Z", quantity: "2.5", eventCount: "1" }],

@@ -1,8 +1,9 @@
+import { fromJson } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { sql } from "kysely";
 import pg from "pg";
 import { expect, test } from "vitest";
-import { Aggregation } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { Aggregation, PlanSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { UsageInterval, VoidOutcome } from "../../gen/usageflow/v1/usage_pb.ts";
 import { catalog } from "../support/catalog.ts";
 import { type Harness, setup } from "../support/harness.ts";
@@ -30,6 +31,7 @@ async function live(harness: Harness, key: string, url: string): Promise<void> {
   await clients.pricing.pushCatalog({ catalog }, { headers });
   await clients.pricing.pushCatalog({ catalog: { metrics: [unique] } });
   await clients.webhook.createEndpoint({ url });
+  await clients.invoice.createCreditGrant({ customerId: "user_123", currency: "USD", amount: "1" });
   const events = [
     { metric: "API_CALL", amount: "150", customerId: "user_123" },
     { metric: "API_CALL", amount: "1", customerId: "user_456" },
@@ -92,6 +94,7 @@ test("a stranger's answer to every question about another tenant's things is not
   const subscriptions = (await pricing.listSubscriptions({})).subscriptions;
   const keys = (await tenant.listApiKeys({})).apiKeys;
   const { usageEvents } = await usage.listUsageEvents({});
+  const { creditGrants } = await invoice.listCreditGrants({});
   const may = { start: timestampFromDate(new Date("2015-05-01")), end: timestampFromDate(new Date("2015-06-01")) };
   const idOf = (list: readonly { id: string }[]) => (list[0] as { id: string }).id;
   const questions = [
@@ -112,6 +115,7 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.invoice.markInvoiceUncollectible({ id: idOf(invoices) }),
     stranger.invoice.previewInvoice({ subject: { case: "subscriptionId", value: idOf(subscriptions) } }),
     stranger.invoice.previewInvoice({ subject: { case: "customerId", value: "user_123" } }),
+    stranger.invoice.revokeCreditGrant({ id: idOf(creditGrants) }),
     stranger.webhook.getDelivery({ id: idOf(deliveries) }),
     stranger.webhook.getEndpoint({ id: idOf(endpoints) }),
     stranger.webhook.updateEndpoint({ id: idOf(endpoints), url: receiver.url }),
@@ -119,14 +123,21 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.pricing.getSubscription({ id: idOf(subscriptions) }),
     stranger.pricing.endSubscription({ id: idOf(subscriptions) }),
     stranger.pricing.getPlan({ key: "pro" }),
+    stranger.invoice.simulatePlan({ plan: { case: "published", value: { key: "pro" } } }),
     stranger.tenant.getCustomer({ id: "user_123" }),
     stranger.tenant.revokeApiKey({ id: idOf(keys) }),
   ];
   for (const answer of await Promise.allSettled(questions)) {
     expect(answer).toMatchObject({ status: "rejected", reason: { code: 5 } });
   }
+  const fee = fromJson(PlanSchema, {
+    ...{ key: "fee", currency: "USD", period: "PERIOD_MONTHLY" },
+    prices: [{ key: "fee", flat: { amount: "1" } }],
+  });
   const lists = await Promise.all([
     stranger.invoice.listInvoices({}).then((answer) => answer.invoices),
+    stranger.invoice.listCreditGrants({}).then((answer) => answer.creditGrants),
+    stranger.invoice.listCreditEntries({}).then((answer) => answer.creditEntries),
     stranger.webhook.listDeliveries({}).then((answer) => answer.deliveries),
     stranger.webhook.listEndpoints({}).then((answer) => answer.endpoints),
     stranger.pricing.listSubscriptions({}).then((answer) => answer.subscriptions),
@@ -134,6 +145,7 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.tenant.listCustomers({}).then((answer) => answer.customers),
     stranger.usage.listUsageEvents({}).then((answer) => answer.usageEvents),
     stranger.usage.listUnbilledUsage({}).then((answer) => answer.unbilledUsage),
+    stranger.invoice.simulatePlan({ plan: { case: "definition", value: fee } }).then((answer) => answer.customers),
     stranger.usage
       .voidUsage({ idempotencyKeys: usageEvents.map((event) => event.idempotencyKey), reason: "x" })
       .then((answer) => answer.results.filter((result) => result.outcome !== VoidOutcome.NOT_FOUND)),

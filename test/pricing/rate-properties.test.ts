@@ -1,63 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decimal, minorDigits, plain, zero } from "../../server/money.ts";
-import {
-  exact,
-  flat,
-  graduated,
-  packages,
-  perUnit,
-  price,
-  stepSum,
-  type Terms,
-  tier,
-  volume,
-} from "../support/prices.ts";
-
-const decimals = (whole: number, fraction: number) =>
-  fc
-    .tuple(
-      fc.bigInt({ min: 0n, max: 10n ** BigInt(whole) - 1n }),
-      fc.stringMatching(new RegExp(`^[0-9]{0,${fraction}}$`)),
-    )
-    .map(([head, tail]) => (tail ? `${head}.${tail}` : `${head}`));
-const quantities = fc.oneof(decimals(3, 2), decimals(9, 0), decimals(9, 12)); // below the most of a line
-const amounts = fc.oneof(decimals(2, 4), decimals(3, 18));
-const bounds = fc
-  .uniqueArray(
-    decimals(6, 2).filter((bound) => decimal(bound).gt(zero)),
-    {
-      maxLength: 6,
-      selector: (bound) => plain(decimal(bound)),
-    },
-  )
-  .map((list) => list.sort((a, b) => decimal(a).cmp(decimal(b))));
-const tierLists = fc
-  .tuple(bounds, fc.infiniteStream(amounts), fc.infiniteStream(fc.option(amounts, { nil: "" })))
-  .map(([list, unit, fixed]) => [...list, ""].map((upTo) => tier(upTo, next(unit), next(fixed))));
-const monotone = fc.oneof(
-  amounts.map(perUnit),
-  tierLists.map((tiers) => graduated(...tiers)),
-  fc.tuple(decimals(6, 3), amounts).map(([size, amount]) => packages(decimal(size).eq(zero) ? "1" : size, amount)),
-);
-const models = fc.oneof(
-  monotone,
-  tierLists.map((tiers) => volume(...tiers)),
-  amounts.map(flat),
-);
-/** Terms around a model: a maximum is not below the minimum. */
-const terms = fc.tuple(quantities, amounts, amounts, fc.nat({ max: 7 })).map(([included, one, other, which]): Terms => {
-  const [least, most] = [one, other].sort((a, b) => decimal(a).cmp(decimal(b))) as [string, string];
-  return {
-    includedQuantity: which & 1 ? included : "",
-    minimumAmount: which & 2 ? least : "",
-    maximumAmount: which & 4 && decimal(most).gt(zero) ? most : "",
-  };
-});
-
-function next<T>(stream: Iterator<T>): T {
-  return stream.next().value;
-}
+import { amounts, bounds, decimals, models, monotone, next, quantities, terms } from "../support/any-price.ts";
+import { exact, graduated, packages, perUnit, price, stepSum, tier, volume } from "../support/prices.ts";
 
 describe("rate, whatever the price", () => {
   test("its steps add up to the exact amount, and each is its quantity times its unit amount", () => {

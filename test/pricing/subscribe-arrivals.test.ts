@@ -1,8 +1,9 @@
 import { clone } from "@bufbuild/protobuf";
 import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { describe, expect, test } from "vitest";
-import { CatalogSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { Alignment, CatalogSchema, type Plan } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { subscribeArrivals } from "../../server/pricing/subscribe-arrivals.ts";
+import { timesOf } from "../support/cadence.ts";
 import { catalog } from "../support/catalog.ts";
 import { type Harness, setup } from "../support/harness.ts";
 
@@ -28,6 +29,20 @@ async function subscriptions({ clients }: Harness) {
     const since = startedAt ? timestampDate(startedAt).toISOString() : "";
     return `${customerId} ${plan} ${planVersion} ${since.slice(0, 10)}`;
   });
+}
+
+/** A harness whose default plan is the catalog's with other periods or a trial. */
+async function arriving(change: Partial<Plan>): Promise<Harness> {
+  const harness = await setup();
+  const plans = catalog.plans.map((plan) => ({ ...plan, ...change }));
+  await harness.clients.pricing.pushCatalog({ catalog: { ...catalog, plans } });
+  return harness;
+}
+
+/** Who is subscribed, with the times of the subscription. */
+async function beginnings({ clients }: Harness): Promise<string[]> {
+  const { subscriptions } = await clients.pricing.listSubscriptions({});
+  return subscriptions.map((subscription) => `${subscription.customerId} ${timesOf(subscription)}`);
 }
 
 describe("subscribeArrivals", () => {
@@ -85,6 +100,30 @@ describe("subscribeArrivals", () => {
     await harness.clients.pricing.pushCatalog({ catalog });
     await harness.drain();
     expect(await subscriptions(harness)).toEqual(["ann pro 1 2015-05-01"]);
+  });
+
+  test("begins with the hour of the first usage where periods are anniversaries, unless that period is closed", async () => {
+    const harness = await arriving({ alignment: Alignment.ANNIVERSARY });
+    await use(harness, "ann", "2015-05-20T17:45:00Z", "2015-05-21T00:00:00Z");
+    await use(harness, "bob", "2015-04-20T22:00:00Z", "2015-04-20T23:59:59Z"); // a month and the grace period before
+    await use(harness, "cat", "2014-01-01T00:00:00Z", "2015-04-21T00:30:00Z");
+    await harness.drain();
+    expect(await beginnings(harness)).toEqual([
+      "ann 2015-05-20T17 - 2015-05-20T17 2015-06-20T17 -",
+      "bob 2015-05-21 - 2015-05-21 2015-06-21 -",
+      "cat 2015-04-21 - 2015-05-21 2015-06-21 -", // its first period has just ended
+    ]);
+  });
+
+  test("begins a trial with the hour of the first usage", async () => {
+    const harness = await arriving({ trialDays: 10 });
+    await use(harness, "ann", "2015-05-20T17:45:00Z");
+    await use(harness, "bob", "2015-04-30T23:59:59Z");
+    await harness.drain();
+    expect(await beginnings(harness)).toEqual([
+      "ann 2015-05-20T17 2015-05-30T17 2015-05-30T17 2015-06-01 -",
+      "bob 2015-05-21 2015-05-31 2015-05-31 2015-06-01 -",
+    ]);
   });
 
   test("takes the latest version of the plan", async () => {

@@ -10,3 +10,12 @@ export async function terminateWaiting(ownerDb: Db): Promise<void> {
     ended = rows.length;
   }
 }
+
+/** Returns as soon as a statement waits for a lock in this database. */
+export async function untilWaiting(ownerDb: Db): Promise<void> {
+  for (let waiting = 0; waiting === 0; ) {
+    const { rows } = await sql`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(ownerDb);
+    waiting = rows.length;
+  }
+}

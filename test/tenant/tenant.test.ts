@@ -51,7 +51,10 @@ test("settings that are given are changed, and the others are left", async () =>
   expect([grace.tenant?.gracePeriod?.seconds, grace.tenant?.backfillWindow?.seconds]).toEqual([0n, 35n * DAY]);
   const backfill = await clients.tenant.updateTenant({ backfillWindow: { seconds: DAY } });
   expect([backfill.tenant?.gracePeriod?.seconds, backfill.tenant?.backfillWindow?.seconds]).toEqual([0n, DAY]);
-  expect((await clients.tenant.updateTenant({})).tenant).toEqual(backfill.tenant);
+  expect(defaults?.timeZone).toBe("UTC");
+  const zone = await clients.tenant.updateTenant({ timeZone: "Asia/Kolkata" });
+  expect(zone.tenant).toEqual({ ...backfill.tenant, timeZone: "Asia/Kolkata" });
+  expect((await clients.tenant.updateTenant({})).tenant).toEqual(zone.tenant);
   expect((await clients.tenant.getTenant({})).tenant?.clock?.now).toEqual(defaults?.clock?.now);
   expect(timestampDate(defaults?.clock?.now as never)).toEqual(new Date(TEST_CLOCK));
 });
@@ -62,6 +65,9 @@ test("settings out of their range are refused", async () => {
   const wrong = { code: 3, field: "grace_period" };
   expect(await refused(updateTenant({ gracePeriod: { seconds: -1n } }))).toMatchObject(wrong);
   expect(await refused(updateTenant({ gracePeriod: { seconds: 31n * DAY + 1n } }))).toMatchObject(wrong);
+  for (const timeZone of ["Europe/Nowhere", "+02:00", "CET CEST", "PST", "x".repeat(65)]) {
+    expect(await refused(updateTenant({ timeZone }))).toMatchObject({ code: 3, field: "time_zone" });
+  }
   const tooLong = { seconds: 401n * DAY };
   expect(await refused(updateTenant({ backfillWindow: tooLong }))).toMatchObject({ code: 3, field: "backfill_window" });
 });

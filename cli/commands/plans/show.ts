@@ -1,5 +1,6 @@
 import { Args, Flags } from "@oclif/core";
 import {
+  Alignment,
   FlatTiming,
   type Percentage,
   PeriodSchema,
@@ -40,10 +41,16 @@ function planText(plan: Plan): string {
     Name: plan.name,
     Version: String(plan.version),
     Currency: plan.currency,
-    Period: word(PeriodSchema, plan.period),
+    Period: periodText(plan),
+    Trial: plan.trialDays > 0 ? count(plan.trialDays, "day") : "",
     Minimum: plan.minimumAmount && `${plan.minimumAmount} per period`,
   });
   return `${head}\n\n${table(columns, plan.prices.flatMap(rowsOf))}`;
+}
+
+function periodText({ period, alignment }: Plan): string {
+  const length = word(PeriodSchema, period);
+  return alignment === Alignment.ANNIVERSARY ? `${length}, from where billing begins` : length;
 }
 
 interface PriceRow {

@@ -1,4 +1,5 @@
-import { type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { create } from "@bufbuild/protobuf";
+import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { Args, Flags } from "@oclif/core";
 import { TenantService } from "../../../gen/usageflow/v1/tenant_service_pb.ts";
 import { UsageInterval, type UsagePoint } from "../../../gen/usageflow/v1/usage_pb.ts";
@@ -10,9 +11,10 @@ import {
 import { ClientCommand } from "../../client-command.ts";
 import { bar } from "../../output/bar.ts";
 import { type Column, table } from "../../output/table.ts";
-import { count, time } from "../../output/text.ts";
+import { count, timeIn } from "../../output/text.ts";
 import type { ServerFlags } from "../../settings.ts";
 import { timeFlag } from "../../time.ts";
+import { monthStart, timeZoneFlag } from "../../time-zone.ts";
 import { parseFilters } from "../../usage/dimension-filter.ts";
 
 const INTERVALS = {
@@ -25,13 +27,20 @@ const INTERVALS = {
 const BAR_WIDTH = 24;
 const HOUR_S = 3_600n;
 
+interface SpanFlags {
+  from?: Timestamp | undefined;
+  to?: Timestamp | undefined;
+  "time-zone": string;
+}
+
 export default class UsageShow extends ClientCommand {
   static override summary = "Show the usage of a metric over time, of one customer or of all.";
   static override description =
-    "What was used in each hour, day, month or billing period (UTC), and in all. Events are counted in the background; what still waits to be counted is told on stderr.";
+    "What was used in each hour, day, month or billing period, and in all. Billing periods are those of a customer's subscription, or else the tenant's months. Events are counted in the background; what still waits to be counted is told on stderr.";
   static override examples = [
     "<%= config.bin %> <%= command.id %> API_CALL",
     "<%= config.bin %> <%= command.id %> API_CALL --customer user_123 --from 2015-05-01 --to 2015-06-01 --by month",
+    "<%= config.bin %> <%= command.id %> API_CALL --by day --time-zone Europe/Berlin",
     "<%= config.bin %> <%= command.id %> API_CALL --filter region=eu --filter region=us --group-by region",
     "<%= config.bin %> <%= command.id %> API_CALL --json",
   ];
@@ -45,6 +54,10 @@ export default class UsageShow extends ClientCommand {
       description: "Cut into these.",
       default: "day",
     })(),
+    "time-zone": timeZoneFlag({
+      description: "Days and months are those of this time zone, and times are shown in it, such as Europe/Berlin.",
+      default: "UTC",
+    }),
     filter: Flags.string({
       multiple: true,
       helpValue: "PROPERTY=VALUE",
@@ -65,24 +78,26 @@ export default class UsageShow extends ClientCommand {
       metric: args.metric,
       customerId: flags.customer ?? "",
       interval: INTERVALS[flags.by],
+      timeZone: flags["time-zone"],
       filter: parseFilters(flags.filter ?? []),
       groupBy: flags["group-by"] ?? [],
       ...(await this.span(flags)),
     });
-    this.answerOne(GetUsageResponseSchema, answer, () => seriesText(answer, flags["group-by"] ?? []));
+    this.answerOne(GetUsageResponseSchema, answer, () =>
+      seriesText(answer, { groupBy: flags["group-by"] ?? [], timeZone: flags["time-zone"] }),
+    );
     const waiting = answer.progress?.pendingBatches ?? 0n;
     if (waiting > 0n) this.say(`Not all is counted yet: ${count(waiting, "commit")} of events to go.`);
   }
 
   /** The span that the flags say, and by the tenant's clock what they do not. */
-  private async span(flags: ServerFlags & { from?: Timestamp | undefined; to?: Timestamp | undefined }) {
+  private async span(flags: ServerFlags & SpanFlags) {
     if (flags.from && flags.to) return { start: flags.from, end: flags.to };
     const { tenant } = await (await this.client(TenantService, flags)).getTenant({});
     const now = tenant?.clock?.now?.seconds ?? 0n;
     const end = flags.to ?? { seconds: now - (now % HOUR_S) + HOUR_S, nanos: 0 };
-    const month = new Date(Number(end.seconds - 1n) * 1_000);
-    const start = flags.from ?? timestampFromMs(Date.UTC(month.getUTCFullYear(), month.getUTCMonth()));
-    return { start, end };
+    const last = create(TimestampSchema, { seconds: end.seconds - 1n });
+    return { start: flags.from ?? monthStart(last, flags["time-zone"]), end };
   }
 }
 
@@ -93,7 +108,13 @@ interface Row {
   group: Record<string, string>;
 }
 
-function seriesText({ points, total, groups }: GetUsageResponse, groupBy: readonly string[]): string {
+/** How a series is to be shown. */
+interface Showing {
+  groupBy: readonly string[];
+  timeZone: string;
+}
+
+function seriesText({ points, total, groups }: GetUsageResponse, { groupBy, timeZone }: Showing): string {
   const all = { points, total, dimensions: {} };
   const shown = groupBy.length > 0 ? [...groups, { ...all, points: [] }] : [all];
   const rows = shown.flatMap(({ points, total, dimensions: group }): Row[] => [
@@ -108,7 +129,7 @@ function seriesText({ points, total, groups }: GetUsageResponse, groupBy: readon
       value: ({ group }: Row) => group[property] ?? "",
       cut: true as const,
     })),
-    { title: "FROM", value: ({ point, whole }) => (whole ? "Total" : time(point.start)) },
+    { title: "FROM", value: ({ point, whole }) => (whole ? "Total" : timeIn(timeZone, point.start)) },
     { title: "QUANTITY", value: ({ point }) => point.quantity, right: true },
     { title: "EVENTS", value: ({ point }) => String(point.eventCount), right: true },
   ];

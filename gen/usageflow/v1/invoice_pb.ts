@@ -228,8 +228,8 @@ export type InvoiceLine = Message<"usageflow.v1.InvoiceLine"> & {
 
   /**
    * The quantity of the period, as a decimal: what is included in the price too. For a percentage, the sum of the
-   * events' amounts. `1` where it is not a price for usage. May be negative for a WEIGHTED_SUM metric, and is then priced as
-   * 0.
+   * events' amounts. `1` where it is not a price for usage. May be negative for a WEIGHTED_SUM metric, and is then priced
+   * as 0.
    *
    * @generated from field: string quantity = 3;
    */

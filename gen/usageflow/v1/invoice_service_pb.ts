@@ -7,16 +7,20 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { CreditEntry, CreditGrant, CreditSource } from "./credit_pb.ts";
+import { file_usageflow_v1_credit } from "./credit_pb.ts";
 import type { Invoice, InvoiceLine, InvoiceState } from "./invoice_pb.ts";
 import { file_usageflow_v1_invoice } from "./invoice_pb.ts";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
+import type { Plan } from "./pricing_pb.ts";
+import { file_usageflow_v1_pricing } from "./pricing_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file usageflow/v1/invoice_service.proto.
  */
 export const file_usageflow_v1_invoice_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ1c2FnZWZsb3cvdjEvaW52b2ljZV9zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEiPAoRR2V0SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCI8ChJHZXRJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIuECChNMaXN0SW52b2ljZXNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIzCgVzdGF0ZRgCIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGVCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgDIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAQgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJBJHChFwZXJpb2Rfc3RhcnRfZnJvbRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASSQoTcGVyaW9kX3N0YXJ0X2JlZm9yZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgAiWAoUTGlzdEludm9pY2VzUmVzcG9uc2USJwoIaW52b2ljZXMYASADKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimgEKFVByZXZpZXdJbnZvaWNlUmVxdWVzdBI3Cg9zdWJzY3JpcHRpb25faWQYASABKAlCHLpIGXIXMhVec3ViX1swLTlBLVphLXpdezIyfSRIABI2CgtjdXN0b21lcl9pZBgCIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJEgAQhAKB3N1YmplY3QSBbpIAggBIlQKFlByZXZpZXdJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEhIKCnVzYWdlX2ZvbGQYAiABKAMiPwoUVmVyaWZ5SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCLmAQoVVmVyaWZ5SW52b2ljZVJlc3BvbnNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRIPCgdtYXRjaGVzGAMgASgIEi0KBWxpbmVzGAQgAygLMh4udXNhZ2VmbG93LnYxLkxpbmVWZXJpZmljYXRpb24SEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSHgoWcmVjb21wdXRlZF90b3RhbF9taW5vchgHIAEoAxIWCg5udW1iZXJfbWF0Y2hlcxgIIAEoCBISCgp1c2FnZV9mb2xkGAkgASgDIn0KEExpbmVWZXJpZmljYXRpb24SDwoHbWF0Y2hlcxgBIAEoCBIpCgZzdG9yZWQYAiABKAsyGS51c2FnZWZsb3cudjEuSW52b2ljZUxpbmUSLQoKcmVjb21wdXRlZBgDIAEoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZSJCChZGaW5hbGl6ZUludm9pY2VSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmludl9bMC05QS1aYS16XXsyMn0kIkEKF0ZpbmFsaXplSW52b2ljZVJlc3BvbnNlEiYKB2ludm9pY2UYASABKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZSKyAQoWTWFya0ludm9pY2VQYWlkUmVxdWVzdBInCgJpZBgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskEj0KB3BhaWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjAKCXJlZmVyZW5jZRgDIAEoCUIdukgachgY6AcyE15bXlx4MDAtXHgxZlx4N2ZdKiQiQQoXTWFya0ludm9pY2VQYWlkUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIm4KElZvaWRJbnZvaWNlUmVxdWVzdBInCgJpZBgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskEi8KBnJlYXNvbhgCIAEoCUIfukgcchoQARjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCI9ChNWb2lkSW52b2ljZVJlc3BvbnNlEiYKB2ludm9pY2UYASABKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZSJ5Ch9NYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXF1ZXN0EicKAmlkGAEgASgJQhu6SBhyFhABGEAyEF5bQS1aYS16MC05Xy1dKyQSLQoGcmVhc29uGAIgASgJQh26SBpyGBjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCJKCiBNYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXNwb25zZRImCgdpbnZvaWNlGAEgASgLMhUudXNhZ2VmbG93LnYxLkludm9pY2UyqwcKDkludm9pY2VTZXJ2aWNlEmQKCkdldEludm9pY2USHy51c2FnZWZsb3cudjEuR2V0SW52b2ljZVJlcXVlc3QaIC51c2FnZWZsb3cudjEuR2V0SW52b2ljZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEmoKDExpc3RJbnZvaWNlcxIhLnVzYWdlZmxvdy52MS5MaXN0SW52b2ljZXNSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLkxpc3RJbnZvaWNlc1Jlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEnAKDlByZXZpZXdJbnZvaWNlEiMudXNhZ2VmbG93LnYxLlByZXZpZXdJbnZvaWNlUmVxdWVzdBokLnVzYWdlZmxvdy52MS5QcmV2aWV3SW52b2ljZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEm0KDVZlcmlmeUludm9pY2USIi51c2FnZWZsb3cudjEuVmVyaWZ5SW52b2ljZVJlcXVlc3QaIy51c2FnZWZsb3cudjEuVmVyaWZ5SW52b2ljZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEnQKD0ZpbmFsaXplSW52b2ljZRIkLnVzYWdlZmxvdy52MS5GaW5hbGl6ZUludm9pY2VSZXF1ZXN0GiUudXNhZ2VmbG93LnYxLkZpbmFsaXplSW52b2ljZVJlc3BvbnNlIhSQAgKKtRgNaW52b2ljZTp3cml0ZRJ0Cg9NYXJrSW52b2ljZVBhaWQSJC51c2FnZWZsb3cudjEuTWFya0ludm9pY2VQYWlkUmVxdWVzdBolLnVzYWdlZmxvdy52MS5NYXJrSW52b2ljZVBhaWRSZXNwb25zZSIUkAICirUYDWludm9pY2U6d3JpdGUSaAoLVm9pZEludm9pY2USIC51c2FnZWZsb3cudjEuVm9pZEludm9pY2VSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLlZvaWRJbnZvaWNlUmVzcG9uc2UiFJACAoq1GA1pbnZvaWNlOndyaXRlEo8BChhNYXJrSW52b2ljZVVuY29sbGVjdGlibGUSLS51c2FnZWZsb3cudjEuTWFya0ludm9pY2VVbmNvbGxlY3RpYmxlUmVxdWVzdBouLnVzYWdlZmxvdy52MS5NYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXNwb25zZSIUkAICirUYDWludm9pY2U6d3JpdGViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_invoice, file_usageflow_v1_permission]);
+  fileDesc("CiJ1c2FnZWZsb3cvdjEvaW52b2ljZV9zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEiPAoRR2V0SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCI8ChJHZXRJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIuECChNMaXN0SW52b2ljZXNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIzCgVzdGF0ZRgCIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGVCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgDIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAQgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJBJHChFwZXJpb2Rfc3RhcnRfZnJvbRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASSQoTcGVyaW9kX3N0YXJ0X2JlZm9yZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgAiWAoUTGlzdEludm9pY2VzUmVzcG9uc2USJwoIaW52b2ljZXMYASADKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimgEKFVByZXZpZXdJbnZvaWNlUmVxdWVzdBI3Cg9zdWJzY3JpcHRpb25faWQYASABKAlCHLpIGXIXMhVec3ViX1swLTlBLVphLXpdezIyfSRIABI2CgtjdXN0b21lcl9pZBgCIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJEgAQhAKB3N1YmplY3QSBbpIAggBIlQKFlByZXZpZXdJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEhIKCnVzYWdlX2ZvbGQYAiABKAMiPwoUVmVyaWZ5SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCLmAQoVVmVyaWZ5SW52b2ljZVJlc3BvbnNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRIPCgdtYXRjaGVzGAMgASgIEi0KBWxpbmVzGAQgAygLMh4udXNhZ2VmbG93LnYxLkxpbmVWZXJpZmljYXRpb24SEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSHgoWcmVjb21wdXRlZF90b3RhbF9taW5vchgHIAEoAxIWCg5udW1iZXJfbWF0Y2hlcxgIIAEoCBISCgp1c2FnZV9mb2xkGAkgASgDIn0KEExpbmVWZXJpZmljYXRpb24SDwoHbWF0Y2hlcxgBIAEoCBIpCgZzdG9yZWQYAiABKAsyGS51c2FnZWZsb3cudjEuSW52b2ljZUxpbmUSLQoKcmVjb21wdXRlZBgDIAEoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZSJCChZGaW5hbGl6ZUludm9pY2VSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmludl9bMC05QS1aYS16XXsyMn0kIkEKF0ZpbmFsaXplSW52b2ljZVJlc3BvbnNlEiYKB2ludm9pY2UYASABKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZSKyAQoWTWFya0ludm9pY2VQYWlkUmVxdWVzdBInCgJpZBgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskEj0KB3BhaWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjAKCXJlZmVyZW5jZRgDIAEoCUIdukgachgY6AcyE15bXlx4MDAtXHgxZlx4N2ZdKiQiQQoXTWFya0ludm9pY2VQYWlkUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIm4KElZvaWRJbnZvaWNlUmVxdWVzdBInCgJpZBgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskEi8KBnJlYXNvbhgCIAEoCUIfukgcchoQARjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCI9ChNWb2lkSW52b2ljZVJlc3BvbnNlEiYKB2ludm9pY2UYASABKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZSLzAgoYQ3JlYXRlQ3JlZGl0R3JhbnRSZXF1ZXN0EjQKC2N1c3RvbWVyX2lkGAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEiMKCGN1cnJlbmN5GAIgASgJQhG6SA5yDDIKXltBLVpdezN9JBI2CgZhbW91bnQYAyABKAlCJrpII3IhGB8yHV5bMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8kEjgKBnNvdXJjZRgEIAEoDjIaLnVzYWdlZmxvdy52MS5DcmVkaXRTb3VyY2VCDLpICYIBBhgAGAEYAhIbCghwcmlvcml0eRgFIAEoBUIJukgGGgQYZCgAEkAKCmV4cGlyZXNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEisKBG5vdGUYByABKAlCHbpIGnIYGOgHMhNeW15ceDAwLVx4MWZceDdmXSokIkwKGUNyZWF0ZUNyZWRpdEdyYW50UmVzcG9uc2USLwoMY3JlZGl0X2dyYW50GAEgASgLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEdyYW50IpwBChdMaXN0Q3JlZGl0R3JhbnRzUmVxdWVzdBIyCgtjdXN0b21lcl9pZBgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAyABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokImUKGExpc3RDcmVkaXRHcmFudHNSZXNwb25zZRIwCg1jcmVkaXRfZ3JhbnRzGAEgAygLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEdyYW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLQAQoYTGlzdENyZWRpdEVudHJpZXNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIxCghncmFudF9pZBgCIAEoCUIfukgcchoyGF4oY3JnX1swLTlBLVphLXpdezIyfSk/JBIdCglwYWdlX3NpemUYAyABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgEIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiZwoZTGlzdENyZWRpdEVudHJpZXNSZXNwb25zZRIxCg5jcmVkaXRfZW50cmllcxgBIAMoCzIZLnVzYWdlZmxvdy52MS5DcmVkaXRFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkicwoYUmV2b2tlQ3JlZGl0R3JhbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmNyZ19bMC05QS1aYS16XXsyMn0kEi0KBnJlYXNvbhgCIAEoCUIdukgachgY6AcyE15bXlx4MDAtXHgxZlx4N2ZdKiQiTAoZUmV2b2tlQ3JlZGl0R3JhbnRSZXNwb25zZRIvCgxjcmVkaXRfZ3JhbnQYASABKAsyGS51c2FnZWZsb3cudjEuQ3JlZGl0R3JhbnQieQofTWFya0ludm9pY2VVbmNvbGxlY3RpYmxlUmVxdWVzdBInCgJpZBgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskEi0KBnJlYXNvbhgCIAEoCUIdukgachgY6AcyE15bXlx4MDAtXHgxZlx4N2ZdKiQiSgogTWFya0ludm9pY2VVbmNvbGxlY3RpYmxlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIrQDChNTaW11bGF0ZVBsYW5SZXF1ZXN0EjAKCXB1Ymxpc2hlZBgBIAEoCzIbLnVzYWdlZmxvdy52MS5QdWJsaXNoZWRQbGFuSAASKAoKZGVmaW5pdGlvbhgCIAEoCzISLnVzYWdlZmxvdy52MS5QbGFuSAASOgoEZnJvbRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOwoFdW50aWwYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjIKC2N1c3RvbWVyX2lkGAUgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI2CgdhZ2FpbnN0GAYgASgJQiW6SCJyIBhAMhxeKFtBLVphLXpdW0EtWmEtejAtOV8uLV0qKT8kEh0KCXBhZ2Vfc2l6ZRgHIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAggASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJEINCgRwbGFuEgW6SAIIASJcCg1QdWJsaXNoZWRQbGFuEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEhgKB3ZlcnNpb24YAiABKAVCB7pIBBoCKAAijAEKFFNpbXVsYXRlUGxhblJlc3BvbnNlEjMKCWN1c3RvbWVycxgBIAMoCzIgLnVzYWdlZmxvdy52MS5DdXN0b21lclNpbXVsYXRpb24SEAoIY3VycmVuY3kYAiABKAkSFAoMcGxhbl92ZXJzaW9uGAMgASgFEhcKD25leHRfcGFnZV90b2tlbhgEIAEoCSK2AQoSQ3VzdG9tZXJTaW11bGF0aW9uEhMKC2N1c3RvbWVyX2lkGAEgASgJEg8KB3BlcmlvZHMYAiABKAUSEQoJb2xkX21pbm9yGAMgASgDEhEKCW5ld19taW5vchgEIAEoAxIYChBkaWZmZXJlbmNlX21pbm9yGAUgASgDEhoKEmRpZmZlcmVuY2VfcGVyY2VudBgGIAEoCRIeChZwZXJpb2RzX25vdF9jb21wYXJhYmxlGAcgASgFMv8LCg5JbnZvaWNlU2VydmljZRJkCgpHZXRJbnZvaWNlEh8udXNhZ2VmbG93LnYxLkdldEludm9pY2VSZXF1ZXN0GiAudXNhZ2VmbG93LnYxLkdldEludm9pY2VSZXNwb25zZSITkAIBirUYDGludm9pY2U6cmVhZBJqCgxMaXN0SW52b2ljZXMSIS51c2FnZWZsb3cudjEuTGlzdEludm9pY2VzUmVxdWVzdBoiLnVzYWdlZmxvdy52MS5MaXN0SW52b2ljZXNSZXNwb25zZSITkAIBirUYDGludm9pY2U6cmVhZBJwCg5QcmV2aWV3SW52b2ljZRIjLnVzYWdlZmxvdy52MS5QcmV2aWV3SW52b2ljZVJlcXVlc3QaJC51c2FnZWZsb3cudjEuUHJldmlld0ludm9pY2VSZXNwb25zZSITkAIBirUYDGludm9pY2U6cmVhZBJtCg1WZXJpZnlJbnZvaWNlEiIudXNhZ2VmbG93LnYxLlZlcmlmeUludm9pY2VSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLlZlcmlmeUludm9pY2VSZXNwb25zZSITkAIBirUYDGludm9pY2U6cmVhZBJ0Cg9GaW5hbGl6ZUludm9pY2USJC51c2FnZWZsb3cudjEuRmluYWxpemVJbnZvaWNlUmVxdWVzdBolLnVzYWdlZmxvdy52MS5GaW5hbGl6ZUludm9pY2VSZXNwb25zZSIUkAICirUYDWludm9pY2U6d3JpdGUSdAoPTWFya0ludm9pY2VQYWlkEiQudXNhZ2VmbG93LnYxLk1hcmtJbnZvaWNlUGFpZFJlcXVlc3QaJS51c2FnZWZsb3cudjEuTWFya0ludm9pY2VQYWlkUmVzcG9uc2UiFJACAoq1GA1pbnZvaWNlOndyaXRlEmgKC1ZvaWRJbnZvaWNlEiAudXNhZ2VmbG93LnYxLlZvaWRJbnZvaWNlUmVxdWVzdBohLnVzYWdlZmxvdy52MS5Wb2lkSW52b2ljZVJlc3BvbnNlIhSQAgKKtRgNaW52b2ljZTp3cml0ZRJ3ChFDcmVhdGVDcmVkaXRHcmFudBImLnVzYWdlZmxvdy52MS5DcmVhdGVDcmVkaXRHcmFudFJlcXVlc3QaJy51c2FnZWZsb3cudjEuQ3JlYXRlQ3JlZGl0R3JhbnRSZXNwb25zZSIRirUYDWludm9pY2U6d3JpdGUSdgoQTGlzdENyZWRpdEdyYW50cxIlLnVzYWdlZmxvdy52MS5MaXN0Q3JlZGl0R3JhbnRzUmVxdWVzdBomLnVzYWdlZmxvdy52MS5MaXN0Q3JlZGl0R3JhbnRzUmVzcG9uc2UiE5ACAYq1GAxpbnZvaWNlOnJlYWQSeQoRTGlzdENyZWRpdEVudHJpZXMSJi51c2FnZWZsb3cudjEuTGlzdENyZWRpdEVudHJpZXNSZXF1ZXN0GicudXNhZ2VmbG93LnYxLkxpc3RDcmVkaXRFbnRyaWVzUmVzcG9uc2UiE5ACAYq1GAxpbnZvaWNlOnJlYWQSegoRUmV2b2tlQ3JlZGl0R3JhbnQSJi51c2FnZWZsb3cudjEuUmV2b2tlQ3JlZGl0R3JhbnRSZXF1ZXN0GicudXNhZ2VmbG93LnYxLlJldm9rZUNyZWRpdEdyYW50UmVzcG9uc2UiFJACAoq1GA1pbnZvaWNlOndyaXRlEo8BChhNYXJrSW52b2ljZVVuY29sbGVjdGlibGUSLS51c2FnZWZsb3cudjEuTWFya0ludm9pY2VVbmNvbGxlY3RpYmxlUmVxdWVzdBouLnVzYWdlZmxvdy52MS5NYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXNwb25zZSIUkAICirUYDWludm9pY2U6d3JpdGUSagoMU2ltdWxhdGVQbGFuEiEudXNhZ2VmbG93LnYxLlNpbXVsYXRlUGxhblJlcXVlc3QaIi51c2FnZWZsb3cudjEuU2ltdWxhdGVQbGFuUmVzcG9uc2UiE5ACAYq1GAxpbnZvaWNlOnJlYWRiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_invoice, file_usageflow_v1_permission, file_usageflow_v1_pricing]);
 
 /**
  * Asks for one invoice.
@@ -492,6 +496,274 @@ export const VoidInvoiceResponseSchema: GenMessage<VoidInvoiceResponse> = /*@__P
   messageDesc(file_usageflow_v1_invoice_service, 14);
 
 /**
+ * A credit to grant.
+ *
+ * @generated from message usageflow.v1.CreateCreditGrantRequest
+ */
+export type CreateCreditGrantRequest = Message<"usageflow.v1.CreateCreditGrantRequest"> & {
+  /**
+   * The customer.
+   *
+   * @generated from field: string customer_id = 1;
+   */
+  customerId: string;
+
+  /**
+   * ISO 4217 code of the currency, such as `USD`.
+   *
+   * @generated from field: string currency = 2;
+   */
+  currency: string;
+
+  /**
+   * How much, in major units: a decimal such as `25.00`, more than 0, with at most as many digits after the point as the
+   * currency has.
+   *
+   * @generated from field: string amount = 3;
+   */
+  amount: string;
+
+  /**
+   * GRANTED or BOUGHT. Not given: GRANTED.
+   *
+   * @generated from field: usageflow.v1.CreditSource source = 4;
+   */
+  source: CreditSource;
+
+  /**
+   * 1 to 100: lower ones are drawn first. 0 means 50.
+   *
+   * @generated from field: int32 priority = 5;
+   */
+  priority: number;
+
+  /**
+   * When what is left of it goes, ahead of the tenant's clock. An invoice that is finalized at that time does not draw it
+   * any more. Absent: never.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 6;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * What it is, for people, at most 1,000 characters. It stands on invoices. May be empty.
+   *
+   * @generated from field: string note = 7;
+   */
+  note: string;
+};
+
+/**
+ * Describes the message usageflow.v1.CreateCreditGrantRequest.
+ * Use `create(CreateCreditGrantRequestSchema)` to create a new message.
+ */
+export const CreateCreditGrantRequestSchema: GenMessage<CreateCreditGrantRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 15);
+
+/**
+ * The credit that was granted.
+ *
+ * @generated from message usageflow.v1.CreateCreditGrantResponse
+ */
+export type CreateCreditGrantResponse = Message<"usageflow.v1.CreateCreditGrantResponse"> & {
+  /**
+   * The grant.
+   *
+   * @generated from field: usageflow.v1.CreditGrant credit_grant = 1;
+   */
+  creditGrant?: CreditGrant | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.CreateCreditGrantResponse.
+ * Use `create(CreateCreditGrantResponseSchema)` to create a new message.
+ */
+export const CreateCreditGrantResponseSchema: GenMessage<CreateCreditGrantResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 16);
+
+/**
+ * Asks for credit grants.
+ *
+ * @generated from message usageflow.v1.ListCreditGrantsRequest
+ */
+export type ListCreditGrantsRequest = Message<"usageflow.v1.ListCreditGrantsRequest"> & {
+  /**
+   * Only this customer's. Empty: all.
+   *
+   * @generated from field: string customer_id = 1;
+   */
+  customerId: string;
+
+  /**
+   * At most this many, 1 to 1,000. 0 means 100.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty for the first page.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListCreditGrantsRequest.
+ * Use `create(ListCreditGrantsRequestSchema)` to create a new message.
+ */
+export const ListCreditGrantsRequestSchema: GenMessage<ListCreditGrantsRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 17);
+
+/**
+ * A page of credit grants.
+ *
+ * @generated from message usageflow.v1.ListCreditGrantsResponse
+ */
+export type ListCreditGrantsResponse = Message<"usageflow.v1.ListCreditGrantsResponse"> & {
+  /**
+   * The grants.
+   *
+   * @generated from field: repeated usageflow.v1.CreditGrant credit_grants = 1;
+   */
+  creditGrants: CreditGrant[];
+
+  /**
+   * Token of the next page. Empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListCreditGrantsResponse.
+ * Use `create(ListCreditGrantsResponseSchema)` to create a new message.
+ */
+export const ListCreditGrantsResponseSchema: GenMessage<ListCreditGrantsResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 18);
+
+/**
+ * Asks for the ledger.
+ *
+ * @generated from message usageflow.v1.ListCreditEntriesRequest
+ */
+export type ListCreditEntriesRequest = Message<"usageflow.v1.ListCreditEntriesRequest"> & {
+  /**
+   * Only this customer's. Empty: all.
+   *
+   * @generated from field: string customer_id = 1;
+   */
+  customerId: string;
+
+  /**
+   * Only those of this grant, `crg_...`. Empty: all.
+   *
+   * @generated from field: string grant_id = 2;
+   */
+  grantId: string;
+
+  /**
+   * At most this many, 1 to 1,000. 0 means 100.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty for the first page.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListCreditEntriesRequest.
+ * Use `create(ListCreditEntriesRequestSchema)` to create a new message.
+ */
+export const ListCreditEntriesRequestSchema: GenMessage<ListCreditEntriesRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 19);
+
+/**
+ * A page of the ledger.
+ *
+ * @generated from message usageflow.v1.ListCreditEntriesResponse
+ */
+export type ListCreditEntriesResponse = Message<"usageflow.v1.ListCreditEntriesResponse"> & {
+  /**
+   * The entries.
+   *
+   * @generated from field: repeated usageflow.v1.CreditEntry credit_entries = 1;
+   */
+  creditEntries: CreditEntry[];
+
+  /**
+   * Token of the next page. Empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListCreditEntriesResponse.
+ * Use `create(ListCreditEntriesResponseSchema)` to create a new message.
+ */
+export const ListCreditEntriesResponseSchema: GenMessage<ListCreditEntriesResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 20);
+
+/**
+ * Names a credit grant to take back.
+ *
+ * @generated from message usageflow.v1.RevokeCreditGrantRequest
+ */
+export type RevokeCreditGrantRequest = Message<"usageflow.v1.RevokeCreditGrantRequest"> & {
+  /**
+   * The grant's id, `crg_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Why, at most 1,000 characters. May be empty.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message usageflow.v1.RevokeCreditGrantRequest.
+ * Use `create(RevokeCreditGrantRequestSchema)` to create a new message.
+ */
+export const RevokeCreditGrantRequestSchema: GenMessage<RevokeCreditGrantRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 21);
+
+/**
+ * The grant as it is now.
+ *
+ * @generated from message usageflow.v1.RevokeCreditGrantResponse
+ */
+export type RevokeCreditGrantResponse = Message<"usageflow.v1.RevokeCreditGrantResponse"> & {
+  /**
+   * The grant.
+   *
+   * @generated from field: usageflow.v1.CreditGrant credit_grant = 1;
+   */
+  creditGrant?: CreditGrant | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.RevokeCreditGrantResponse.
+ * Use `create(RevokeCreditGrantResponseSchema)` to create a new message.
+ */
+export const RevokeCreditGrantResponseSchema: GenMessage<RevokeCreditGrantResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 22);
+
+/**
  * Names an invoice that is given up.
  *
  * @generated from message usageflow.v1.MarkInvoiceUncollectibleRequest
@@ -517,7 +789,7 @@ export type MarkInvoiceUncollectibleRequest = Message<"usageflow.v1.MarkInvoiceU
  * Use `create(MarkInvoiceUncollectibleRequestSchema)` to create a new message.
  */
 export const MarkInvoiceUncollectibleRequestSchema: GenMessage<MarkInvoiceUncollectibleRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_invoice_service, 15);
+  messageDesc(file_usageflow_v1_invoice_service, 23);
 
 /**
  * The invoice as it is now.
@@ -538,7 +810,220 @@ export type MarkInvoiceUncollectibleResponse = Message<"usageflow.v1.MarkInvoice
  * Use `create(MarkInvoiceUncollectibleResponseSchema)` to create a new message.
  */
 export const MarkInvoiceUncollectibleResponseSchema: GenMessage<MarkInvoiceUncollectibleResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_invoice_service, 16);
+  messageDesc(file_usageflow_v1_invoice_service, 24);
+
+/**
+ * A plan, and whose usage to price under it.
+ *
+ * @generated from message usageflow.v1.SimulatePlanRequest
+ */
+export type SimulatePlanRequest = Message<"usageflow.v1.SimulatePlanRequest"> & {
+  /**
+   * The plan.
+   *
+   * @generated from oneof usageflow.v1.SimulatePlanRequest.plan
+   */
+  plan: {
+    /**
+     * One that is published.
+     *
+     * @generated from field: usageflow.v1.PublishedPlan published = 1;
+     */
+    value: PublishedPlan;
+    case: "published";
+  } | {
+    /**
+     * One that need not be. Its version is not read.
+     *
+     * @generated from field: usageflow.v1.Plan definition = 2;
+     */
+    value: Plan;
+    case: "definition";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Only periods that begin at this time or later. Absent: from the first.
+   *
+   * @generated from field: google.protobuf.Timestamp from = 3;
+   */
+  from?: Timestamp | undefined;
+
+  /**
+   * Only periods that end by this time. Absent: all that have ended.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 4;
+   */
+  until?: Timestamp | undefined;
+
+  /**
+   * Only this customer's. Empty: all.
+   *
+   * @generated from field: string customer_id = 5;
+   */
+  customerId: string;
+
+  /**
+   * Only periods under versions of this plan. Empty: under any plan.
+   *
+   * @generated from field: string against = 6;
+   */
+  against: string;
+
+  /**
+   * At most this many customers, 1 to 1,000. 0 means 100.
+   *
+   * @generated from field: int32 page_size = 7;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty for the first page.
+   *
+   * @generated from field: string page_token = 8;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.SimulatePlanRequest.
+ * Use `create(SimulatePlanRequestSchema)` to create a new message.
+ */
+export const SimulatePlanRequestSchema: GenMessage<SimulatePlanRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 25);
+
+/**
+ * Names a plan that is published.
+ *
+ * @generated from message usageflow.v1.PublishedPlan
+ */
+export type PublishedPlan = Message<"usageflow.v1.PublishedPlan"> & {
+  /**
+   * Its key.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * Its version. 0: the latest.
+   *
+   * @generated from field: int32 version = 2;
+   */
+  version: number;
+};
+
+/**
+ * Describes the message usageflow.v1.PublishedPlan.
+ * Use `create(PublishedPlanSchema)` to create a new message.
+ */
+export const PublishedPlanSchema: GenMessage<PublishedPlan> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 26);
+
+/**
+ * A page of customers, in the order of their ids.
+ *
+ * @generated from message usageflow.v1.SimulatePlanResponse
+ */
+export type SimulatePlanResponse = Message<"usageflow.v1.SimulatePlanResponse"> & {
+  /**
+   * What the plan means to each customer who has a period in the span.
+   *
+   * @generated from field: repeated usageflow.v1.CustomerSimulation customers = 1;
+   */
+  customers: CustomerSimulation[];
+
+  /**
+   * ISO 4217 code of the currency of all amounts.
+   *
+   * @generated from field: string currency = 2;
+   */
+  currency: string;
+
+  /**
+   * Version of the plan. 0: it was given, and need not be published.
+   *
+   * @generated from field: int32 plan_version = 3;
+   */
+  planVersion: number;
+
+  /**
+   * Token of the next page. Empty on the last one.
+   *
+   * @generated from field: string next_page_token = 4;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.SimulatePlanResponse.
+ * Use `create(SimulatePlanResponseSchema)` to create a new message.
+ */
+export const SimulatePlanResponseSchema: GenMessage<SimulatePlanResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 27);
+
+/**
+ * What a customer's periods cost under their plans, and under another one.
+ *
+ * @generated from message usageflow.v1.CustomerSimulation
+ */
+export type CustomerSimulation = Message<"usageflow.v1.CustomerSimulation"> & {
+  /**
+   * The customer.
+   *
+   * @generated from field: string customer_id = 1;
+   */
+  customerId: string;
+
+  /**
+   * Periods that were compared.
+   *
+   * @generated from field: int32 periods = 2;
+   */
+  periods: number;
+
+  /**
+   * What they cost under their own versions of their plans, in minor units.
+   *
+   * @generated from field: int64 old_minor = 3;
+   */
+  oldMinor: bigint;
+
+  /**
+   * What they would cost, in minor units.
+   *
+   * @generated from field: int64 new_minor = 4;
+   */
+  newMinor: bigint;
+
+  /**
+   * New less old: more than 0 when the customer would pay more.
+   *
+   * @generated from field: int64 difference_minor = 5;
+   */
+  differenceMinor: bigint;
+
+  /**
+   * The difference in percent of the old amount, such as `-12.5`: rounded to 2 digits after the point, half away from
+   * zero. Empty where the old amount is 0.
+   *
+   * @generated from field: string difference_percent = 6;
+   */
+  differencePercent: string;
+
+  /**
+   * Periods of another currency or length, which were not compared.
+   *
+   * @generated from field: int32 periods_not_comparable = 7;
+   */
+  periodsNotComparable: number;
+};
+
+/**
+ * Describes the message usageflow.v1.CustomerSimulation.
+ * Use `create(CustomerSimulationSchema)` to create a new message.
+ */
+export const CustomerSimulationSchema: GenMessage<CustomerSimulation> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 28);
 
 /**
  * The bills. They are made by themselves when periods end.
@@ -574,7 +1059,7 @@ export const InvoiceService: GenService<{
    * period is the earliest that is not closed.
    *
    * Errors: NOT_FOUND, also for a customer without a subscription that goes on; STATE_CONFLICT for a subscription that
-   * is over, and for a customer with several, whose subscription must then be named.
+   * is over or ends with its trial, and for a customer with several, whose subscription must then be named.
    *
    * @generated from rpc usageflow.v1.InvoiceService.PreviewInvoice
    */
@@ -646,6 +1131,53 @@ export const InvoiceService: GenService<{
     output: typeof VoidInvoiceResponseSchema;
   },
   /**
+   * Grants a customer credit. A customer that is not known yet is registered. Invoices of the currency that are finalized
+   * from now on draw it; what is final already does not.
+   *
+   * Errors: INVALID_FIELD for a currency that does not exist, an amount of 0 or with more digits than the currency's minor
+   * unit has, an `expires_at` that is not ahead of the tenant's clock.
+   *
+   * @generated from rpc usageflow.v1.InvoiceService.CreateCreditGrant
+   */
+  createCreditGrant: {
+    methodKind: "unary";
+    input: typeof CreateCreditGrantRequestSchema;
+    output: typeof CreateCreditGrantResponseSchema;
+  },
+  /**
+   * Lists credit grants, oldest first: those that are used up, expired or revoked too.
+   *
+   * @generated from rpc usageflow.v1.InvoiceService.ListCreditGrants
+   */
+  listCreditGrants: {
+    methodKind: "unary";
+    input: typeof ListCreditGrantsRequestSchema;
+    output: typeof ListCreditGrantsResponseSchema;
+  },
+  /**
+   * Lists the ledger: every movement of credit, oldest first. The entries of a grant add up to what is left of it.
+   *
+   * @generated from rpc usageflow.v1.InvoiceService.ListCreditEntries
+   */
+  listCreditEntries: {
+    methodKind: "unary";
+    input: typeof ListCreditEntriesRequestSchema;
+    output: typeof ListCreditEntriesResponseSchema;
+  },
+  /**
+   * Takes back what is left of a credit grant. What was drawn stays drawn; when an invoice that drew it is voided later, what
+   * comes back to it is taken back too. Doing it again changes nothing: the first reason stands.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.InvoiceService.RevokeCreditGrant
+   */
+  revokeCreditGrant: {
+    methodKind: "unary";
+    input: typeof RevokeCreditGrantRequestSchema;
+    output: typeof RevokeCreditGrantResponseSchema;
+  },
+  /**
    * Notes that a finalized invoice is not expected to be paid. It may still be marked as paid, or voided. Doing it again
    * changes nothing: the first reason stands.
    *
@@ -657,6 +1189,25 @@ export const InvoiceService: GenService<{
     methodKind: "unary";
     input: typeof MarkInvoiceUncollectibleRequestSchema;
     output: typeof MarkInvoiceUncollectibleResponseSchema;
+  },
+  /**
+   * Prices the customers' usage of past periods under another plan, and compares. Nothing is stored.
+   *
+   * A period is compared when it has ended, lies in the span whole, and has an invoice that is not void. Both sides are
+   * worked out now, from the same usage: the old one under the plan version of the period, the new one under the plan of
+   * the request. So the old side is not what was invoiced where usage came late. Both have all prices of their plan, in
+   * arrears and in advance, and its minimum, before discounts, tax and credits. A period whose plan has another currency,
+   * or another length of periods, is counted and not compared.
+   *
+   * Errors: NOT_FOUND for a published plan; INVALID_CATALOG with the path of the field, as PushCatalog answers it, for a
+   * plan that is given: `definition.prices[0].graduated.tiers[1].up_to`, also for a price of a metric that does not exist.
+   *
+   * @generated from rpc usageflow.v1.InvoiceService.SimulatePlan
+   */
+  simulatePlan: {
+    methodKind: "unary";
+    input: typeof SimulatePlanRequestSchema;
+    output: typeof SimulatePlanResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_usageflow_v1_invoice_service, 0);

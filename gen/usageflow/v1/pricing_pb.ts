@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/pricing.proto.
  */
 export const file_usageflow_v1_pricing: GenFile = /*@__PURE__*/
-  fileDesc("Chp1c2FnZWZsb3cvdjEvcHJpY2luZy5wcm90bxIMdXNhZ2VmbG93LnYxIqYBCgdDYXRhbG9nEjAKB21ldHJpY3MYASADKAsyFC51c2FnZWZsb3cudjEuTWV0cmljQgm6SAaSAQMQ6AcSLAoFcGxhbnMYAiADKAsyEi51c2FnZWZsb3cudjEuUGxhbkIJukgGkgEDEOgHEjsKDGRlZmF1bHRfcGxhbhgDIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JCLXBAoGTWV0cmljEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEioKBHVuaXQYAyABKAlCHLpIGXIXGEAyE15bXlx4MDAtXHgxZlx4N2ZdKiQSOgoLYWdncmVnYXRpb24YBCABKA4yGS51c2FnZWZsb3cudjEuQWdncmVnYXRpb25CCrpIB4IBBBABIAASNQoPdW5pcXVlX3Byb3BlcnR5GAUgASgJQhy6SBlyFxhAMhNeW15ceDAwLVx4MWZceDdmXSokEkYKCmRpbWVuc2lvbnMYBiADKAlCMrpIL5IBLBAIGAEiJnIkEAEYQDITXlteXHgwMC1ceDFmXHg3Zl0rJFoJX19wcm90b19fEhIKCmNhcnJ5X292ZXIYByABKAg68QG6SO0BGoYBChZtZXRyaWMudW5pcXVlX3Byb3BlcnR5EjN1bmlxdWVQcm9wZXJ0eSBpcyBuZWVkZWQgZm9yIFVOSVFVRSwgYW5kIG9ubHkgdGhlcmUaNyh0aGlzLmFnZ3JlZ2F0aW9uID09IDQpID09ICh0aGlzLnVuaXF1ZV9wcm9wZXJ0eSAhPSAnJykaYgoRbWV0cmljLmNhcnJ5X292ZXISImNhcnJ5T3ZlciBpcyBmb3IgV0VJR0hURURfU1VNIG9ubHkaKXRoaXMuYWdncmVnYXRpb24gPT0gNiB8fCAhdGhpcy5jYXJyeV9vdmVyIsICCgRQbGFuEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEiMKCGN1cnJlbmN5GAMgASgJQhG6SA5yDDIKXltBLVpdezN9JBIwCgZwZXJpb2QYBCABKA4yFC51c2FnZWZsb3cudjEuUGVyaW9kQgq6SAeCAQQQASAAEi8KBnByaWNlcxgFIAMoCzITLnVzYWdlZmxvdy52MS5QcmljZUIKukgHkgEECAEQZBIPCgd2ZXJzaW9uGAYgASgFEkEKDm1pbmltdW1fYW1vdW50GAcgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JCLpBQoFUHJpY2USMgoDa2V5GAEgASgJQiW6SCJyIBhAMhxeKFtBLVphLXpdW0EtWmEtejAtOV8uLV0qKT8kEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjUKBm1ldHJpYxgDIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JBIpCghwZXJfdW5pdBgEIAEoCzIVLnVzYWdlZmxvdy52MS5QZXJVbml0SAASKAoJZ3JhZHVhdGVkGAUgASgLMhMudXNhZ2VmbG93LnYxLlRpZXJzSAASJQoGdm9sdW1lGAYgASgLMhMudXNhZ2VmbG93LnYxLlRpZXJzSAASKAoHcGFja2FnZRgHIAEoCzIVLnVzYWdlZmxvdy52MS5QYWNrYWdlSAASIgoEZmxhdBgIIAEoCzISLnVzYWdlZmxvdy52MS5GbGF0SAASLgoKcGVyY2VudGFnZRgJIAEoCzIYLnVzYWdlZmxvdy52MS5QZXJjZW50YWdlSAASRAoRaW5jbHVkZWRfcXVhbnRpdHkYCiABKAlCKbpIJnIkGCEyIF4oWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/KT8kEkEKDm1pbmltdW1fYW1vdW50GAsgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBJBCg5tYXhpbXVtX2Ftb3VudBgMIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyQSNwoGZmlsdGVyGA0gAygLMh0udXNhZ2VmbG93LnYxLkRpbWVuc2lvbkZpbHRlckIIukgFkgECEAgSOQoIZ3JvdXBfYnkYDiADKAlCJ7pIJJIBIRAIGAEiG3IZEAEYQDITXlteXHgwMC1ceDFmXHg3Zl0rJEIOCgVtb2RlbBIFukgCCAEiRgoHUGVyVW5pdBI7Cgt1bml0X2Ftb3VudBgBIAEoCUImukgjciEYHzIdXlswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyQiUQoFVGllcnMSLQoFdGllcnMYASADKAsyEi51c2FnZWZsb3cudjEuVGllckIKukgHkgEECAEQZBIZChFiaWxsX2ZsYXRfYXRfemVybxgCIAEoCCLAAQoEVGllchI4CgV1cF90bxgBIAEoCUIpukgmciQYITIgXihbMC05XXsxLDIwfShcLlswLTldezEsMTJ9KT8pPyQSPgoLdW5pdF9hbW91bnQYAiABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kEj4KC2ZsYXRfYW1vdW50GAMgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JCJ3CgdQYWNrYWdlEjQKBHNpemUYASABKAlCJrpII3IhGCEyHV5bMC05XXsxLDIwfShcLlswLTldezEsMTJ9KT8kEjYKBmFtb3VudBgCIAEoCUImukgjciEYHzIdXlswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyQicgoERmxhdBI2CgZhbW91bnQYASABKAlCJrpII3IhGB8yHV5bMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8kEjIKBnRpbWluZxgCIAEoDjIYLnVzYWdlZmxvdy52MS5GbGF0VGltaW5nQgi6SAWCAQIQASLnAgoKUGVyY2VudGFnZRI2CgdwZXJjZW50GAEgASgJQiW6SCJyIBgWMhxeWzAtOV17MSwzfShcLlswLTldezEsMTh9KT8kEj8KDGZpeGVkX2Ftb3VudBgCIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyQSHAoLZnJlZV9ldmVudHMYAyABKAVCB7pIBBoCKAASPgoLZnJlZV9hbW91bnQYBCABKAlCKbpIJnIkGCEyIF4oWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/KT8kEkAKDW1pbl9wZXJfZXZlbnQYBSABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kEkAKDW1heF9wZXJfZXZlbnQYBiABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kIpICCgxTdWJzY3JpcHRpb24SCgoCaWQYASABKAkSEwoLY3VzdG9tZXJfaWQYAiABKAkSDAoEcGxhbhgDIAEoCRIUCgxwbGFuX3ZlcnNpb24YBCABKAUSLgoKc3RhcnRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHZW5kc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMcGVyaW9kX3N0YXJ0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpwZXJpb2RfZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCq5AQoLQWdncmVnYXRpb24SGwoXQUdHUkVHQVRJT05fVU5TUEVDSUZJRUQQABITCg9BR0dSRUdBVElPTl9TVU0QARIVChFBR0dSRUdBVElPTl9DT1VOVBACEhMKD0FHR1JFR0FUSU9OX01BWBADEhYKEkFHR1JFR0FUSU9OX1VOSVFVRRAEEhYKEkFHR1JFR0FUSU9OX0xBVEVTVBAFEhwKGEFHR1JFR0FUSU9OX1dFSUdIVEVEX1NVTRAGKjQKBlBlcmlvZBIWChJQRVJJT0RfVU5TUEVDSUZJRUQQABISCg5QRVJJT0RfTU9OVEhMWRABKmEKCkZsYXRUaW1pbmcSGwoXRkxBVF9USU1JTkdfVU5TUEVDSUZJRUQQABIaChZGTEFUX1RJTUlOR19JTl9BRFZBTkNFEAESGgoWRkxBVF9USU1JTkdfSU5fQVJSRUFSUxACYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_usage]);
+  fileDesc("Chp1c2FnZWZsb3cvdjEvcHJpY2luZy5wcm90bxIMdXNhZ2VmbG93LnYxIqYBCgdDYXRhbG9nEjAKB21ldHJpY3MYASADKAsyFC51c2FnZWZsb3cudjEuTWV0cmljQgm6SAaSAQMQ6AcSLAoFcGxhbnMYAiADKAsyEi51c2FnZWZsb3cudjEuUGxhbkIJukgGkgEDEOgHEjsKDGRlZmF1bHRfcGxhbhgDIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JCLXBAoGTWV0cmljEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEioKBHVuaXQYAyABKAlCHLpIGXIXGEAyE15bXlx4MDAtXHgxZlx4N2ZdKiQSOgoLYWdncmVnYXRpb24YBCABKA4yGS51c2FnZWZsb3cudjEuQWdncmVnYXRpb25CCrpIB4IBBBABIAASNQoPdW5pcXVlX3Byb3BlcnR5GAUgASgJQhy6SBlyFxhAMhNeW15ceDAwLVx4MWZceDdmXSokEkYKCmRpbWVuc2lvbnMYBiADKAlCMrpIL5IBLBAIGAEiJnIkEAEYQDITXlteXHgwMC1ceDFmXHg3Zl0rJFoJX19wcm90b19fEhIKCmNhcnJ5X292ZXIYByABKAg68QG6SO0BGoYBChZtZXRyaWMudW5pcXVlX3Byb3BlcnR5EjN1bmlxdWVQcm9wZXJ0eSBpcyBuZWVkZWQgZm9yIFVOSVFVRSwgYW5kIG9ubHkgdGhlcmUaNyh0aGlzLmFnZ3JlZ2F0aW9uID09IDQpID09ICh0aGlzLnVuaXF1ZV9wcm9wZXJ0eSAhPSAnJykaYgoRbWV0cmljLmNhcnJ5X292ZXISImNhcnJ5T3ZlciBpcyBmb3IgV0VJR0hURURfU1VNIG9ubHkaKXRoaXMuYWdncmVnYXRpb24gPT0gNiB8fCAhdGhpcy5jYXJyeV9vdmVyIqEDCgRQbGFuEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEiMKCGN1cnJlbmN5GAMgASgJQhG6SA5yDDIKXltBLVpdezN9JBIwCgZwZXJpb2QYBCABKA4yFC51c2FnZWZsb3cudjEuUGVyaW9kQgq6SAeCAQQQASAAEi8KBnByaWNlcxgFIAMoCzITLnVzYWdlZmxvdy52MS5QcmljZUIKukgHkgEECAEQZBIYCgd2ZXJzaW9uGAYgASgFQge6SAQaAigAEkEKDm1pbmltdW1fYW1vdW50GAcgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBI0CglhbGlnbm1lbnQYCCABKA4yFy51c2FnZWZsb3cudjEuQWxpZ25tZW50Qgi6SAWCAQIQARIeCgp0cmlhbF9kYXlzGAkgASgFQgq6SAcaBRjaBSgAIukFCgVQcmljZRIyCgNrZXkYASABKAlCJbpIInIgGEAyHF4oW0EtWmEtel1bQS1aYS16MC05Xy4tXSopPyQSKwoEbmFtZRgCIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSNQoGbWV0cmljGAMgASgJQiW6SCJyIBhAMhxeKFtBLVphLXpdW0EtWmEtejAtOV8uLV0qKT8kEikKCHBlcl91bml0GAQgASgLMhUudXNhZ2VmbG93LnYxLlBlclVuaXRIABIoCglncmFkdWF0ZWQYBSABKAsyEy51c2FnZWZsb3cudjEuVGllcnNIABIlCgZ2b2x1bWUYBiABKAsyEy51c2FnZWZsb3cudjEuVGllcnNIABIoCgdwYWNrYWdlGAcgASgLMhUudXNhZ2VmbG93LnYxLlBhY2thZ2VIABIiCgRmbGF0GAggASgLMhIudXNhZ2VmbG93LnYxLkZsYXRIABIuCgpwZXJjZW50YWdlGAkgASgLMhgudXNhZ2VmbG93LnYxLlBlcmNlbnRhZ2VIABJEChFpbmNsdWRlZF9xdWFudGl0eRgKIAEoCUIpukgmciQYITIgXihbMC05XXsxLDIwfShcLlswLTldezEsMTJ9KT8pPyQSQQoObWluaW11bV9hbW91bnQYCyABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kEkEKDm1heGltdW1fYW1vdW50GAwgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBI3CgZmaWx0ZXIYDSADKAsyHS51c2FnZWZsb3cudjEuRGltZW5zaW9uRmlsdGVyQgi6SAWSAQIQCBI5Cghncm91cF9ieRgOIAMoCUInukgkkgEhEAgYASIbchkQARhAMhNeW15ceDAwLVx4MWZceDdmXSskQg4KBW1vZGVsEgW6SAIIASJGCgdQZXJVbml0EjsKC3VuaXRfYW1vdW50GAEgASgJQia6SCNyIRgfMh1eWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/JCJRCgVUaWVycxItCgV0aWVycxgBIAMoCzISLnVzYWdlZmxvdy52MS5UaWVyQgq6SAeSAQQIARBkEhkKEWJpbGxfZmxhdF9hdF96ZXJvGAIgASgIIsABCgRUaWVyEjgKBXVwX3RvGAEgASgJQim6SCZyJBghMiBeKFswLTldezEsMjB9KFwuWzAtOV17MSwxMn0pPyk/JBI+Cgt1bml0X2Ftb3VudBgCIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyQSPgoLZmxhdF9hbW91bnQYAyABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kIncKB1BhY2thZ2USNAoEc2l6ZRgBIAEoCUImukgjciEYITIdXlswLTldezEsMjB9KFwuWzAtOV17MSwxMn0pPyQSNgoGYW1vdW50GAIgASgJQia6SCNyIRgfMh1eWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/JCJyCgRGbGF0EjYKBmFtb3VudBgBIAEoCUImukgjciEYHzIdXlswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyQSMgoGdGltaW5nGAIgASgOMhgudXNhZ2VmbG93LnYxLkZsYXRUaW1pbmdCCLpIBYIBAhABIucCCgpQZXJjZW50YWdlEjYKB3BlcmNlbnQYASABKAlCJbpIInIgGBYyHF5bMC05XXsxLDN9KFwuWzAtOV17MSwxOH0pPyQSPwoMZml4ZWRfYW1vdW50GAIgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBIcCgtmcmVlX2V2ZW50cxgDIAEoBUIHukgEGgIoABI+CgtmcmVlX2Ftb3VudBgEIAEoCUIpukgmciQYITIgXihbMC05XXsxLDIwfShcLlswLTldezEsMTJ9KT8pPyQSQAoNbWluX3Blcl9ldmVudBgFIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyQSQAoNbWF4X3Blcl9ldmVudBgGIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyQihAMKDFN1YnNjcmlwdGlvbhIKCgJpZBgBIAEoCRITCgtjdXN0b21lcl9pZBgCIAEoCRIMCgRwbGFuGAMgASgJEhQKDHBsYW5fdmVyc2lvbhgEIAEoBRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgdlbmRzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxwZXJpb2Rfc3RhcnQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnBlcmlvZF9lbmQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDXRyaWFsX2VuZHNfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmFuY2hvchgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJdGltZV96b25lGAsgASgJKrkBCgtBZ2dyZWdhdGlvbhIbChdBR0dSRUdBVElPTl9VTlNQRUNJRklFRBAAEhMKD0FHR1JFR0FUSU9OX1NVTRABEhUKEUFHR1JFR0FUSU9OX0NPVU5UEAISEwoPQUdHUkVHQVRJT05fTUFYEAMSFgoSQUdHUkVHQVRJT05fVU5JUVVFEAQSFgoSQUdHUkVHQVRJT05fTEFURVNUEAUSHAoYQUdHUkVHQVRJT05fV0VJR0hURURfU1VNEAYqcAoGUGVyaW9kEhYKElBFUklPRF9VTlNQRUNJRklFRBAAEhIKDlBFUklPRF9NT05USExZEAESEQoNUEVSSU9EX1dFRUtMWRACEhQKEFBFUklPRF9RVUFSVEVSTFkQAxIRCg1QRVJJT0RfWUVBUkxZEAQqWQoJQWxpZ25tZW50EhkKFUFMSUdOTUVOVF9VTlNQRUNJRklFRBAAEhYKEkFMSUdOTUVOVF9DQUxFTkRBUhABEhkKFUFMSUdOTUVOVF9BTk5JVkVSU0FSWRACKmEKCkZsYXRUaW1pbmcSGwoXRkxBVF9USU1JTkdfVU5TUEVDSUZJRUQQABIaChZGTEFUX1RJTUlOR19JTl9BRFZBTkNFEAESGgoWRkxBVF9USU1JTkdfSU5fQVJSRUFSUxACYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_usage]);
 
 /**
  * All metrics and plans of a tenant as one document: pricing as code. A catalog file is this message as YAML or JSON.
@@ -161,7 +161,8 @@ export type Plan = Message<"usageflow.v1.Plan"> & {
   prices: Price[];
 
   /**
-   * The version, from 1. Set by the server; not read when pushed.
+   * The version, from 1, set by the server. In a plan that is pushed: the version that it was made from, so that what
+   * others published since is not lost unseen. 0: not known, and nothing is looked at.
    *
    * @generated from field: int32 version = 6;
    */
@@ -175,6 +176,22 @@ export type Plan = Message<"usageflow.v1.Plan"> & {
    * @generated from field: string minimum_amount = 7;
    */
   minimumAmount: string;
+
+  /**
+   * Where its periods begin. Not given: on the calendar.
+   *
+   * @generated from field: usageflow.v1.Alignment alignment = 8;
+   */
+  alignment: Alignment;
+
+  /**
+   * How many days nothing is charged for when a subscription starts: no fees, no minimum, no usage. Then billing begins:
+   * the first anniversary period with the trial's end, and on the calendar the rest of the period that it lies in. Days
+   * of the time zone, to the same time of day. 0 to 730; 0: there is no trial.
+   *
+   * @generated from field: int32 trial_days = 9;
+   */
+  trialDays: number;
 };
 
 /**
@@ -387,7 +404,9 @@ export type Tier = Message<"usageflow.v1.Tier"> & {
   unitAmount: string;
 
   /**
-   * Amount owed once when the tier is entered; at a quantity of zero only with `bill_flat_at_zero`. Empty means 0.
+   * Amount owed once when the tier is entered; at a quantity of zero only with `bill_flat_at_zero`. A graduated price
+   * enters each tier up to the quantity and owes all of theirs; a volume price enters the one that the quantity reaches,
+   * and owes its alone. Empty means 0.
    *
    * @generated from field: string flat_amount = 3;
    */
@@ -569,7 +588,8 @@ export type Subscription = Message<"usageflow.v1.Subscription"> & {
   endsAt?: Timestamp | undefined;
 
   /**
-   * Start of the open period, included. Equals its end when the subscription is over and all is billed.
+   * Start of the open period, included. Equals its end when the subscription is over and all is billed. In a trial it lies
+   * ahead: the first period begins where the trial ends.
    *
    * @generated from field: google.protobuf.Timestamp period_start = 7;
    */
@@ -581,6 +601,27 @@ export type Subscription = Message<"usageflow.v1.Subscription"> & {
    * @generated from field: google.protobuf.Timestamp period_end = 8;
    */
   periodEnd?: Timestamp | undefined;
+
+  /**
+   * Where its trial ends or ended: nothing before is charged. Absent: it has none.
+   *
+   * @generated from field: google.protobuf.Timestamp trial_ends_at = 9;
+   */
+  trialEndsAt?: Timestamp | undefined;
+
+  /**
+   * What its periods are counted from. Absent for calendar periods.
+   *
+   * @generated from field: google.protobuf.Timestamp anchor = 10;
+   */
+  anchor?: Timestamp | undefined;
+
+  /**
+   * IANA name of the time zone that its periods are counted in: the tenant's when it started.
+   *
+   * @generated from field: string time_zone = 11;
+   */
+  timeZone: string;
 };
 
 /**
@@ -679,11 +720,32 @@ export const Period = {
   UNSPECIFIED: 0,
 
   /**
-   * A calendar month, UTC.
+   * A month.
    *
    * @generated from enum value: PERIOD_MONTHLY = 1;
    */
   MONTHLY: 1,
+
+  /**
+   * Seven days; on the calendar from Monday to Sunday (ISO 8601).
+   *
+   * @generated from enum value: PERIOD_WEEKLY = 2;
+   */
+  WEEKLY: 2,
+
+  /**
+   * Three months; on the calendar from January, April, July and October.
+   *
+   * @generated from enum value: PERIOD_QUARTERLY = 3;
+   */
+  QUARTERLY: 3,
+
+  /**
+   * Twelve months; on the calendar from January.
+   *
+   * @generated from enum value: PERIOD_YEARLY = 4;
+   */
+  YEARLY: 4,
 } as const;
 
 /**
@@ -698,6 +760,51 @@ export type Period = (typeof Period)[keyof typeof Period] | UnknownEnum;
  */
 export const PeriodSchema: GenEnum<Period> = /*@__PURE__*/
   enumDesc(file_usageflow_v1_pricing, 1);
+
+/**
+ * Where periods begin. Days are those of the subscription's time zone: a day on which the clocks change is an hour
+ * shorter or longer, and so is its period.
+ *
+ * @generated from enum usageflow.v1.Alignment
+ */
+export const Alignment = {
+  /**
+   * Not given: on the calendar.
+   *
+   * @generated from enum value: ALIGNMENT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * At midnight of the first day of the calendar's week, month, quarter or year.
+   *
+   * @generated from enum value: ALIGNMENT_CALENDAR = 1;
+   */
+  CALENDAR: 1,
+
+  /**
+   * On the day and at the time of day at which the subscription's billing began. Each boundary is counted from there: where
+   * a month is too short, the period begins on its last day, and the next one on the proper day again (31 January,
+   * 28 February, 31 March). A time that the clocks leave out is taken as that much later.
+   *
+   * @generated from enum value: ALIGNMENT_ANNIVERSARY = 2;
+   */
+  ANNIVERSARY: 2,
+} as const;
+
+/**
+ * Where periods begin. Days are those of the subscription's time zone: a day on which the clocks change is an hour
+ * shorter or longer, and so is its period.
+ *
+ * @generated from enum usageflow.v1.Alignment
+ */
+export type Alignment = (typeof Alignment)[keyof typeof Alignment] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.Alignment.
+ */
+export const AlignmentSchema: GenEnum<Alignment> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_pricing, 2);
 
 /**
  * When a flat price is billed.
@@ -738,5 +845,5 @@ export type FlatTiming = (typeof FlatTiming)[keyof typeof FlatTiming] | UnknownE
  * Describes the enum usageflow.v1.FlatTiming.
  */
 export const FlatTimingSchema: GenEnum<FlatTiming> = /*@__PURE__*/
-  enumDesc(file_usageflow_v1_pricing, 2);
+  enumDesc(file_usageflow_v1_pricing, 3);
 

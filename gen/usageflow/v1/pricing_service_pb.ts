@@ -7,6 +7,8 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { CatalogDiff } from "./catalog_diff_pb.ts";
+import { file_usageflow_v1_catalog_diff } from "./catalog_diff_pb.ts";
 import type { InvoiceLineStep } from "./invoice_pb.ts";
 import { file_usageflow_v1_invoice } from "./invoice_pb.ts";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
@@ -18,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/pricing_service.proto.
  */
 export const file_usageflow_v1_pricing_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ1c2FnZWZsb3cvdjEvcHJpY2luZ19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEiRAoSUHVzaENhdGFsb2dSZXF1ZXN0Ei4KB2NhdGFsb2cYASABKAsyFS51c2FnZWZsb3cudjEuQ2F0YWxvZ0IGukgDyAEBInkKE1B1c2hDYXRhbG9nUmVzcG9uc2USDwoHbWV0cmljcxgBIAMoCRIhCgVwbGFucxgCIAMoCzISLnVzYWdlZmxvdy52MS5QbGFuEi4KCHdhcm5pbmdzGAMgAygLMhwudXNhZ2VmbG93LnYxLkNhdGFsb2dXYXJuaW5nIjAKDkNhdGFsb2dXYXJuaW5nEg0KBWZpZWxkGAEgASgJEg8KB21lc3NhZ2UYAiABKAkiFAoSUHVsbENhdGFsb2dSZXF1ZXN0Ij0KE1B1bGxDYXRhbG9nUmVzcG9uc2USJgoHY2F0YWxvZxgBIAEoCzIVLnVzYWdlZmxvdy52MS5DYXRhbG9nIl0KDkdldFBsYW5SZXF1ZXN0EjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEhgKB3ZlcnNpb24YAiABKAVCB7pIBBoCKAAiMwoPR2V0UGxhblJlc3BvbnNlEiAKBHBsYW4YASABKAsyEi51c2FnZWZsb3cudjEuUGxhbiJhChBMaXN0UGxhbnNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAIgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJPChFMaXN0UGxhbnNSZXNwb25zZRIhCgVwbGFucxgBIAMoCzISLnVzYWdlZmxvdy52MS5QbGFuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLqAQoTUHJldmlld1ByaWNlUmVxdWVzdBIjCghjdXJyZW5jeRgBIAEoCUIRukgOcgwyCl5bQS1aXXszfSQSKgoFcHJpY2UYAiABKAsyEy51c2FnZWZsb3cudjEuUHJpY2VCBrpIA8gBARI7CghxdWFudGl0eRgDIAEoCUIpukgmciQYITIgXihbMC05XXsxLDIwfShcLlswLTldezEsMTJ9KT8pPyQSRQoNZXZlbnRfYW1vdW50cxgEIAMoCUIuukgrkgEoEJBOIiNyIRghMh1eWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/JCJwChRQcmV2aWV3UHJpY2VSZXNwb25zZRIUCgxhbW91bnRfbWlub3IYASABKAMSFAoMZXhhY3RfYW1vdW50GAIgASgJEiwKBXN0ZXBzGAMgAygLMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lU3RlcCLCAQoYU3RhcnRTdWJzY3JpcHRpb25SZXF1ZXN0EjQKC2N1c3RvbWVyX2lkGAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEjIKBHBsYW4YAiABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBI8CghzdGFydF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCDrpIC7IBCBoGCICy+IQbIk0KGVN0YXJ0U3Vic2NyaXB0aW9uUmVzcG9uc2USMAoMc3Vic2NyaXB0aW9uGAEgASgLMhoudXNhZ2VmbG93LnYxLlN1YnNjcmlwdGlvbiJCChZFbmRTdWJzY3JpcHRpb25SZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXnN1Yl9bMC05QS1aYS16XXsyMn0kIksKF0VuZFN1YnNjcmlwdGlvblJlc3BvbnNlEjAKDHN1YnNjcmlwdGlvbhgBIAEoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24iQgoWR2V0U3Vic2NyaXB0aW9uUmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5zdWJfWzAtOUEtWmEtel17MjJ9JCJLChdHZXRTdWJzY3JpcHRpb25SZXNwb25zZRIwCgxzdWJzY3JpcHRpb24YASABKAsyGi51c2FnZWZsb3cudjEuU3Vic2NyaXB0aW9uIp0BChhMaXN0U3Vic2NyaXB0aW9uc1JlcXVlc3QSMgoLY3VzdG9tZXJfaWQYASABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEh0KCXBhZ2Vfc2l6ZRgCIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAMgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJnChlMaXN0U3Vic2NyaXB0aW9uc1Jlc3BvbnNlEjEKDXN1YnNjcmlwdGlvbnMYASADKAsyGi51c2FnZWZsb3cudjEuU3Vic2NyaXB0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTKCCAoOUHJpY2luZ1NlcnZpY2USaAoLUHVzaENhdGFsb2cSIC51c2FnZWZsb3cudjEuUHVzaENhdGFsb2dSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLlB1c2hDYXRhbG9nUmVzcG9uc2UiFJACAoq1GA1wcmljaW5nOndyaXRlEmcKC1B1bGxDYXRhbG9nEiAudXNhZ2VmbG93LnYxLlB1bGxDYXRhbG9nUmVxdWVzdBohLnVzYWdlZmxvdy52MS5QdWxsQ2F0YWxvZ1Jlc3BvbnNlIhOQAgGKtRgMcHJpY2luZzpyZWFkElsKB0dldFBsYW4SHC51c2FnZWZsb3cudjEuR2V0UGxhblJlcXVlc3QaHS51c2FnZWZsb3cudjEuR2V0UGxhblJlc3BvbnNlIhOQAgGKtRgMcHJpY2luZzpyZWFkEmEKCUxpc3RQbGFucxIeLnVzYWdlZmxvdy52MS5MaXN0UGxhbnNSZXF1ZXN0Gh8udXNhZ2VmbG93LnYxLkxpc3RQbGFuc1Jlc3BvbnNlIhOQAgGKtRgMcHJpY2luZzpyZWFkEmoKDFByZXZpZXdQcmljZRIhLnVzYWdlZmxvdy52MS5QcmV2aWV3UHJpY2VSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLlByZXZpZXdQcmljZVJlc3BvbnNlIhOQAgGKtRgMcHJpY2luZzpyZWFkEnwKEVN0YXJ0U3Vic2NyaXB0aW9uEiYudXNhZ2VmbG93LnYxLlN0YXJ0U3Vic2NyaXB0aW9uUmVxdWVzdBonLnVzYWdlZmxvdy52MS5TdGFydFN1YnNjcmlwdGlvblJlc3BvbnNlIhaKtRgSc3Vic2NyaXB0aW9uOndyaXRlEnkKD0VuZFN1YnNjcmlwdGlvbhIkLnVzYWdlZmxvdy52MS5FbmRTdWJzY3JpcHRpb25SZXF1ZXN0GiUudXNhZ2VmbG93LnYxLkVuZFN1YnNjcmlwdGlvblJlc3BvbnNlIhmQAgKKtRgSc3Vic2NyaXB0aW9uOndyaXRlEngKD0dldFN1YnNjcmlwdGlvbhIkLnVzYWdlZmxvdy52MS5HZXRTdWJzY3JpcHRpb25SZXF1ZXN0GiUudXNhZ2VmbG93LnYxLkdldFN1YnNjcmlwdGlvblJlc3BvbnNlIhiQAgGKtRgRc3Vic2NyaXB0aW9uOnJlYWQSfgoRTGlzdFN1YnNjcmlwdGlvbnMSJi51c2FnZWZsb3cudjEuTGlzdFN1YnNjcmlwdGlvbnNSZXF1ZXN0GicudXNhZ2VmbG93LnYxLkxpc3RTdWJzY3JpcHRpb25zUmVzcG9uc2UiGJACAYq1GBFzdWJzY3JpcHRpb246cmVhZGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_invoice, file_usageflow_v1_permission, file_usageflow_v1_pricing]);
+  fileDesc("CiJ1c2FnZWZsb3cvdjEvcHJpY2luZ19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEiZAoSUHVzaENhdGFsb2dSZXF1ZXN0Ei4KB2NhdGFsb2cYASABKAsyFS51c2FnZWZsb3cudjEuQ2F0YWxvZ0IGukgDyAEBEg8KB2RyeV9ydW4YAiABKAgSDQoFZm9yY2UYAyABKAgiogEKE1B1c2hDYXRhbG9nUmVzcG9uc2USDwoHbWV0cmljcxgBIAMoCRIhCgVwbGFucxgCIAMoCzISLnVzYWdlZmxvdy52MS5QbGFuEi4KCHdhcm5pbmdzGAMgAygLMhwudXNhZ2VmbG93LnYxLkNhdGFsb2dXYXJuaW5nEicKBGRpZmYYBCABKAsyGS51c2FnZWZsb3cudjEuQ2F0YWxvZ0RpZmYiMAoOQ2F0YWxvZ1dhcm5pbmcSDQoFZmllbGQYASABKAkSDwoHbWVzc2FnZRgCIAEoCSIUChJQdWxsQ2F0YWxvZ1JlcXVlc3QiPQoTUHVsbENhdGFsb2dSZXNwb25zZRImCgdjYXRhbG9nGAEgASgLMhUudXNhZ2VmbG93LnYxLkNhdGFsb2ciXQoOR2V0UGxhblJlcXVlc3QSMQoDa2V5GAEgASgJQiS6SCFyHxABGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQSGAoHdmVyc2lvbhgCIAEoBUIHukgEGgIoACIzCg9HZXRQbGFuUmVzcG9uc2USIAoEcGxhbhgBIAEoCzISLnVzYWdlZmxvdy52MS5QbGFuImEKEExpc3RQbGFuc1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAiABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokIk8KEUxpc3RQbGFuc1Jlc3BvbnNlEiEKBXBsYW5zGAEgAygLMhIudXNhZ2VmbG93LnYxLlBsYW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIuoBChNQcmV2aWV3UHJpY2VSZXF1ZXN0EiMKCGN1cnJlbmN5GAEgASgJQhG6SA5yDDIKXltBLVpdezN9JBIqCgVwcmljZRgCIAEoCzITLnVzYWdlZmxvdy52MS5QcmljZUIGukgDyAEBEjsKCHF1YW50aXR5GAMgASgJQim6SCZyJBghMiBeKFswLTldezEsMjB9KFwuWzAtOV17MSwxMn0pPyk/JBJFCg1ldmVudF9hbW91bnRzGAQgAygJQi66SCuSASgQkE4iI3IhGCEyHV5bMC05XXsxLDIwfShcLlswLTldezEsMTJ9KT8kInAKFFByZXZpZXdQcmljZVJlc3BvbnNlEhQKDGFtb3VudF9taW5vchgBIAEoAxIUCgxleGFjdF9hbW91bnQYAiABKAkSLAoFc3RlcHMYAyADKAsyHS51c2FnZWZsb3cudjEuSW52b2ljZUxpbmVTdGVwIokCChhTdGFydFN1YnNjcmlwdGlvblJlcXVlc3QSNAoLY3VzdG9tZXJfaWQYASABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSMgoEcGxhbhgCIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEj4KCHN0YXJ0X2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABJDCg10cmlhbF9lbmRzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyACJNChlTdGFydFN1YnNjcmlwdGlvblJlc3BvbnNlEjAKDHN1YnNjcmlwdGlvbhgBIAEoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24iQgoWRW5kU3Vic2NyaXB0aW9uUmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5zdWJfWzAtOUEtWmEtel17MjJ9JCJLChdFbmRTdWJzY3JpcHRpb25SZXNwb25zZRIwCgxzdWJzY3JpcHRpb24YASABKAsyGi51c2FnZWZsb3cudjEuU3Vic2NyaXB0aW9uIkIKFkdldFN1YnNjcmlwdGlvblJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVec3ViX1swLTlBLVphLXpdezIyfSQiSwoXR2V0U3Vic2NyaXB0aW9uUmVzcG9uc2USMAoMc3Vic2NyaXB0aW9uGAEgASgLMhoudXNhZ2VmbG93LnYxLlN1YnNjcmlwdGlvbiKdAQoYTGlzdFN1YnNjcmlwdGlvbnNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgDIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiZwoZTGlzdFN1YnNjcmlwdGlvbnNSZXNwb25zZRIxCg1zdWJzY3JpcHRpb25zGAEgAygLMhoudXNhZ2VmbG93LnYxLlN1YnNjcmlwdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkygggKDlByaWNpbmdTZXJ2aWNlEmgKC1B1c2hDYXRhbG9nEiAudXNhZ2VmbG93LnYxLlB1c2hDYXRhbG9nUmVxdWVzdBohLnVzYWdlZmxvdy52MS5QdXNoQ2F0YWxvZ1Jlc3BvbnNlIhSQAgKKtRgNcHJpY2luZzp3cml0ZRJnCgtQdWxsQ2F0YWxvZxIgLnVzYWdlZmxvdy52MS5QdWxsQ2F0YWxvZ1JlcXVlc3QaIS51c2FnZWZsb3cudjEuUHVsbENhdGFsb2dSZXNwb25zZSITkAIBirUYDHByaWNpbmc6cmVhZBJbCgdHZXRQbGFuEhwudXNhZ2VmbG93LnYxLkdldFBsYW5SZXF1ZXN0Gh0udXNhZ2VmbG93LnYxLkdldFBsYW5SZXNwb25zZSITkAIBirUYDHByaWNpbmc6cmVhZBJhCglMaXN0UGxhbnMSHi51c2FnZWZsb3cudjEuTGlzdFBsYW5zUmVxdWVzdBofLnVzYWdlZmxvdy52MS5MaXN0UGxhbnNSZXNwb25zZSITkAIBirUYDHByaWNpbmc6cmVhZBJqCgxQcmV2aWV3UHJpY2USIS51c2FnZWZsb3cudjEuUHJldmlld1ByaWNlUmVxdWVzdBoiLnVzYWdlZmxvdy52MS5QcmV2aWV3UHJpY2VSZXNwb25zZSITkAIBirUYDHByaWNpbmc6cmVhZBJ8ChFTdGFydFN1YnNjcmlwdGlvbhImLnVzYWdlZmxvdy52MS5TdGFydFN1YnNjcmlwdGlvblJlcXVlc3QaJy51c2FnZWZsb3cudjEuU3RhcnRTdWJzY3JpcHRpb25SZXNwb25zZSIWirUYEnN1YnNjcmlwdGlvbjp3cml0ZRJ5Cg9FbmRTdWJzY3JpcHRpb24SJC51c2FnZWZsb3cudjEuRW5kU3Vic2NyaXB0aW9uUmVxdWVzdBolLnVzYWdlZmxvdy52MS5FbmRTdWJzY3JpcHRpb25SZXNwb25zZSIZkAICirUYEnN1YnNjcmlwdGlvbjp3cml0ZRJ4Cg9HZXRTdWJzY3JpcHRpb24SJC51c2FnZWZsb3cudjEuR2V0U3Vic2NyaXB0aW9uUmVxdWVzdBolLnVzYWdlZmxvdy52MS5HZXRTdWJzY3JpcHRpb25SZXNwb25zZSIYkAIBirUYEXN1YnNjcmlwdGlvbjpyZWFkEn4KEUxpc3RTdWJzY3JpcHRpb25zEiYudXNhZ2VmbG93LnYxLkxpc3RTdWJzY3JpcHRpb25zUmVxdWVzdBonLnVzYWdlZmxvdy52MS5MaXN0U3Vic2NyaXB0aW9uc1Jlc3BvbnNlIhiQAgGKtRgRc3Vic2NyaXB0aW9uOnJlYWRiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_catalog_diff, file_usageflow_v1_invoice, file_usageflow_v1_permission, file_usageflow_v1_pricing]);
 
 /**
  * A catalog to publish.
@@ -32,6 +34,21 @@ export type PushCatalogRequest = Message<"usageflow.v1.PushCatalogRequest"> & {
    * @generated from field: usageflow.v1.Catalog catalog = 1;
    */
   catalog?: Catalog | undefined;
+
+  /**
+   * Answers exactly what the push would, refusals too, and changes nothing. An `idempotency-key` is not read: the same
+   * key may be used for the push.
+   *
+   * @generated from field: bool dry_run = 2;
+   */
+  dryRun: boolean;
+
+  /**
+   * Publishes a plan also where something of a later version than the one it says is lost. The diff tells what.
+   *
+   * @generated from field: bool force = 3;
+   */
+  force: boolean;
 };
 
 /**
@@ -42,7 +59,7 @@ export const PushCatalogRequestSchema: GenMessage<PushCatalogRequest> = /*@__PUR
   messageDesc(file_usageflow_v1_pricing_service, 0);
 
 /**
- * What publishing did.
+ * What publishing did, or would do.
  *
  * @generated from message usageflow.v1.PushCatalogResponse
  */
@@ -67,6 +84,13 @@ export type PushCatalogResponse = Message<"usageflow.v1.PushCatalogResponse"> & 
    * @generated from field: repeated usageflow.v1.CatalogWarning warnings = 3;
    */
   warnings: CatalogWarning[];
+
+  /**
+   * What it changed of the catalog before.
+   *
+   * @generated from field: usageflow.v1.CatalogDiff diff = 4;
+   */
+  diff?: CatalogDiff | undefined;
 };
 
 /**
@@ -344,12 +368,21 @@ export type StartSubscriptionRequest = Message<"usageflow.v1.StartSubscriptionRe
   plan: string;
 
   /**
-   * Where the first period begins: a whole hour in a calendar period that is not closed. Absent: the start of the
-   * present calendar period. A first period shorter than the plan's is charged in full. Before the year 2200.
+   * Where it begins: a whole second from 1970 on and before the year 2200, past, present or to come, but not in a period
+   * that has ended with its grace period. Absent: with this second; on the calendar, and without a trial, at the start of
+   * the present period.
    *
    * @generated from field: google.protobuf.Timestamp start_at = 3;
    */
   startAt?: Timestamp | undefined;
+
+  /**
+   * Where its trial ends, in place of the plan's trial days: a whole second, not before the start and at most 730 days
+   * after it. The start itself: no trial. Absent: the plan's.
+   *
+   * @generated from field: google.protobuf.Timestamp trial_ends_at = 4;
+   */
+  trialEndsAt?: Timestamp | undefined;
 };
 
 /**
@@ -538,8 +571,12 @@ export const PricingService: GenService<{
    * version gets the next version, the default plan is set. What the catalog leaves out stays as it is. Pushing the
    * same catalog again changes nothing.
    *
+   * A plan that says a `version` was made from that one. If a later one is published, and this push would lose something
+   * of what it changed, the push is refused.
+   *
    * Errors: INVALID_CATALOG with the path of the field: tiers out of order, an unknown metric or currency, a key used
-   * twice, a maximum below its minimum, a metric that has usage and would count otherwise.
+   * twice, a maximum below its minimum, a metric that has usage and would count otherwise; STATE_CONFLICT, with the path
+   * of the plan's version, when something published would be lost: the message names it.
    *
    * @generated from rpc usageflow.v1.PricingService.PushCatalog
    */
@@ -595,10 +632,11 @@ export const PricingService: GenService<{
     output: typeof PreviewPriceResponseSchema;
   },
   /**
-   * Subscribes a customer to the latest version of a plan. A customer that is not known yet is registered.
+   * Subscribes a customer to the latest version of a plan. A customer that is not known yet is registered. Its periods are
+   * counted in the tenant's time zone as it is now.
    *
    * Errors: NOT_FOUND for the plan; ALREADY_EXISTS when the customer has a subscription to it that has not ended;
-   * INVALID_FIELD when `start_at` lies in a period that is closed.
+   * INVALID_FIELD when `start_at` lies in a period that is closed, or `trial_ends_at` before the start.
    *
    * @generated from rpc usageflow.v1.PricingService.StartSubscription
    */
@@ -608,7 +646,8 @@ export const PricingService: GenService<{
     output: typeof StartSubscriptionResponseSchema;
   },
   /**
-   * Ends a subscription at the end of its open period, which is still invoiced. Ending it again changes nothing.
+   * Ends a subscription at the end of its open period, which is still invoiced; in a trial at the trial's end, so that
+   * nothing is ever charged. Ending it again changes nothing.
    *
    * Errors: NOT_FOUND.
    *

@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { onTestFinished } from "vitest";
+import type { Harness } from "./harness.ts";
+
+const USAGEFLOW = new URL("../../cli/bin/run.js", import.meta.url).pathname;
+
+export type FleetRole = "api" | "worker";
+
+interface Member {
+  child: ChildProcess;
+  /** Where an API listens. */
+  url: string;
+}
+
+/** Server processes on the database of a harness, each with a role of its own. */
+export interface Fleet {
+  /** The URL of an API: of that which has the place now. */
+  url(place: number): string;
+  /** SIGKILLs the process in a place. Another takes it: `url` answers it as soon as it is ready. */
+  kill(role: FleetRole, place: number): Promise<void>;
+}
+
+/** Starts processes of the real command, `count` of each role. They end with the test. */
+export async function startFleet({ app, database }: Harness, count: number): Promise<Fleet> {
+  const env = {
+    ...process.env,
+    DATABASE_URL: database.databaseUrl,
+    USAGEFLOW_WORKER_DATABASE_URL: database.workerDatabaseUrl,
+    USAGEFLOW_MASTER_KEY: app.config.masterKey.toString("base64"),
+    USAGEFLOW_KEY_PEPPER: app.config.keyPepper.toString("base64"),
+    USAGEFLOW_LOG_LEVEL: "silent", // what a kill leaves half-done is logged by who finds it
+    USAGEFLOW_PORT: "0",
+    USAGEFLOW_POLL_MS: "20",
+  };
+  const started = new Set<ChildProcess>();
+  const start = async (role: FleetRole): Promise<Member> => {
+    const child = spawn(process.execPath, [USAGEFLOW, "serve", "--role", role, "--json"], {
+      env,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    started.add(child);
+    return new Promise((resolve, reject) => {
+      const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+      lines.once("line", (line) => resolve({ child, url: JSON.parse(line).url }));
+      child.once("exit", (code, signal) => reject(new Error(`the ${role} ended with ${code ?? signal}`)));
+    });
+  };
+  const startAll = (role: FleetRole) => Promise.all(Array.from({ length: count }, () => start(role)));
+  onTestFinished(async () => {
+    for (const child of started) child.kill("SIGKILL");
+    await Promise.all([...started].map(ended));
+  });
+  const [apis, workers] = await Promise.all([startAll("api"), startAll("worker")]);
+  const members: Record<FleetRole, Member[]> = { api: apis, worker: workers };
+  return {
+    url: (place) => (members.api[place % count] as Member).url,
+    async kill(role, place) {
+      const { child } = members[role][place % count] as Member;
+      child.kill("SIGKILL");
+      await ended(child);
+      members[role][place % count] = await start(role);
+    },
+  };
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => child.once("exit", () => resolve()));
+}
