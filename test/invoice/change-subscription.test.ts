@@ -290,3 +290,42 @@ describe("a change when the period ends", () => {
     ]);
   });
 });
+
+describe("usage around a cut", () => {
+  test("is billed by the plan of its second, also where that is within an hour, on time or late", async () => {
+    const harness = await offered();
+    const { clients } = harness;
+    const id = await started(harness, "starter");
+    await harness.advanceTo("2015-05-21T10:30:00Z");
+    await change(harness, id, { plan: "team" });
+    await harness.advanceTo("2015-05-21T10:59:00Z");
+    const track = (idempotencyKey: string, amount: string, at: string) => {
+      const occurredAt = timestampFromDate(new Date(at));
+      return clients.usage.trackUsage({
+        events: [{ metric: "API_CALL", amount, customerId: "ann", idempotencyKey, occurredAt }],
+      });
+    };
+    await track("before", "100", "2015-05-21T10:29:59.999Z");
+    await track("after", "1000", "2015-05-21T10:30:00Z");
+    await harness.drain();
+    const plans = async (...keys: string[]) => {
+      const asked = keys.map((idempotencyKey) => clients.usage.explainUsageEvent({ idempotencyKey }));
+      return (await Promise.all(asked)).map(({ billings }) => billings.map(({ plan }) => plan).join());
+    };
+    expect(await plans("before", "after")).toEqual(["starter", "team"]);
+    await harness.advanceTo("2015-05-21T12:00:00Z");
+    await track("late", "200", "2015-05-21T10:00:00Z");
+    await harness.advanceTo("2015-06-01T01:00:00Z");
+    expect(await plans("before", "late", "after")).toEqual(["starter", "starter", "team"]);
+    const arrears = (await invoiceWords(harness)).filter((invoice) => invoice.includes("in arrears"));
+    expect(arrears).toEqual([
+      "INV-000003 in arrears starter 05-01T00:00 to 05-21T10:30: Calls: 100 units 1.00",
+      "INV-000005 in arrears team 05-21T10:30 to 06-01T00:00: Calls: 1000 units 5.00",
+    ]);
+    expect((await invoiceWords(harness)).at(-1)).toContain(
+      "Late usage of 2015-05-01 to 2015-05-21 10:30: 3.00 instead of 1.00 2.00",
+    );
+    expect((await clients.usage.listUnbilledUsage({})).unbilledUsage).toEqual([]);
+    expect(await mismatches(harness)).toEqual([]);
+  });
+});
