@@ -41,14 +41,22 @@ export async function watchUsage(tx: Tx, tenantId: string, watcher: Watcher, wat
     where usage_watch.until < excluded.until`.execute(tx);
 }
 
-/** Leaves news of batches that are being folded for those who watch their customers. Part of a fold. */
+/**
+ * Leaves news of batches that are being folded, of usage or of voids, for those who watch their customers. Part of a fold.
+ */
 export async function tellWatchers(app: App, tx: Tx, tenantId: string, batches: readonly string[]): Promise<void> {
   const { rows } = await sql<News & { watcher: Watcher }>`
     select watch.watcher, watch.customer_id, date_trunc('hour', min(occurred_at), 'UTC') as first_hour
-    from usage_event event
-    join usage_watch watch on watch.tenant_id = event.tenant_id and watch.customer_id = event.customer_id
+    from (
+      select customer_id, occurred_at from usage_event where tenant_id = ${tenantId} and batch_id = any(${batches})
+      union all
+      select customer_id, occurred_at
+      from usage_void void
+      join usage_event on usage_event.tenant_id = void.tenant_id and usage_event.idempotency_key = void.idempotency_key
+      where void.tenant_id = ${tenantId} and void.batch_id = any(${batches})
+    ) event
+    join usage_watch watch on watch.tenant_id = ${tenantId} and watch.customer_id = event.customer_id
       and event.occurred_at < watch.until
-    where event.tenant_id = ${tenantId} and event.batch_id = any(${batches})
     group by watch.watcher, watch.customer_id`.execute(tx);
   if (rows.length === 0) return;
   const now = await tenantNow(tx, tenantId, app.clock);

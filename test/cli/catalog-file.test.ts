@@ -179,6 +179,33 @@ plans:
     );
   });
 
+  test("has lists of values on one line", () => {
+    const text = `\
+metrics:
+  - { key: CALL, aggregation: SUM, dimensions: [ region, model ] }
+  - { key: DISK, aggregation: WEIGHTED_SUM, carryOver: true }
+plans:
+  - key: pro
+    currency: USD
+    period: MONTHLY
+    prices:
+      - key: calls
+        metric: CALL
+        perUnit: { unitAmount: "1" }
+        filter:
+          - property: region
+            in: { values: [ eu, "" ] }
+          - { property: model, exists: false }
+        groupBy: [ model ]
+      - key: rest
+        metric: CALL
+        perUnit: { unitAmount: "2" }
+        filter:
+          - { property: region, equals: "" }
+`;
+    expect(writeCatalog(parseCatalog(text, "c.yaml").catalog)).toBe(text);
+  });
+
   test("keeps every name, whatever YAML would take it for", () => {
     const name = fc.oneof(fc.string(), fc.constantFrom("no", "1.0", "null", "~", "*a", "- b", "a: b", "#", " "));
     fc.assert(

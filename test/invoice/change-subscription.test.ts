@@ -76,7 +76,7 @@ describe("another plan at once", () => {
         "Changes in 2015-05-21 to 2015-06-01: 0.00 instead of 11.00 -11.00",
       "INV-000004 in arrears free 05-21T00:00 to 05-21T00:00: Calls: 0 units 0.00",
       "INV-000003 in advance starter 05-21T00:00 to 06-01T00:00: Fee, 950399 of 2678400 seconds 11.00; " +
-        "Changes in 2015-05-21 to 2015-06-01: 0.00 instead of 22.00 -22.00",
+        "Changes in 2015-05-21 to 2015-06-01: 0.00 instead of 22.00 -22.00; Granted as credit 11.00",
     ]);
     expect(await mismatches(harness)).toEqual([]);
   });
@@ -288,5 +288,44 @@ describe("a change when the period ends", () => {
       "starter 1 x1, 06-01T00:00 to 07-01T00:00",
       "free 1 x1, 06-01T00:00 to 07-01T00:00",
     ]);
+  });
+});
+
+describe("usage around a cut", () => {
+  test("is billed by the plan of its second, also where that is within an hour, on time or late", async () => {
+    const harness = await offered();
+    const { clients } = harness;
+    const id = await started(harness, "starter");
+    await harness.advanceTo("2015-05-21T10:30:00Z");
+    await change(harness, id, { plan: "team" });
+    await harness.advanceTo("2015-05-21T10:59:00Z");
+    const track = (idempotencyKey: string, amount: string, at: string) => {
+      const occurredAt = timestampFromDate(new Date(at));
+      return clients.usage.trackUsage({
+        events: [{ metric: "API_CALL", amount, customerId: "ann", idempotencyKey, occurredAt }],
+      });
+    };
+    await track("before", "100", "2015-05-21T10:29:59.999Z");
+    await track("after", "1000", "2015-05-21T10:30:00Z");
+    await harness.drain();
+    const plans = async (...keys: string[]) => {
+      const asked = keys.map((idempotencyKey) => clients.usage.explainUsageEvent({ idempotencyKey }));
+      return (await Promise.all(asked)).map(({ billings }) => billings.map(({ plan }) => plan).join());
+    };
+    expect(await plans("before", "after")).toEqual(["starter", "team"]);
+    await harness.advanceTo("2015-05-21T12:00:00Z");
+    await track("late", "200", "2015-05-21T10:00:00Z");
+    await harness.advanceTo("2015-06-01T01:00:00Z");
+    expect(await plans("before", "late", "after")).toEqual(["starter", "starter", "team"]);
+    const arrears = (await invoiceWords(harness)).filter((invoice) => invoice.includes("in arrears"));
+    expect(arrears).toEqual([
+      "INV-000003 in arrears starter 05-01T00:00 to 05-21T10:30: Calls: 100 units 1.00",
+      "INV-000005 in arrears team 05-21T10:30 to 06-01T00:00: Calls: 1000 units 5.00",
+    ]);
+    expect((await invoiceWords(harness)).at(-1)).toContain(
+      "Late usage of 2015-05-01 to 2015-05-21 10:30: 3.00 instead of 1.00 2.00",
+    );
+    expect((await clients.usage.listUnbilledUsage({})).unbilledUsage).toEqual([]);
+    expect(await mismatches(harness)).toEqual([]);
   });
 });

@@ -24,13 +24,13 @@ const usage: Record<string, { quantity: string; unit: string }> = {
 const none = { quantity: "0", unit: "" };
 
 function linesOf(kind: InvoiceKind, used = usage) {
-  return draftLines(plan, kind, ({ key }) => used[key] ?? none);
+  return draftLines(plan, kind, ({ key }) => [used[key] ?? none]);
 }
 
 /** The line of one price, in words. */
 function words(price: JsonObject, quantity: string, unit = ""): string | undefined {
   const one = fromJson(PlanSchema, { key: "p", currency: "USD", prices: [price] });
-  return draftLines(one, InvoiceKind.IN_ARREARS, () => ({ quantity, unit }))[0]?.description;
+  return draftLines(one, InvoiceKind.IN_ARREARS, () => [{ quantity, unit }])[0]?.description;
 }
 
 describe("draftLines", () => {
@@ -60,7 +60,7 @@ describe("draftLines", () => {
   describe("where the plan has a minimum", () => {
     const committed = (minimumAmount: string, currency = "USD") => ({ ...plan, currency, minimumAmount });
     const trueUps = (of: typeof plan, kind: InvoiceKind = InvoiceKind.IN_ARREARS) =>
-      draftLines(of, kind, ({ key }) => usage[key] ?? none).filter((line) => line.priceKey === "minimum");
+      draftLines(of, kind, ({ key }) => [usage[key] ?? none]).filter((line) => line.priceKey === "minimum");
 
     test("has a line for what is missing to it, in arrears", () => {
       const [line, ...others] = trueUps(committed("100.00"));
@@ -96,7 +96,7 @@ describe("draftLines", () => {
       fc.assert(
         fc.property(cents, cents, fc.constantFrom("JPY", "USD", "KWD"), (minimum, used, currency) => {
           const of = { ...committed(fromMinor(minimum, currency), currency), prices: plan.prices.slice(1, 2) };
-          const lines = draftLines(of, InvoiceKind.IN_ARREARS, () => ({ quantity: `${used}`, unit: "" }));
+          const lines = draftLines(of, InvoiceKind.IN_ARREARS, () => [{ quantity: `${used}`, unit: "" }]);
           const total = lines.reduce((sum, line) => sum + line.amountMinor, 0n);
           const billed = lines[0]?.amountMinor ?? 0n;
           expect(total).toBe(billed > minimum ? billed : minimum);
