@@ -8,7 +8,7 @@ import { TenantService } from "../gen/usageflow/v1/tenant_service_pb.ts";
 import { UsageService } from "../gen/usageflow/v1/usage_service_pb.ts";
 import { WebhookService } from "../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "./app.ts";
-import { invoiceService, usageBillingMethods } from "./invoice/service.ts";
+import { invoiceService, subscriptionBillingMethods, usageBillingMethods } from "./invoice/service.ts";
 import { periodEdges } from "./pricing/period-edges.ts";
 import { pricingService } from "./pricing/service.ts";
 import { createAuthenticator } from "./rpc/authenticate.ts";
@@ -44,7 +44,7 @@ export async function startApi(app: App): Promise<Api> {
     open: new Set(openServices.map((service) => service.typeName)),
     routes: (router) => {
       router.service(TenantService, tenantService(app));
-      router.service(PricingService, pricingService(app));
+      router.service(PricingService, pricingService(app, subscriptionBillingMethods(app)));
       router.service(UsageService, usageService(app, tracker, usageBillingMethods(app), periodEdges));
       router.service(InvoiceService, invoiceService(app));
       router.service(WebhookService, webhookService(app));

@@ -159,6 +159,20 @@ test("the server's roles bypass nothing, own no tables, and cannot change what i
   expect(writable).toEqual([]);
 });
 
+test("of a discount only its end ever changes, and of a credit what is left and when it was revoked", async () => {
+  const { rows } = await db.query(`
+    select r.rolname || ' ' || c.relname || '.' || a.attname as may from pg_roles r, pg_class c
+    join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
+    where r.rolname like 'usageflow\\_%' and c.relname in ('discount', 'credit_grant')
+      and has_column_privilege(r.oid, c.oid, a.attnum, 'UPDATE') order by 1`);
+  expect(rows.map((row) => row.may)).toEqual([
+    "usageflow_app credit_grant.remaining_minor",
+    "usageflow_app credit_grant.revoked_at",
+    "usageflow_app discount.ends_at",
+    "usageflow_worker credit_grant.remaining_minor",
+  ]);
+});
+
 test("the ingest role may insert usage, compare it, and do nothing else", async () => {
   const { rows } = await db.query(`
     select table_name || ' ' || privilege_type as right from information_schema.role_table_grants

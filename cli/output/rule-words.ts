@@ -8,6 +8,8 @@ const ALLOWED: Record<string, string> = {
   "^[A-Z]{3}$": "three capital letters such as USD",
   "^[A-Za-z][A-Za-z0-9_.-]*$": "a letter, then letters, digits, _ . or -",
   "^[0-9]{1,3}(\\.[0-9]{1,18})?$": "a percentage such as 2.9, with at most 18 digits after the point, and no sign",
+  "^(100(\\.0{1,18})?|[0-9]{1,2}(\\.[0-9]{1,18})?)$":
+    "a percentage from 0 to 100 such as 12.5, with at most 18 digits after the point",
   "^[0-9]{1,12}(\\.[0-9]{1,18})?$":
     "a decimal such as 0.05, with at most 12 digits before the point and 18 after it, and no sign",
   "^[0-9]{1,20}(\\.[0-9]{1,12})?$":
@@ -36,6 +38,10 @@ const GIVEN_BY: Record<string, string> = {
   "customer.name": "--name",
   name: "--name",
   description: "--description",
+  plan_version: "--plan-version",
+  quantity: "--quantity",
+  start_at: "--start-at",
+  trial_ends_at: "--trial-end",
 };
 
 /** A message of the server's, with what is allowed in place of a pattern. */

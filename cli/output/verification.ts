@@ -10,13 +10,16 @@ export function differencesText(answer: VerifyInvoiceResponse): string {
   if (totalMinor !== recomputedTotalMinor) {
     told.push(`total: ${money(totalMinor, currency)}, recomputed ${money(recomputedTotalMinor, currency)}`);
   }
+  if (!answer.taxesMatch) told.push("taxes: they are not what the rates that the invoice keeps come to");
+  if (!answer.creditsMatch) told.push("credit: the ledger does not say what the invoice says");
   if (!answer.numberMatches) told.push("number: it does not say its sequence, or one before or after it is missing");
   return printable(`${answer.number} differs:`) + told.map((line) => `\n  ${printable(line)}`).join("");
 }
 
 function lineText({ stored, recomputed }: LineVerification, currency: string): string {
-  if (!recomputed) return `${stored?.priceKey}: there should be none`;
-  if (!stored) return `${recomputed.priceKey}: missing, recomputed ${money(recomputed.amountMinor, currency)}`;
+  const name = stored?.priceKey || recomputed?.priceKey || stored?.description || recomputed?.description;
+  if (!recomputed) return `${name}: there should be none`;
+  if (!stored) return `${name}: missing, recomputed ${money(recomputed.amountMinor, currency)}`;
   const pairs = [
     ["price", stored.priceKey, recomputed.priceKey],
     ["metric", stored.metric, recomputed.metric],
@@ -26,5 +29,5 @@ function lineText({ stored, recomputed }: LineVerification, currency: string): s
   ] as const;
   const different = pairs.filter(([, left, right]) => left !== right);
   const told = different.map(([name, left, right]) => `${name} ${left}, recomputed ${right}`);
-  return `${recomputed.priceKey}: ${told.join("; ") || "the steps of its derivation"}`;
+  return `${name}: ${told.join("; ") || "the steps of its derivation"}`;
 }

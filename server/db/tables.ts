@@ -68,6 +68,7 @@ export interface Customer {
   created_at: Timestamp;
   id: string;
   name: Generated<string>;
+  tax_rates: Generated<Json>;
   tenant_id: string;
 }
 
@@ -104,6 +105,20 @@ export interface DeliveryAttempt {
   tenant_id: string;
 }
 
+export interface Discount {
+  amount_minor: bigint | null;
+  created_at: Timestamp;
+  currency: string;
+  ends_at: Timestamp | null;
+  id: string;
+  name: string;
+  percent: Numeric | null;
+  periods: number | null;
+  starts_at: Timestamp;
+  subscription_id: string;
+  tenant_id: string;
+}
+
 export interface Endpoint {
   created_at: Timestamp;
   deleted_at: Timestamp | null;
@@ -121,6 +136,8 @@ export interface Invoice {
   currency: string;
   customer_id: string;
   finalize_at: Timestamp;
+  full_period_end: Timestamp;
+  full_period_start: Timestamp;
   id: string;
   kind: string;
   period_end: Timestamp;
@@ -149,10 +166,13 @@ export interface InvoiceCounter {
 }
 
 export interface InvoiceDocument {
+  discounts: Json;
   finalized_at: Timestamp;
   invoice_id: string;
   number: string;
+  phase_number: number;
   sequence: bigint;
+  taxes: Json;
   tenant_id: string;
   total_minor: bigint;
   usage_number: bigint;
@@ -163,6 +183,7 @@ export interface InvoiceLine {
   amount_minor: bigint;
   description: string;
   dimensions: Json;
+  discount_id: string | null;
   exact_amount: Numeric;
   invoice_id: string;
   kind: string;
@@ -239,15 +260,31 @@ export interface Subscription {
   customer_id: string;
   due_at: Timestamp | null;
   ends_at: Timestamp | null;
+  full_period_end: Timestamp;
+  full_period_start: Timestamp;
   id: string;
+  next_plan_key: string | null;
+  next_plan_version: number | null;
+  next_quantity: number | null;
   period_end: Timestamp;
   period_start: Timestamp;
   plan_key: string;
   plan_version: number;
+  quantity: number;
   started_at: Timestamp;
   tenant_id: string;
   time_zone: string;
   trial_ends_at: Timestamp | null;
+}
+
+export interface SubscriptionPhase {
+  plan_key: string;
+  plan_version: number;
+  position: number;
+  quantity: number;
+  start_at: Timestamp;
+  subscription_id: string;
+  tenant_id: string;
 }
 
 export interface Tenant {
@@ -355,6 +392,7 @@ export interface Tables {
   customer_arrival: CustomerArrival;
   delivery: Delivery;
   delivery_attempt: DeliveryAttempt;
+  discount: Discount;
   endpoint: Endpoint;
   invoice: Invoice;
   invoice_change: InvoiceChange;
@@ -370,6 +408,7 @@ export interface Tables {
   plan_version: PlanVersion;
   rpc_answer: RpcAnswer;
   subscription: Subscription;
+  subscription_phase: SubscriptionPhase;
   tenant: Tenant;
   tenant_due: TenantDue;
   usage_batch: UsageBatch;

@@ -2,16 +2,21 @@ import { sql } from "kysely";
 import type { Plan } from "../../gen/usageflow/v1/pricing_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
-import { periodAt } from "../pricing/billing-period.ts";
-import { billsInArrears, isInAdvance, plansOf } from "../pricing/plan.ts";
-import { cadenceOf, periodDueAt, type SubscriptionRow } from "../pricing/subscription.ts";
+import { type PlanRef, plansOf } from "../pricing/plan.ts";
+import { nextPlanOf, type SubscriptionRow } from "../pricing/subscription.ts";
 import { settleDue, takeDue } from "../tenant/due.ts";
 import { gracePeriodMs } from "../tenant/grace-period.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
-import { advanceDraft, arrearsDraft } from "./draft.ts";
 import { draftStranded } from "./draft-stranded.ts";
-import { insertDrafts } from "./insert-drafts.ts";
-import type { InvoiceRow } from "./invoice.ts";
+import { saveMoves } from "./save-moves.ts";
+import {
+  billAdvance,
+  closePeriod,
+  endPeriod,
+  NOTHING_TO_COME,
+  owesAdvance,
+  type SubscriptionMove,
+} from "./subscription-move.ts";
 
 // Enough to share the cost of a transaction, few enough to keep it short.
 const BATCH_MAX = 500;
@@ -27,12 +32,11 @@ export function closePeriods(app: App, tenantId: string): Promise<number> {
     if (!(await takeDue(tx, tenantId, "CLOSE_PERIODS", now))) return 0;
     const due = await dueSubscriptions(tx, tenantId, now);
     if (due.length > 0) {
-      const planOf = await plansOf(tx, tenantId, due);
+      const nextOf = await nextPlans(tx, tenantId, due);
+      const planOf = await plansOf(tx, tenantId, [...due, ...due.map(nextOf)]);
       const graceMs = await gracePeriodMs(tx, tenantId);
-      const moves = due.map((subscription) => moveOf(subscription, planOf(subscription), now, graceMs));
-      await saveSubscriptions(tx, tenantId, moves);
-      const drafts = moves.flatMap((move) => move.draft ?? []);
-      await insertDrafts(tx, tenantId, drafts, now);
+      const moves = due.map((row) => moveOf(row, { plan: planOf(row), nextPlan: planOf(nextOf(row)), now, graceMs }));
+      await saveMoves(tx, tenantId, moves, now);
       if (moves.some((move) => move.subscription.due_at === null)) await draftStranded(tx, tenantId, now);
     }
     await settleDue(tx, tenantId, "CLOSE_PERIODS", await nextDueAt(tx, tenantId));
@@ -55,47 +59,45 @@ function dueSubscriptions(tx: Tx, tenantId: string, now: Date): Promise<Subscrip
     .execute();
 }
 
-interface Move {
-  /** The subscription as it stands afterwards. */
-  subscription: SubscriptionRow;
-  draft?: InvoiceRow;
-}
-
 /** The one step that a due subscription takes. */
-function moveOf(subscription: SubscriptionRow, plan: Plan, now: Date, graceMs: number): Move {
-  const { period_start, period_end, ends_at, advance_billed_until } = subscription;
-  if (advance_billed_until < period_end && plan.prices.some(isInAdvance)) {
-    return {
-      subscription: { ...subscription, advance_billed_until: period_end, due_at: period_end },
-      draft: advanceDraft(subscription, plan, now),
-    };
-  }
-  const over = ends_at !== null && ends_at <= period_end;
-  const next = over ? { start: period_end, end: period_end } : periodAt(cadenceOf(subscription, plan), period_end);
-  const moved = {
-    ...subscription,
-    period_start: next.start,
-    period_end: next.end,
-    due_at: over ? null : periodDueAt(plan, next),
-  };
-  const ended = period_start >= period_end; // with its trial: there was no period
-  if (ended || !billsInArrears(plan)) return { subscription: moved };
-  return { subscription: moved, draft: arrearsDraft(subscription, plan, now, graceMs) };
+function moveOf(
+  subscription: SubscriptionRow,
+  { plan, nextPlan, ...time }: { plan: Plan; nextPlan: Plan; now: Date; graceMs: number },
+): SubscriptionMove {
+  if (owesAdvance(subscription, plan)) return billAdvance(subscription, plan, time.now);
+  const { period_end, ends_at, quantity, next_quantity } = subscription;
+  const at = { ...time, at: period_end };
+  if (ends_at !== null && ends_at <= period_end) return endPeriod(subscription, plan, at);
+  const next = { plan: nextPlan, quantity: next_quantity ?? quantity };
+  return closePeriod({ ...subscription, ...NOTHING_TO_COME }, plan, next, at);
 }
 
-async function saveSubscriptions(tx: Tx, tenantId: string, moves: readonly Move[]): Promise<void> {
-  const rows = moves.map((move) => move.subscription);
-  await sql`
-    update subscription set period_start = moved.period_start, period_end = moved.period_end,
-      advance_billed_until = moved.advance_billed_until, due_at = moved.due_at
-    from unnest(
-      ${rows.map((row) => row.id)}::uuid[],
-      ${rows.map((row) => row.period_start)}::timestamptz[],
-      ${rows.map((row) => row.period_end)}::timestamptz[],
-      ${rows.map((row) => row.advance_billed_until)}::timestamptz[],
-      ${rows.map((row) => row.due_at)}::timestamptz[]
-    ) as moved (id, period_start, period_end, advance_billed_until, due_at)
-    where subscription.tenant_id = ${tenantId} and subscription.id = moved.id`.execute(tx);
+/**
+ * The plan versions that subscriptions are to move to at the end of their periods. One whose customer has come to another
+ * subscription to that plan stays where it is: calls refuse that, but not when two of them pass each other, and a
+ * tenant's billing must not stop there.
+ */
+async function nextPlans(
+  tx: Tx,
+  tenantId: string,
+  due: readonly SubscriptionRow[],
+): Promise<(subscription: SubscriptionRow) => PlanRef> {
+  const moving = due.filter((row) => nextPlanOf(row) !== null);
+  if (moving.length === 0) return (row) => row;
+  const { rows: taken } = await sql<{ id: string }>`
+    select moving.id from unnest(
+      ${moving.map((row) => row.id)}::uuid[],
+      ${moving.map((row) => row.customer_id)}::text[],
+      ${moving.map((row) => row.next_plan_key)}::text[]
+    ) as moving (id, customer_id, plan_key)
+    where exists (
+      select from subscription other
+      where other.tenant_id = ${tenantId} and other.customer_id = moving.customer_id and other.id <> moving.id
+        and other.due_at is not null
+        and (other.plan_key = moving.plan_key or (other.next_plan_key = moving.plan_key and other.id < moving.id))
+    )`.execute(tx);
+  const stay = new Set(taken.map((row) => row.id));
+  return (row) => (stay.has(row.id) ? row : (nextPlanOf(row) ?? row));
 }
 
 async function nextDueAt(tx: Tx, tenantId: string): Promise<Date | null> {

@@ -39,9 +39,11 @@ export async function moveCredits(tx: Tx, tenantId: string, entries: readonly Ne
         ${entries.map((entry) => entry.invoiceId ?? null)}::uuid[],
         ${entries.map((entry) => entry.note ?? "")}::text[]
       ) as entry (id, grant_id, kind, amount_minor, invoice_id, note)
+    ), change as (
+      select grant_id, sum(amount_minor)::bigint as minor from entry group by grant_id
     ), moved as (
-      update credit_grant set remaining_minor = remaining_minor + change.minor
-      from (select grant_id, sum(amount_minor)::bigint as minor from entry group by grant_id) as change
+      update credit_grant set remaining_minor = remaining_minor + minor
+      from change
       where credit_grant.tenant_id = ${tenantId} and credit_grant.id = change.grant_id
       returning credit_grant.*
     ), entered as (
@@ -50,7 +52,8 @@ export async function moveCredits(tx: Tx, tenantId: string, entries: readonly Ne
       select moved.tenant_id, entry.id, grant_id, customer_id, kind, entry.amount_minor, entry.invoice_id, ${now}, entry.note
       from entry join moved on moved.id = grant_id
     )
-    select * from moved where remaining_minor = 0 order by id`.execute(tx);
+    select moved.* from moved join change on grant_id = moved.id where remaining_minor = 0 and minor < 0
+    order by moved.id`.execute(tx);
   const events = rows.map((row) => ({
     type: "credit.depleted" as const,
     occurredAt: now,

@@ -7,9 +7,12 @@ import {
 } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { Plan, Price } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { decimal, fromMinor, plain, toMinor, zero } from "../money.ts";
+import { rateFlat } from "../pricing/flat-fee.ts";
 import { type EventTally, noEvents } from "../pricing/percentage.ts";
+import type { SeatSpan } from "../pricing/phase.ts";
 import { isInAdvance, MINIMUM_KEY, planMinimum } from "../pricing/plan.ts";
 import { one, step, sumOf } from "../pricing/price-step.ts";
+import { isWhole, type PeriodPart, shareOf, shareWords } from "../pricing/prorate.ts";
 import { beyondIncluded, packageCount, rate, rateEvents } from "../pricing/rate.ts";
 
 /** What was used of a price's metric in the period: all of it, or one group's. */
@@ -24,6 +27,15 @@ export interface Usage {
   events?: EventTally | undefined;
 }
 
+// A period of any length, whole, with one seat.
+const EPOCH = { start: new Date(0), end: new Date(1_000) };
+const ANY_PERIOD = { ...EPOCH, of: EPOCH, seats: [{ ...EPOCH, quantity: 1 }] };
+
+/** The period that an invoice bills, and the seats that there were in it. */
+export interface BilledTime extends PeriodPart {
+  seats: readonly SeatSpan[];
+}
+
 /** The prices that an invoice of a kind bills, in the order of the plan. An adjustment bills none: only differences. */
 export function billedPrices(plan: Plan, kind: InvoiceKind): Price[] {
   if (kind === InvoiceKind.ADJUSTMENT) return [];
@@ -32,53 +44,92 @@ export function billedPrices(plan: Plan, kind: InvoiceKind): Price[] {
 
 /**
  * The lines of an invoice: one for each price that it bills, or for each group of its usage, also where nothing is owed;
- * and one for what is missing to the plan's minimum.
+ * and one for what is missing to the plan's minimum. Without a time it bills a full period, and one seat.
  */
-export function draftLines(plan: Plan, kind: InvoiceKind, usageOf: (price: Price) => readonly Usage[]): InvoiceLine[] {
+export function draftLines(
+  plan: Plan,
+  kind: InvoiceKind,
+  usageOf: (price: Price) => readonly Usage[],
+  time: BilledTime = ANY_PERIOD,
+): InvoiceLine[] {
   const lines = billedPrices(plan, kind).flatMap((price) => {
-    const usages = price.metric ? usageOf(price) : [{ quantity: "1", unit: "" }];
+    if (!price.metric) return [flatLine(price, plan.currency, time)];
+    const usages = usageOf(price);
     // A price may be owed without usage too, and so without a group.
-    return (usages.length > 0 ? usages : [noUsage(price)]).map((usage) => lineOf(price, usage, plan.currency));
+    return (usages.length > 0 ? usages : [noUsage(price)]).map((usage) => usageLine(price, usage, plan.currency, time));
   });
-  return kind === InvoiceKind.IN_ARREARS ? [...lines, ...trueUp(plan, lines)] : lines;
+  return kind === InvoiceKind.IN_ARREARS ? [...lines, ...trueUp(plan, lines, time)] : lines;
 }
 
 function noUsage({ model }: Price): Usage {
   return { quantity: "0", unit: "", events: model.case === "percentage" ? noEvents : undefined };
 }
 
-function lineOf(price: Price, { quantity, unit, dimensions, events }: Usage, currency: string): InvoiceLine {
+function usageLine(price: Price, usage: Usage, currency: string, time: BilledTime): InvoiceLine {
+  const { quantity, unit, dimensions, events } = usage;
+  const terms = sharedTerms(price, currency, time);
   const { amountMinor, exact, steps } = events
-    ? rateEvents(price, events, currency)
-    : rate(price, decimal(quantity), currency);
+    ? rateEvents(terms, events, currency)
+    : rate(terms, decimal(quantity), currency);
+  const words = price.minimumAmount || price.maximumAmount ? partWords(time) : "";
   return create(InvoiceLineSchema, {
     kind: InvoiceLineKind.PRICE,
     priceKey: price.key,
     metric: price.metric,
     quantity,
     amountMinor,
-    description: describe(nameOf(price, dimensions), price, quantity, unit),
+    description: `${describe(nameOf(price, dimensions), price, quantity, unit)}${words}`,
     exactAmount: plain(exact),
     steps,
     dimensions: Object.fromEntries(dimensions ?? []),
   });
 }
 
+function flatLine(price: Price, currency: string, time: BilledTime): InvoiceLine {
+  const { seats, amountMinor, exact, steps } = rateFlat(price, currency, time);
+  return create(InvoiceLineSchema, {
+    kind: InvoiceLineKind.PRICE,
+    priceKey: price.key,
+    quantity: seats,
+    amountMinor,
+    description: `${price.name || price.key}${partWords(time)}`,
+    exactAmount: plain(exact),
+    steps,
+  });
+}
+
+/** A price with its share of what it comes to at least and at most in a full period. */
+function sharedTerms(price: Price, currency: string, time: PeriodPart): Price {
+  if (isWhole(time)) return price;
+  const share = (amount: string) => (amount ? plain(shareOf(decimal(amount), time, currency)) : "");
+  return { ...price, minimumAmount: share(price.minimumAmount), maximumAmount: share(price.maximumAmount) };
+}
+
+/** Such as `, 5 of 31 days`; nothing of a period that is whole. */
+function partWords(time: PeriodPart): string {
+  return isWhole(time) ? "" : `, ${shareWords(time)}`;
+}
+
 /** Makes up the difference between the plan's minimum and what the lines come to, rounded as they are. */
-function trueUp(plan: Plan, lines: readonly InvoiceLine[]): InvoiceLine[] {
-  const minimum = planMinimum(plan);
-  if (!minimum) return [];
+function trueUp(plan: Plan, lines: readonly InvoiceLine[], time: PeriodPart): InvoiceLine[] {
+  const full = planMinimum(plan);
+  if (!full) return [];
+  const minimum = isWhole(time) ? full : shareOf(full, time, plan.currency);
+  const words = partWords(time);
   const billed = decimal(
     fromMinor(
       lines.reduce((sum, line) => sum + line.amountMinor, 0n),
       plan.currency,
     ),
   );
-  const steps = [step(one, minimum, "minimum of the plan"), step(one, billed.neg(), "billed by the other lines")];
+  const steps = [
+    step(one, minimum, `minimum of the plan${words}`),
+    step(one, billed.neg(), "billed by the other lines"),
+  ];
   const exact = sumOf(steps);
   const amountMinor = exact.gt(zero) ? toMinor(exact, plan.currency) : 0n;
   if (amountMinor === 0n) return [];
-  const description = `${plan.name || plan.key}: up to the minimum of ${plain(minimum)}`;
+  const description = `${plan.name || plan.key}: up to the minimum of ${plain(minimum)}${words}`;
   return [
     create(InvoiceLineSchema, {
       kind: InvoiceLineKind.MINIMUM,
@@ -103,7 +154,6 @@ function nameOf(price: Price, dimensions: ReadonlyMap<string, string> = new Map(
 /** Such as `API calls: 482 units`, `Egress: 76 packages of 1000000 byte`, `Platform fee`. */
 function describe(name: string, price: Price, quantity: string, unit: string): string {
   const { model } = price;
-  if (model.case === "flat") return name;
   const below = quantity.startsWith("-") ? ", priced as 0" : "";
   if (model.case !== "package") return `${name}: ${quantity} ${unit || plural(quantity, "unit")}${below}`;
   const packages = plain(packageCount(model.value, beyondIncluded(price, decimal(quantity))));

@@ -4,6 +4,7 @@ import { plusMs } from "../clock.ts";
 import type { Tx } from "../db/database.ts";
 import { newId } from "../id.ts";
 import { countEvents, type EventTally, noEvents } from "../pricing/percentage.ts";
+import { type PhaseRow, phasesOf, seatsOf } from "../pricing/phase.ts";
 import { type PlanRef, plansOf } from "../pricing/plan.ts";
 import type { SubscriptionRow } from "../pricing/subscription.ts";
 import { placesOf, testsOf, testsOfGroup } from "../usage/dimension.ts";
@@ -11,15 +12,18 @@ import { eventAmounts } from "../usage/event-amounts.ts";
 import { type MetricRow, metricsByKey } from "../usage/metric.ts";
 import type { UsageGroup, UsageSpan, UsageTotals } from "../usage/usage-span.ts";
 import { usageTotals } from "../usage/usage-total.ts";
-import { billedPrices, draftLines, type Usage } from "./draft-lines.ts";
+import { type BilledTime, billedPrices, draftLines, type Usage } from "./draft-lines.ts";
 import type { InvoiceRow } from "./invoice.ts";
 
 /** What an invoice bills: columns of its row. */
 export interface Draft extends PlanRef {
+  subscription_id: string;
   customer_id: string;
   kind: string;
   period_start: Date;
   period_end: Date;
+  full_period_start: Date;
+  full_period_end: Date;
 }
 
 /** A price that a draft bills, and the usage that it prices. */
@@ -77,6 +81,8 @@ function draftOf(subscription: SubscriptionRow, plan: Plan, now: Date): Omit<Inv
     currency: plan.currency,
     period_start: subscription.period_start,
     period_end: subscription.period_end,
+    full_period_start: subscription.full_period_start,
+    full_period_end: subscription.full_period_end,
     state: "DRAFT",
     created_at: now,
   };
@@ -87,25 +93,37 @@ export interface DraftLines {
   lines: InvoiceLine[][];
   /** The last fold of usage that they count. */
   foldNumber: bigint;
+  /** The last phase of its subscription that each of them counts. */
+  phaseNumbers: number[];
 }
 
 /** Where the quantities of drafts come from: `usageTotals`, or a count of the same by other means. */
 export type CountUsage = (tx: Tx, tenantId: string, spans: readonly UsageSpan[]) => Promise<UsageTotals>;
 
+/** What charges are worked out from, other than what is now. */
+export interface ChargeSources {
+  countUsage?: CountUsage | undefined;
+  /** The last phase of their subscription that counts. Absent: all. */
+  phaseNumber?: number | undefined;
+  /** The plan to charge by in the place of a draft's own. */
+  underPlan?: ((draft: Draft) => Plan) | undefined;
+}
+
 /**
  * Works out what the plans of drafts charge for their periods, as of now, and says up to which fold of usage that counts. A
- * few statements, however many drafts there are; more only where prices need single events, and those are many. With
- * `underPlan`, what that plan would charge in the place of the draft's own.
+ * few statements, however many drafts there are; more only where prices need single events, and those are many.
  */
 export async function chargesOfDrafts(
   tx: Tx,
   tenantId: string,
   drafts: readonly Draft[],
-  countUsage: CountUsage = usageTotals,
-  underPlan?: (draft: Draft) => Plan,
+  { countUsage = usageTotals, phaseNumber, underPlan }: ChargeSources = {},
 ): Promise<DraftLines> {
-  if (drafts.length === 0) return { lines: [], foldNumber: 0n };
+  if (drafts.length === 0) return { lines: [], foldNumber: 0n, phaseNumbers: [] };
   const planOf = underPlan ?? (await plansOf(tx, tenantId, drafts));
+  const subscriptionIds = [...new Set(drafts.map((draft) => draft.subscription_id))];
+  const phases = await phasesOf(tx, tenantId, subscriptionIds, phaseNumber);
+  const phasesOfDraft = (draft: Draft) => phases.get(draft.subscription_id) ?? [];
   const metrics = await metricsByKey(tx, tenantId);
   const metricOf = (price: Price): MetricRow => {
     const metric = metrics.get(price.metric);
@@ -124,13 +142,28 @@ export async function chargesOfDrafts(
   );
   const tallies = await tallyEvents(tx, tenantId, used.flat(), foldNumber);
   let place = 0; // in `used`: prices are asked for in the same order again
-  const lines = drafts.map((draft) =>
-    draftLines(planOf(draft), kindOf(draft), () => (used[place++] as Used[]).map((one) => usageOf(one, tallies))),
-  );
-  return { lines, foldNumber };
+  const lines = drafts.map((draft) => {
+    const usageOf = () => (used[place++] as Used[]).map((one) => usageOfGroup(one, tallies));
+    return draftLines(planOf(draft), kindOf(draft), usageOf, timeOf(draft, phasesOfDraft(draft)));
+  });
+  const phaseNumbers = drafts.map((draft) => phasesOfDraft(draft).at(-1)?.position ?? 0);
+  return { lines, foldNumber, phaseNumbers };
 }
 
-function usageOf(used: Used, tallies: Map<Used, EventTally>): Usage {
+/**
+ * The time that a draft bills. Fees in advance are those of the period's start for as long as it is a draft; worked out
+ * again later, they are what the period has come to since.
+ */
+function timeOf(draft: Draft, phases: readonly PhaseRow[]): BilledTime {
+  const period = { start: draft.period_start, end: draft.period_end };
+  return {
+    ...period,
+    of: { start: draft.full_period_start, end: draft.full_period_end },
+    seats: seatsOf(phases, { ...period, plan_key: draft.plan_key, plan_version: draft.plan_version }),
+  };
+}
+
+function usageOfGroup(used: Used, tallies: Map<Used, EventTally>): Usage {
   const { price, group, unit } = used;
   const dimensions = price.groupBy.map((property, i) => [property, group.values[i] ?? ""] as const);
   return { quantity: group.quantity, unit, dimensions: new Map(dimensions), events: tallies.get(used) };

@@ -5,23 +5,30 @@ import type { Tx } from "../db/database.ts";
 import { parseId } from "../id.ts";
 import { appendEvents } from "../outbox/append-event.ts";
 import { watchUsage } from "../usage/usage-watch.ts";
+import { grantCredits } from "./credit.ts";
+import { moveCredits } from "./credit-entry.ts";
 import { linesOfDrafts } from "./draft-invoice-lines.ts";
-import { type InvoiceRow, toInvoice, totalOf } from "./invoice.ts";
+import { type InvoiceRow, toInvoice } from "./invoice.ts";
 import { changeState, toInvoiceChange } from "./invoice-change.ts";
 import { invoiceNumber, invoicePrefix } from "./invoice-number.ts";
+import { taxesToJson } from "./invoice-tax.ts";
+import { type Settlement, type Terms, totalOf } from "./settlement.ts";
+import { discountOf, discountsToJson } from "./terms.ts";
 
 /** An invoice that becomes final. */
 interface Final {
   invoice: InvoiceRow;
-  lines: InvoiceLine[];
+  phaseNumber: number;
+  terms: Terms;
+  settlement: Settlement;
   sequence: bigint;
   number: string;
 }
 
 /**
- * Makes drafts final, in the order given: their lines are worked out for the last time and stored, and they get the next
- * numbers. `keyId` is the API key that asked for it; null: their time had come. The caller has the right to finalize, and
- * keeps folds out: each counts before, or hears that these periods are final.
+ * Makes drafts final, in the order given: their lines are worked out for the last time and stored, credits are drawn and
+ * granted, and they get the next numbers. `keyId` is the API key that asked for it; null: their time had come. The caller
+ * has the right to finalize, and keeps folds out: each counts before, or hears that these periods are final.
  */
 export async function finalizeDrafts(
   tx: Tx,
@@ -29,7 +36,9 @@ export async function finalizeDrafts(
   drafts: readonly InvoiceRow[],
   { now, keyId }: { now: Date; keyId: string | null },
 ): Promise<void> {
-  const { lines, foldNumber } = await linesOfDrafts(tx, tenantId, drafts);
+  const { terms, settlements, foldNumber, phaseNumbers } = await linesOfDrafts(tx, tenantId, drafts, {
+    finalizedAt: now,
+  });
   const ids = drafts.map((draft) => draft.id);
   const step = { from_state: "DRAFT", to_state: "FINALIZED", changed_at: now, key_id: keyId, note: "", paid_at: null };
   const moved = await changeState(tx, tenantId, ids, step);
@@ -39,7 +48,16 @@ export async function finalizeDrafts(
   const finals = drafts.map((draft, i): Final => {
     const sequence = firstSequence + BigInt(i);
     const invoice = { ...draft, state: "FINALIZED" };
-    return { invoice, lines: lines[i] ?? [], sequence, number: invoiceNumber(prefix, sequence) };
+    const phaseNumber = phaseNumbers[i] as number;
+    const number = invoiceNumber(prefix, sequence);
+    return {
+      invoice,
+      phaseNumber,
+      terms: terms[i] as Terms,
+      settlement: settlements[i] as Settlement,
+      sequence,
+      number,
+    };
   });
   await tx
     .insertInto("invoice_document")
@@ -49,25 +67,57 @@ export async function finalizeDrafts(
         invoice_id: final.invoice.id,
         sequence: final.sequence,
         number: final.number,
-        total_minor: totalOf(final.lines),
+        total_minor: totalOf(final.settlement.lines),
         usage_number: foldNumber,
+        phase_number: final.phaseNumber,
         finalized_at: now,
+        discounts: JSON.stringify(discountsToJson(final.terms.discounts)),
+        taxes: JSON.stringify(taxesToJson(final.settlement.taxes)),
       })),
     )
     .execute();
   await insertLines(tx, tenantId, finals);
-  await dropReratings(tx, tenantId, lines.flat());
+  await dropReratings(
+    tx,
+    tenantId,
+    settlements.flatMap(({ lines }) => lines),
+  );
   const ended = drafts.filter((draft) => draft.kind === "IN_ARREARS");
   const watches = ended.map((draft) => ({ customerId: draft.customer_id, until: draft.period_end }));
   await watchUsage(tx, tenantId, "LATE_USAGE", watches);
-  const events = finals.map(({ invoice, lines, number }) => ({
+  const events = finals.map(({ invoice, settlement, number }) => ({
     type: "invoice.finalized" as const,
     occurredAt: now,
     facts: {
-      invoice: toInvoice(invoice, lines, { number, finalized_at: now, changes: [toInvoiceChange(step)] }),
+      invoice: toInvoice(invoice, settlement, { number, finalized_at: now, changes: [toInvoiceChange(step)] }),
     },
   }));
   await appendEvents(tx, tenantId, events);
+  await settleCredits(tx, tenantId, finals, now);
+}
+
+/** Draws the credits that the invoices were paid with, and grants what they came to less than nothing. */
+async function settleCredits(tx: Tx, tenantId: string, finals: readonly Final[], now: Date): Promise<void> {
+  const drawn = finals.flatMap(({ invoice, settlement }) =>
+    settlement.draws.map(({ grantId, amountMinor }) => ({
+      grantId,
+      kind: "DRAWN" as const,
+      amountMinor: -amountMinor,
+      invoiceId: invoice.id,
+    })),
+  );
+  await moveCredits(tx, tenantId, drawn, now);
+  const granted = finals
+    .filter(({ settlement }) => settlement.grantedMinor > 0n)
+    .map(({ invoice, settlement, number }) => ({
+      customerId: invoice.customer_id,
+      currency: invoice.currency,
+      amountMinor: settlement.grantedMinor,
+      source: "INVOICE" as const,
+      invoiceId: invoice.id,
+      note: `from ${number}`,
+    }));
+  await grantCredits(tx, tenantId, granted, now);
 }
 
 /** What these lines price again waits no more. */
@@ -95,8 +145,8 @@ async function takeSequences(tx: Tx, tenantId: string, count: number): Promise<b
 
 /** One parameter for all lines: a batch may have more than a statement can have parameters. */
 async function insertLines(tx: Tx, tenantId: string, finals: readonly Final[]): Promise<void> {
-  const rows = finals.flatMap(({ invoice, lines }) =>
-    lines.map((line, position) => ({
+  const rows = finals.flatMap(({ invoice, settlement }) =>
+    settlement.lines.map((line, position) => ({
       tenant_id: tenantId,
       invoice_id: invoice.id,
       position,
@@ -108,6 +158,7 @@ async function insertLines(tx: Tx, tenantId: string, finals: readonly Final[]): 
       exact_amount: line.exactAmount,
       description: line.description,
       adjusted_invoice_id: parseId("inv", line.adjustedInvoiceId) ?? null,
+      discount_id: discountOf(line),
       steps: line.steps.map((step) => toJson(InvoiceLineStepSchema, step)),
       dimensions: line.dimensions,
     })),

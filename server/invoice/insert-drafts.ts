@@ -3,16 +3,17 @@ import { appendEvents } from "../outbox/append-event.ts";
 import { makeDue } from "../tenant/due.ts";
 import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { type InvoiceRow, toInvoice } from "./invoice.ts";
+import type { Settlement } from "./settlement.ts";
 
 /** Stores new drafts, tells of them, and sees to it that they will be final. */
 export async function insertDrafts(tx: Tx, tenantId: string, drafts: readonly InvoiceRow[], now: Date): Promise<void> {
   if (drafts.length === 0) return;
   await tx.insertInto("invoice").values(drafts).execute();
-  const { lines } = await linesOfDrafts(tx, tenantId, drafts);
+  const { settlements } = await linesOfDrafts(tx, tenantId, drafts);
   const events = drafts.map((draft, i) => ({
     type: "invoice.created" as const,
     occurredAt: now,
-    facts: { invoice: toInvoice(draft, lines[i] ?? []) },
+    facts: { invoice: toInvoice(draft, settlements[i] as Settlement) },
   }));
   await appendEvents(tx, tenantId, events);
   const finalizeAt = Math.min(...drafts.map((draft) => draft.finalize_at.getTime()));

@@ -4,7 +4,6 @@ import type { Selectable } from "kysely";
 import {
   type Invoice,
   type InvoiceChange,
-  type InvoiceLine,
   InvoiceSchema,
   InvoiceState,
   InvoiceStateSchema,
@@ -20,6 +19,8 @@ import { kindOf } from "./draft.ts";
 import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { changesOf, stateOf } from "./invoice-change.ts";
 import { storedLines, toInvoiceLine } from "./invoice-line.ts";
+import { taxesFromJson } from "./invoice-tax.ts";
+import { partsOf, type Settlement, totalOf } from "./settlement.ts";
 
 // An invoice's life:
 //
@@ -38,10 +39,16 @@ interface DocumentFacts {
   finalized_at: Date | null;
 }
 
+/** An invoice's row with what its document adds. */
+type WholeRow = InvoiceRow & DocumentFacts & { taxes: unknown };
+
+/** What was made of an invoice's charges. */
+type Settled = Pick<Settlement, "lines" | "taxes">;
+
 /** The invoice as callers see it. A draft has no document. */
 export function toInvoice(
   row: InvoiceRow,
-  lines: InvoiceLine[],
+  { lines, taxes }: Settled,
   document?: DocumentFacts & { changes: InvoiceChange[] },
 ): Invoice {
   return create(InvoiceSchema, {
@@ -62,12 +69,11 @@ export function toInvoice(
     ...(document?.finalized_at ? { finalizedAt: timestampFromDate(document.finalized_at) } : {}),
     finalizeAt: timestampFromDate(row.finalize_at),
     changes: document?.changes ?? [],
+    fullPeriodStart: timestampFromDate(row.full_period_start),
+    fullPeriodEnd: timestampFromDate(row.full_period_end),
+    ...partsOf(lines),
+    taxes,
   });
-}
-
-/** What an invoice comes to, in minor units: the sum of its rounded lines. */
-export function totalOf(lines: readonly InvoiceLine[]): bigint {
-  return lines.reduce((total, line) => total + line.amountMinor, 0n);
 }
 
 /** One invoice by id or number, or not-found. */
@@ -77,7 +83,7 @@ export async function getInvoice(tx: Tx, tenantId: string, id: string): Promise<
 }
 
 /** The row of one invoice by id or number, or not-found. */
-export async function getInvoiceRow(tx: Tx, tenantId: string, id: string): Promise<InvoiceRow & DocumentFacts> {
+export async function getInvoiceRow(tx: Tx, tenantId: string, id: string): Promise<WholeRow> {
   const uuid = parseId("inv", id);
   const invoices = selectInvoices(tx, tenantId);
   const found = uuid ? invoices.where("invoice.id", "=", uuid) : invoices.where("number", "=", id);
@@ -118,7 +124,7 @@ function selectInvoices(tx: Tx, tenantId: string) {
         .onRef("invoice_document.invoice_id", "=", "invoice.id"),
     )
     .selectAll("invoice")
-    .select(["number", "finalized_at"])
+    .select(["number", "finalized_at", "taxes"])
     .where("invoice.tenant_id", "=", tenantId);
 }
 
@@ -126,16 +132,17 @@ function selectInvoices(tx: Tx, tenantId: string) {
  * Adds what is not in the row: the lines that finalized invoices have, and those that drafts would have now; and the steps
  * of their lives.
  */
-async function whole(tx: Tx, tenantId: string, rows: readonly (InvoiceRow & DocumentFacts)[]): Promise<Invoice[]> {
+async function whole(tx: Tx, tenantId: string, rows: readonly WholeRow[]): Promise<Invoice[]> {
   const ids = rows.map((row) => row.id);
   const stored = await storedLines(tx, tenantId, ids);
   const storedOf = Map.groupBy(stored, (line) => line.invoice_id);
   const changes = await changesOf(tx, tenantId, ids);
   const drafts = rows.filter((row) => row.state === "DRAFT");
-  const { lines } = await linesOfDrafts(tx, tenantId, drafts);
-  const linesOf = new Map(drafts.map((draft, i) => [draft.id, lines[i]]));
+  const { settlements } = await linesOfDrafts(tx, tenantId, drafts);
+  const settlementOf = new Map(drafts.map((draft, i) => [draft.id, settlements[i]]));
   return rows.map((row) => {
-    const its = linesOf.get(row.id) ?? storedOf.get(row.id)?.map(toInvoiceLine) ?? [];
-    return toInvoice(row, its, { ...row, changes: changes.get(row.id) ?? [] });
+    const lines = storedOf.get(row.id)?.map(toInvoiceLine) ?? [];
+    const settled = settlementOf.get(row.id) ?? { lines, taxes: taxesFromJson(row.taxes) };
+    return toInvoice(row, settled, { ...row, changes: changes.get(row.id) ?? [] });
   });
 }

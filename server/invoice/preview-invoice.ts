@@ -11,6 +11,7 @@ import { tenantNow } from "../tenant/tenant-clock.ts";
 import { arrearsDraft } from "./draft.ts";
 import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { toInvoice } from "./invoice.ts";
+import type { Settlement } from "./settlement.ts";
 
 /** What closing the open period of a subscription would make of it now. Stores nothing. */
 export function previewInvoice(app: App, tenantId: string, { subject }: PreviewInvoiceRequest) {
@@ -22,8 +23,8 @@ export function previewInvoice(app: App, tenantId: string, { subject }: PreviewI
     const plan = await getPlan(tx, tenantId, subscription.plan_key, subscription.plan_version);
     const now = await tenantNow(tx, tenantId, app.clock);
     const draft = arrearsDraft(subscription, plan, now, await gracePeriodMs(tx, tenantId));
-    const { lines, foldNumber } = await linesOfDrafts(tx, tenantId, [draft]);
-    const invoice = { ...toInvoice(draft, lines[0] ?? []), id: "" };
+    const { settlements, foldNumber } = await linesOfDrafts(tx, tenantId, [draft]);
+    const invoice = { ...toInvoice(draft, settlements[0] as Settlement), id: "" };
     return create(PreviewInvoiceResponseSchema, { invoice, usageFold: foldNumber });
   });
 }

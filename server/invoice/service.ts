@@ -3,11 +3,14 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import { GetInvoiceResponseSchema, type InvoiceService } from "../../gen/usageflow/v1/invoice_service_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
+import type { SubscriptionBillingMethods } from "../pricing/service.ts";
 import { callerOf } from "../rpc/caller.ts";
 import type { UsageBillingMethods } from "../usage/service.ts";
+import { changeSubscription } from "./change-subscription.ts";
 import { createCreditGrant } from "./create-credit-grant.ts";
 import { listCreditGrants } from "./credit.ts";
 import { listCreditEntries } from "./credit-entry.ts";
+import { endSubscription } from "./end-subscription.ts";
 import { explainUsageEvent } from "./explain-usage-event.ts";
 import { finalizeInvoice } from "./finalize-invoice.ts";
 import { getInvoice, listInvoices } from "./invoice.ts";
@@ -41,6 +44,14 @@ export function invoiceService(app: App): ServiceImpl<typeof InvoiceService> {
     listCreditEntries: (request, call) => listCreditEntries(app, callerOf(call).tenantId, request),
     revokeCreditGrant: (request, call) => revokeCreditGrant(app, callerOf(call), request),
     simulatePlan: (request, call) => simulatePlan(app, callerOf(call).tenantId, request),
+  };
+}
+
+/** The methods of PricingService that close periods: pricing itself knows nothing of invoices. */
+export function subscriptionBillingMethods(app: App): SubscriptionBillingMethods {
+  return {
+    changeSubscription: (request, call) => changeSubscription(app, callerOf(call), request),
+    endSubscription: (request, call) => endSubscription(app, callerOf(call), request),
   };
 }
 

@@ -4,7 +4,8 @@ import type { PlanRef } from "../pricing/plan.ts";
 import type { UsageGroup, UsageSpan, UsageTotals } from "../usage/usage-span.ts";
 import { usageTotals } from "../usage/usage-total.ts";
 import { chargesOfDrafts, type Draft } from "./draft.ts";
-import { type InvoiceRow, totalOf } from "./invoice.ts";
+import type { InvoiceRow } from "./invoice.ts";
+import { totalOf } from "./settlement.ts";
 
 /** What a period costs under its own plan and under another one, in minor units. */
 export interface TwoCharges {
@@ -31,7 +32,8 @@ export async function chargesUnderTwo(
     const simulated = batch.flatMap(draftsOf);
     const isSimulated = new Set<Draft>(simulated);
     const underPlan = (draft: Draft) => (isSimulated.has(draft) ? plan : planOf(draft));
-    const { lines } = await chargesOfDrafts(tx, tenantId, [...old, ...simulated], countOnce, underPlan);
+    const sources = { countUsage: countOnce, underPlan };
+    const { lines } = await chargesOfDrafts(tx, tenantId, [...old, ...simulated], sources);
     const totals = lines.map(totalOf);
     const minorAt = (place: number) => (totals[place] as bigint) + (totals[place + 1] as bigint);
     for (const [i, period] of batch.entries()) {

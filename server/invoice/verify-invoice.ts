@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { create } from "@bufbuild/protobuf";
 import { sql } from "kysely";
 import type { InvoiceLine } from "../../gen/usageflow/v1/invoice_pb.ts";
@@ -12,10 +13,14 @@ import { formatId } from "../id.ts";
 import { stateConflict } from "../rpc/errors.ts";
 import { recountUsage } from "../usage/usage-recount.ts";
 import { linesOfDrafts } from "./draft-invoice-lines.ts";
-import { getInvoiceRow, totalOf } from "./invoice.ts";
+import { getInvoiceRow } from "./invoice.ts";
+import { ledgerAgrees, ledgerOf } from "./invoice-ledger.ts";
 import { storedLines, toInvoiceLine } from "./invoice-line.ts";
 import { sequenceOf } from "./invoice-number.ts";
+import { taxesToJson } from "./invoice-tax.ts";
 import { frozenReratings } from "./rerated-invoice.ts";
+import { type Settlement, totalOf } from "./settlement.ts";
+import { keptTerms } from "./terms.ts";
 
 /** Works a finalized invoice out again from raw events, and compares. All that it reads is never changed. */
 export function verifyInvoice(app: App, tenantId: string, id: string) {
@@ -23,26 +28,34 @@ export function verifyInvoice(app: App, tenantId: string, id: string) {
     const invoice = await getInvoiceRow(tx, tenantId, id);
     if (invoice.state === "DRAFT") throw stateConflict(`invoice "${id}" is a draft: nothing of it is stored yet`);
     const document = await getDocument(tx, tenantId, invoice.id);
+    const ledger = await ledgerOf(tx, tenantId, invoice.id);
     const rows = await storedLines(tx, tenantId, [invoice.id]);
     const recount = await linesOfDrafts(tx, tenantId, [invoice], {
       countUsage: (tx, tenantId, spans) => recountUsage(tx, tenantId, spans, document.usage_number),
       reratingsOf: async (tx, tenantId) => [await frozenReratings(tx, tenantId, document.sequence, rows)],
+      phaseNumber: document.phase_number,
+      terms: [keptTerms(invoice, document, ledger.drawn)],
     });
     const stored = new Map(rows.map((row) => [row.position, toInvoiceLine(row)]));
-    const recomputed = recount.lines[0] ?? [];
+    const { lines: recomputed, taxes } = recount.settlements[0] as Settlement;
     const lines = compareLines(stored, new Map(recomputed.entries()));
     const total = totalOf(recomputed);
     const numberMatches = document.in_place && sequenceOf(document.number) === document.sequence;
+    const taxesMatch = isDeepStrictEqual(document.taxes, taxesToJson(taxes));
+    const creditsMatch = ledgerAgrees(ledger, invoice, [...stored.values()]);
+    const linesMatch = lines.every((line) => line.matches) && document.total_minor === total;
     return create(VerifyInvoiceResponseSchema, {
       id: formatId("inv", invoice.id),
       number: document.number,
-      matches: lines.every((line) => line.matches) && document.total_minor === total && numberMatches,
+      matches: linesMatch && taxesMatch && creditsMatch && numberMatches,
       lines,
       currency: invoice.currency,
       totalMinor: document.total_minor,
       recomputedTotalMinor: total,
       numberMatches,
       usageFold: document.usage_number,
+      taxesMatch,
+      creditsMatch,
     });
   });
 }
@@ -85,9 +98,9 @@ function compareLines(stored: Map<number, InvoiceLine>, recomputed: Map<number, 
 
 /** What must be the same: everything but the words, in which a metric's unit may have changed since. */
 function factsOf(line: InvoiceLine): string {
-  const { kind, priceKey, metric, dimensions, quantity, amountMinor, exactAmount, adjustedInvoiceId, steps } = line;
-  const group = Object.entries(dimensions).sort(); // as stored, in no order
-  const parts = steps.map((step) => [step.quantity, step.unitAmount, step.amount, step.invoiceNumber]);
-  const amounts = [quantity, String(amountMinor), exactAmount];
-  return JSON.stringify([kind, priceKey, metric, group, ...amounts, adjustedInvoiceId, parts]);
+  const { kind, priceKey, metric, quantity, amountMinor, exactAmount, adjustedInvoiceId, discountId } = line;
+  const group = Object.entries(line.dimensions).sort(); // as stored, in no order
+  const parts = line.steps.map((step) => [step.quantity, step.unitAmount, step.amount, step.invoiceNumber]);
+  const whole = [kind, priceKey, metric, quantity, String(amountMinor), exactAmount, adjustedInvoiceId, discountId];
+  return JSON.stringify([...whole, group, parts]);
 }

@@ -9,14 +9,20 @@ import { tenantNow } from "../tenant/tenant-clock.ts";
 import { getInvoiceRow } from "./invoice.ts";
 import { storedLines } from "./invoice-line.ts";
 import { moveInvoice } from "./move-invoice.ts";
+import { undoCredits } from "./undo-credits.ts";
 
-/** Voids an invoice. Its own period is not billed anew; what it billed for earlier ones waits for the next invoice. */
+/**
+ * Voids an invoice: its credits are as if it had never been. Its own period is not billed anew; what it billed for earlier
+ * ones waits for the next invoice.
+ */
 export function voidInvoice(app: App, caller: Caller, { id, reason }: VoidInvoiceRequest) {
   const { tenantId } = caller;
   return change(app, caller, VoidInvoiceResponseSchema, async (tx) => {
     const at = await tenantNow(tx, tenantId, app.clock);
     const row = await getInvoiceRow(tx, tenantId, id);
     const invoice = await moveInvoice(tx, caller, id, { to: "VOID", at, note: reason });
+    // In the order in which finalization has these: credits, then what waits to be priced again.
+    await undoCredits(tx, tenantId, row.id, at);
     if (row.state !== "VOID") await moveReratings(tx, tenantId, row.id, at);
     return create(VoidInvoiceResponseSchema, { invoice });
   });

@@ -1,8 +1,12 @@
 import type { CreditGrant } from "../../gen/usageflow/v1/credit_pb.ts";
 import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
+import type { Subscription } from "../../gen/usageflow/v1/pricing_pb.ts";
+import type { Customer } from "../../gen/usageflow/v1/tenant_pb.ts";
 
 /** Every event type, and the fact that it carries: a field of the contract's EventData. */
 export interface EventFacts {
+  /** A customer was made, or first seen. */
+  "customer.created": { customer: Customer };
   /** A period has ended and its draft stands. */
   "invoice.created": { invoice: Invoice };
   /** An invoice has its number and is owed. */
@@ -13,6 +17,12 @@ export interface EventFacts {
   "invoice.voided": { invoice: Invoice };
   /** An invoice is not expected to be paid. */
   "invoice.uncollectible": { invoice: Invoice };
+  /** A customer was subscribed to a plan, from now or another time on. */
+  "subscription.started": { subscription: Subscription };
+  /** A subscription is on another plan or has another number of seats. */
+  "subscription.changed": { subscription: Subscription };
+  /** A subscription is over. */
+  "subscription.ended": { subscription: Subscription };
   /** A customer was granted credit. */
   "credit.granted": { creditGrant: CreditGrant };
   /** Nothing is left of a credit. */
@@ -23,11 +33,15 @@ export type EventType = keyof EventFacts;
 
 // A record, so that the compiler refuses a type that is missing here and one that does not exist.
 const known: Record<EventType, true> = {
+  "customer.created": true,
   "invoice.created": true,
   "invoice.finalized": true,
   "invoice.paid": true,
   "invoice.voided": true,
   "invoice.uncollectible": true,
+  "subscription.started": true,
+  "subscription.changed": true,
+  "subscription.ended": true,
   "credit.granted": true,
   "credit.depleted": true,
 };

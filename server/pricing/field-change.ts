@@ -58,13 +58,11 @@ function changesOfList({ path, field, ...part }: Part, desc: DescMessage): Field
   const after = part.after ? Array.from(part.after as ReflectList<ReflectMessage>) : [];
   const key = desc.fields.find(({ name }) => name === KEY);
   if (key) return changesOfKeyed(path, desc, keyed(before, key), keyed(after, key));
-  const same = (a: ReflectMessage | undefined, b: ReflectMessage | undefined) =>
-    a !== undefined && b !== undefined && equals(desc, a.message, b.message);
   let first = 0;
-  while (same(before[first], after[first])) first++;
+  while (isSame(desc, before[first], after[first])) first++;
   let last = 0; // counted from the ends
   const rest = Math.min(before.length, after.length) - first;
-  while (last < rest && same(before.at(-1 - last), after.at(-1 - last))) last++;
+  while (last < rest && isSame(desc, before.at(-1 - last), after.at(-1 - last))) last++;
   const places = Math.max(before.length, after.length) - last - first;
   return Array.from({ length: places }, (_, i) => first + i).flatMap((place) => {
     const old = place < before.length - last ? before[place] : undefined;
@@ -74,6 +72,11 @@ function changesOfList({ path, field, ...part }: Part, desc: DescMessage): Field
       ? changesOf(desc.fields, old, now, here)
       : changed({ path: here, field, before: old, after: now });
   });
+}
+
+/** Whether both are there, and the same. A fraction of the time that looking at their fields takes. */
+function isSame(desc: DescMessage, a: ReflectMessage | undefined, b: ReflectMessage | undefined): boolean {
+  return a !== undefined && b !== undefined && equals(desc, a.message, b.message);
 }
 
 function keyed(items: readonly ReflectMessage[], key: DescField): Map<string, ReflectMessage> {
@@ -89,7 +92,7 @@ function changesOfKeyed(path: string, desc: DescMessage, before: Keyed, after: K
   const keys = [...before.keys(), ...[...after.keys()].filter((key) => !before.has(key))];
   const changes = keys.flatMap((key) => {
     const [old, now, here] = [before.get(key), after.get(key), `${path}.${key}`];
-    if (old && now) return changesOf(desc.fields, old, now, here);
+    if (old && now) return isSame(desc, old, now) ? [] : changesOf(desc.fields, old, now, here);
     return change(here, old ? messageText(old, KEY) : "", now ? messageText(now, KEY) : "");
   });
   return moved ? [change(path, order.join(", "), newOrder.join(", ")), ...changes] : changes;

@@ -25,6 +25,11 @@ export function isInAdvance({ model }: Price): boolean {
   return model.case === "flat" && model.value.timing === FlatTiming.IN_ADVANCE;
 }
 
+/** Whether a price is owed for each seat. */
+export function isPerSeat({ model }: Price): boolean {
+  return model.case === "flat" && model.value.perSeat;
+}
+
 /** The key of the line that makes up the difference to the plan's minimum amount, in the place of a price's. */
 export const MINIMUM_KEY = "minimum";
 

@@ -23,6 +23,11 @@ export type PriceTerms = Pick<Price, "model" | "includedQuantity" | "minimumAmou
  */
 const LINE_MINOR_MAX = 10n ** 16n;
 
+/** The most that one line can cost, in major units. */
+export function lineMax(currency: string): Decimal {
+  return decimal(fromMinor(LINE_MINOR_MAX, currency));
+}
+
 /** Prices a quantity. Exact up to the one rounding at the end. */
 export function rate(price: PriceTerms, quantity: Decimal, currency: string): Rating {
   const rest = beyondIncluded(price, quantity);
@@ -63,7 +68,7 @@ function rated(price: PriceTerms, parts: readonly InvoiceLineStep[], currency: s
   if (exact.lt(minimum)) move(minimum, `up to the minimum of ${plain(minimum)}`);
   const maximum = maximumAmount ? decimal(maximumAmount) : undefined;
   if (maximum?.lt(exact)) move(maximum, `down to the maximum of ${plain(maximum)}`);
-  const most = decimal(fromMinor(LINE_MINOR_MAX, currency));
+  const most = lineMax(currency);
   if (exact.gt(most)) move(most, "over the most that a line can cost");
   return { exact, amountMinor: toMinor(exact, currency), steps };
 }
@@ -80,8 +85,10 @@ function stepsOf(model: Price["model"], quantity: Decimal): InvoiceLineStep[] {
       const { size, amount } = model.value;
       return [step(packageCount(model.value, quantity), decimal(amount), `packages of ${size}`)];
     }
-    case "flat":
-      return [step(one, decimal(model.value.amount), "fixed amount")];
+    case "flat": {
+      const { amount, perSeat } = model.value;
+      return [perSeat ? step(quantity, decimal(amount), "seats") : step(one, decimal(amount), "fixed amount")];
+    }
     case "percentage":
       throw new Error("a percentage of a quantity: it needs the single events");
     case undefined:

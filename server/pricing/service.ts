@@ -9,15 +9,24 @@ import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
 import { callerOf } from "../rpc/caller.ts";
 import { pullCatalog } from "./catalog.ts";
-import { endSubscription } from "./end-subscription.ts";
+import { createDiscount } from "./create-discount.ts";
+import { listDiscounts } from "./discount.ts";
+import { endDiscount } from "./end-discount.ts";
 import { getPlan, listPlans } from "./plan.ts";
 import { previewPrice } from "./preview-price.ts";
 import { pushCatalog } from "./push-catalog.ts";
+import { resumeSubscription } from "./resume-subscription.ts";
 import { startSubscription } from "./start-subscription.ts";
 import { getSubscription, listSubscriptions, toSubscription } from "./subscription.ts";
 
+/** The methods that make invoices: see `server/invoice/service.ts`. */
+export type SubscriptionBillingMethods = Pick<
+  ServiceImpl<typeof PricingService>,
+  "changeSubscription" | "endSubscription"
+>;
+
 /** PricingService: which file does what. */
-export function pricingService(app: App): ServiceImpl<typeof PricingService> {
+export function pricingService(app: App, billing: SubscriptionBillingMethods): ServiceImpl<typeof PricingService> {
   return {
     pushCatalog: (request, call) => pushCatalog(app, callerOf(call), request),
     pullCatalog: (_, call) => pullCatalog(app, callerOf(call).tenantId),
@@ -30,7 +39,7 @@ export function pricingService(app: App): ServiceImpl<typeof PricingService> {
     listPlans: (request, call) => listPlans(app, callerOf(call).tenantId, request),
     previewPrice: (request) => previewPrice(request),
     startSubscription: (request, call) => startSubscription(app, callerOf(call), request),
-    endSubscription: (request, call) => endSubscription(app, callerOf(call), request),
+    resumeSubscription: (request, call) => resumeSubscription(app, callerOf(call), request),
     getSubscription: ({ id }, call) => {
       const { tenantId } = callerOf(call);
       return inTenant(app.db, tenantId, async (tx) =>
@@ -39,6 +48,10 @@ export function pricingService(app: App): ServiceImpl<typeof PricingService> {
         }),
       );
     },
+    createDiscount: (request, call) => createDiscount(app, callerOf(call), request),
+    listDiscounts: (request, call) => listDiscounts(app, callerOf(call).tenantId, request),
+    endDiscount: (request, call) => endDiscount(app, callerOf(call), request),
     listSubscriptions: (request, call) => listSubscriptions(app, callerOf(call).tenantId, request),
+    ...billing,
   };
 }

@@ -11,11 +11,11 @@ import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { alreadyExists, invalid } from "../rpc/errors.ts";
 import { registerCustomers } from "../tenant/customer.ts";
-import { makeDue } from "../tenant/due.ts";
 import { gracePeriodMs } from "../tenant/grace-period.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { tenantTimeZone } from "../tenant/time-zone.ts";
 import { isClosed, periodAt } from "./billing-period.ts";
+import { checkPlanFree, insertSubscriptions } from "./new-subscriptions.ts";
 import { getPlan } from "./plan.ts";
 import { isAnniversary, newSubscription, toSubscription, trialEndOf } from "./subscription.ts";
 
@@ -43,16 +43,11 @@ export function startSubscription(app: App, caller: Caller, request: StartSubscr
     }
     const trialEndsAt = trialOf(plan, timeZone, startedAt, asked);
     await registerCustomers(tx, tenantId, [customerId], now);
-    const row = await tx
-      .insertInto("subscription")
-      .values(newSubscription(tenantId, customerId, plan, { startedAt, trialEndsAt, timeZone }))
-      .onConflict((conflict) =>
-        conflict.columns(["tenant_id", "customer_id", "plan_key"]).where("due_at", "is not", null).doNothing(),
-      )
-      .returningAll()
-      .executeTakeFirst();
+    const quantity = request.quantity || 1;
+    const subscription = newSubscription(tenantId, customerId, plan, { startedAt, trialEndsAt, timeZone, quantity });
+    await checkPlanFree(tx, subscription);
+    const [row] = await insertSubscriptions(tx, tenantId, [subscription], now);
     if (!row) throw alreadyExists(`customer "${customerId}" has a subscription to "${plan.key}" that has not ended`);
-    await makeDue(tx, tenantId, "CLOSE_PERIODS", row.due_at);
     return create(StartSubscriptionResponseSchema, { subscription: toSubscription(row) });
   });
 }

@@ -3,13 +3,14 @@ import type { Plan } from "../../gen/usageflow/v1/pricing_pb.ts";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import { inTenant, type Tx } from "../db/database.ts";
-import { makeDue, settleDue, takeDue } from "../tenant/due.ts";
+import { settleDue, takeDue } from "../tenant/due.ts";
 import { gracePeriodMs } from "../tenant/grace-period.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { tenantTimeZone } from "../tenant/time-zone.ts";
 import { earliestAnchor, periodAt } from "./billing-period.ts";
+import { insertSubscriptions } from "./new-subscriptions.ts";
 import { findDefaultPlan } from "./plan.ts";
-import { isAnniversary, newSubscription, type SubscriptionRow, trialEndOf } from "./subscription.ts";
+import { isAnniversary, newSubscription, trialEndOf } from "./subscription.ts";
 
 // Enough to share the cost of a transaction, few enough to keep it short.
 const BATCH_MAX = 500;
@@ -61,7 +62,7 @@ async function subscribe(tx: Tx, tenantId: string, plan: Plan, now: Date): Promi
       const trialEndsAt = trialEndOf(plan, startedAt, timeZone);
       return newSubscription(tenantId, customer_id, plan, { startedAt, trialEndsAt, timeZone });
     });
-  if (rows.length > 0) await insertSubscriptions(tx, tenantId, rows);
+  await insertSubscriptions(tx, tenantId, rows, now);
   const customers = arrivals.map((arrival) => arrival.customer_id);
   await tx
     .deleteFrom("customer_arrival")
@@ -100,19 +101,6 @@ function readArrivals(tx: Tx, tenantId: string, openFrom: Date): Promise<Arrival
     .orderBy("customer_id")
     .limit(BATCH_MAX)
     .execute();
-}
-
-async function insertSubscriptions(tx: Tx, tenantId: string, rows: SubscriptionRow[]): Promise<void> {
-  await tx
-    .insertInto("subscription")
-    .values(rows)
-    // One that was started by a call meanwhile stands.
-    .onConflict((conflict) =>
-      conflict.columns(["tenant_id", "customer_id", "plan_key"]).where("due_at", "is not", null).doNothing(),
-    )
-    .execute();
-  const due = rows.flatMap((row) => row.due_at?.getTime() ?? []);
-  await makeDue(tx, tenantId, "CLOSE_PERIODS", new Date(Math.min(...due)));
 }
 
 function hourOf(time: Date): Date {

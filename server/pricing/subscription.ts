@@ -14,7 +14,7 @@ import { formatId, newId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
 import { type BillingPeriod, type Cadence, periodAt } from "./billing-period.ts";
-import { isInAdvance } from "./plan.ts";
+import { isInAdvance, type PlanRef } from "./plan.ts";
 
 // Billing moves a subscription's open period along, one period of its cadence after the other:
 //
@@ -22,7 +22,9 @@ import { isInAdvance } from "./plan.ts";
 //   period [start, end) ──fees in advance, at start──▶ the same, billed in advance ──close, at end──▶ the next period
 //                                                                                └──when ends_at is reached──▶ over
 //
-// `due_at` says when the next of these is to happen; it is null when the subscription is over and all is invoiced.
+// `due_at` says when the next of these is to happen; it is null when the subscription is over and all is invoiced. Another
+// plan, or an end, may come at once: then the open period is closed where it is cut, and both sides of the cut are parts of
+// the full period around them.
 
 /** A customer on a plan version: a row of `subscription`. */
 export type SubscriptionRow = Selectable<SubscriptionTable>;
@@ -41,6 +43,10 @@ export function toSubscription(row: SubscriptionRow): Subscription {
     ...(row.anchor ? { anchor: timestampFromDate(row.anchor) } : {}),
     timeZone: row.time_zone,
     ...(row.trial_ends_at ? { trialEndsAt: timestampFromDate(row.trial_ends_at) } : {}),
+    quantity: row.quantity,
+    nextPlan: row.next_plan_key ?? "",
+    nextPlanVersion: row.next_plan_version ?? 0,
+    nextQuantity: row.next_quantity ?? 0,
   });
 }
 
@@ -51,6 +57,8 @@ export interface Beginning {
   trialEndsAt: Date | null;
   /** The tenant's: later changes of that are for other subscriptions. */
   timeZone: string;
+  /** Seats. Absent: one. */
+  quantity?: number;
 }
 
 /**
@@ -61,11 +69,12 @@ export function newSubscription(
   tenantId: string,
   customerId: string,
   plan: Plan,
-  { startedAt, trialEndsAt, timeZone }: Beginning,
+  { startedAt, trialEndsAt, timeZone, quantity = 1 }: Beginning,
 ): SubscriptionRow {
   const billedFrom = trialEndsAt ?? startedAt;
   const cut = { started_at: startedAt, time_zone: timeZone, anchor: isAnniversary(plan) ? billedFrom : null };
-  const period = { start: billedFrom, end: periodAt(cadenceOf(cut, plan), billedFrom).end };
+  const full = periodAt(cadenceOf(cut, plan), billedFrom);
+  const period = { start: billedFrom, end: full.end };
   return {
     ...cut,
     tenant_id: tenantId,
@@ -77,6 +86,12 @@ export function newSubscription(
     ends_at: null,
     period_start: period.start,
     period_end: period.end,
+    full_period_start: full.start,
+    full_period_end: full.end,
+    quantity,
+    next_plan_key: null,
+    next_plan_version: null,
+    next_quantity: null,
     advance_billed_until: period.start,
     due_at: periodDueAt(plan, period),
   };
@@ -98,6 +113,33 @@ export function cadenceOf(
   plan: Plan,
 ): Cadence {
   return { period: plan.period, timeZone: time_zone, anchor: isAnniversary(plan) ? (anchor ?? started_at) : null };
+}
+
+/**
+ * A subscription that begins a period at `at`, on `to`, of which nothing is billed. The period ends with the full one that
+ * it lies in. Where `to` cuts time as the plan before did, its boundaries stay; else anniversaries are counted from here.
+ */
+export function beginPeriod(subscription: SubscriptionRow, from: Plan, to: Plan, at: Date): SubscriptionRow {
+  const alike = from.period === to.period && isAnniversary(from) === isAnniversary(to);
+  const anchor = isAnniversary(to) ? (alike ? subscription.anchor : at) : null;
+  const full = periodAt(cadenceOf({ ...subscription, anchor }, to), at);
+  return {
+    ...subscription,
+    anchor,
+    plan_key: to.key,
+    plan_version: to.version,
+    period_start: at,
+    period_end: full.end,
+    full_period_start: full.start,
+    full_period_end: full.end,
+    advance_billed_until: at,
+    due_at: periodDueAt(to, { start: at, end: full.end }),
+  };
+}
+
+/** The plan version that it moves to when the open period ends; null when it stays. */
+export function nextPlanOf({ next_plan_key, next_plan_version }: SubscriptionRow): PlanRef | null {
+  return next_plan_key && next_plan_version ? { plan_key: next_plan_key, plan_version: next_plan_version } : null;
 }
 
 /** When billing must look at a period that it has not yet looked at: for fees in advance at its start, else at its end. */

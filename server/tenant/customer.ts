@@ -1,11 +1,12 @@
-import { create } from "@bufbuild/protobuf";
+import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { type Selectable, sql } from "kysely";
-import { CustomerSchema } from "../../gen/usageflow/v1/tenant_pb.ts";
+import { CustomerSchema, type TaxRate, TaxRateSchema } from "../../gen/usageflow/v1/tenant_pb.ts";
 import { type ListCustomersRequest, ListCustomersResponseSchema } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import type { Customer as CustomerRow } from "../db/tables.ts";
+import { appendEvents } from "../outbox/append-event.ts";
 import { notFound } from "../rpc/errors.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
 
@@ -15,6 +16,7 @@ export function toCustomer(row: Selectable<CustomerRow>) {
     id: row.id,
     name: row.name,
     createdAt: timestampFromDate(row.created_at),
+    taxRates: toTaxRates(row),
   });
 }
 
@@ -30,12 +32,36 @@ export async function getCustomer(tx: Tx, tenantId: string, id: string): Promise
   return row;
 }
 
-/** Registers customers that are not known yet. Any number: they are one parameter. */
+/** Registers customers that are not known yet, and tells of them. Any number: they are one parameter. */
 export async function registerCustomers(tx: Tx, tenantId: string, ids: readonly string[], now: Date): Promise<void> {
-  await sql`
+  const { rows } = await sql<Selectable<CustomerRow>>`
     insert into customer (tenant_id, id, created_at)
     select ${tenantId}, id, ${now} from unnest(${ids}::text[]) as new (id) order by id
-    on conflict on constraint customer_pkey do nothing`.execute(tx);
+    on conflict on constraint customer_pkey do nothing
+    returning *`.execute(tx);
+  await tellOfCustomers(tx, tenantId, rows);
+}
+
+/** Tells of customers that are new. */
+export function tellOfCustomers(tx: Tx, tenantId: string, rows: readonly Selectable<CustomerRow>[]): Promise<void> {
+  const events = rows.map((row) => ({
+    type: "customer.created" as const,
+    occurredAt: row.created_at,
+    facts: { customer: toCustomer(row) },
+  }));
+  return appendEvents(tx, tenantId, events);
+}
+
+/** The tax rates of those of the customers that have any. */
+export async function taxRatesOf(tx: Tx, tenantId: string, ids: readonly string[]): Promise<Map<string, TaxRate[]>> {
+  const { rows } = await sql<Pick<Selectable<CustomerRow>, "id" | "tax_rates">>`
+    select id, tax_rates from customer
+    where tenant_id = ${tenantId} and id = any(${ids}) and tax_rates <> '[]'`.execute(tx);
+  return new Map(rows.map((row) => [row.id, toTaxRates(row)]));
+}
+
+function toTaxRates({ tax_rates }: Pick<Selectable<CustomerRow>, "tax_rates">): TaxRate[] {
+  return (tax_rates as JsonValue[]).map((rate) => fromJson(TaxRateSchema, rate));
 }
 
 /** Ids of the tenant's customers in order, those after `after`. */

@@ -1,27 +1,37 @@
-import { create } from "@bufbuild/protobuf";
-import type { Customer } from "../../gen/usageflow/v1/tenant_pb.ts";
+import { create, toJson } from "@bufbuild/protobuf";
+import { type Customer, TaxRateSchema } from "../../gen/usageflow/v1/tenant_pb.ts";
 import { type PutCustomerRequest, PutCustomerResponseSchema } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
+import type { Tx } from "../db/database.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
-import { toCustomer } from "./customer.ts";
+import { tellOfCustomers, toCustomer } from "./customer.ts";
 import { tenantNow } from "./tenant-clock.ts";
 
-/** Creates a customer, or replaces what is known of it. */
+/** Creates a customer and tells of it, or replaces what is known of it. */
 export function putCustomer(app: App, caller: Caller, request: PutCustomerRequest) {
-  const { id, name } = request.customer as Customer; // required by the contract
+  const { tenantId } = caller;
+  const { id, name, taxRates } = request.customer as Customer; // required by the contract
+  const known = { name, tax_rates: JSON.stringify(taxRates.map((rate) => toJson(TaxRateSchema, rate))) };
   return change(app, caller, PutCustomerResponseSchema, async (tx) => {
-    const row = await tx
+    const created = await tx
       .insertInto("customer")
-      .values({
-        tenant_id: caller.tenantId,
-        id,
-        name,
-        created_at: await tenantNow(tx, caller.tenantId, app.clock),
-      })
-      .onConflict((conflict) => conflict.constraint("customer_pkey").doUpdateSet({ name }))
+      .values({ tenant_id: tenantId, id, ...known, created_at: await tenantNow(tx, tenantId, app.clock) })
+      .onConflict((conflict) => conflict.constraint("customer_pkey").doNothing())
       .returningAll()
-      .executeTakeFirstOrThrow();
+      .executeTakeFirst();
+    if (created) await tellOfCustomers(tx, tenantId, [created]);
+    const row = created ?? (await update(tx, tenantId, id, known));
     return create(PutCustomerResponseSchema, { customer: toCustomer(row) });
   });
+}
+
+function update(tx: Tx, tenantId: string, id: string, known: { name: string; tax_rates: string }) {
+  return tx
+    .updateTable("customer")
+    .set(known)
+    .where("tenant_id", "=", tenantId)
+    .where("id", "=", id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
 }

@@ -80,7 +80,8 @@ describe("closePeriods", () => {
     await use(harness, "ann", "8", "2015-07-14T00:00:00Z");
     await harness.advanceTo("2015-12-01T00:00:00Z");
     expect(await invoicesOf(harness)).toEqual([
-      "arrears 05-10T07:00 06-01T00:00 06-01T00:00 06-01T01:00 06-01T01:00 2002",
+      // The fee of 20.00 is shared: by 10 May 07:00, 223 of 744 hours, it has come to 5.99.
+      "arrears 05-10T07:00 06-01T00:00 06-01T00:00 06-01T01:00 06-01T01:00 1403",
       "arrears 06-01T00:00 07-01T00:00 07-01T00:00 07-01T01:00 07-01T01:00 2004",
       "arrears 07-01T00:00 08-01T00:00 08-01T00:00 08-01T01:00 08-01T01:00 2008",
     ]);
@@ -118,7 +119,8 @@ describe("closePeriods", () => {
     expect(await invoicesOf(harness)).toEqual([]);
     await harness.advanceTo("2015-07-10T00:00:00Z");
     expect(await invoicesOf(harness)).toEqual([
-      "advance 07-10T00:00 08-01T00:00 07-10T00:00 07-10T00:00 07-10T00:00 500",
+      // 5.00 less 9 of 31 days of it, 1.45.
+      "advance 07-10T00:00 08-01T00:00 07-10T00:00 07-10T00:00 07-10T00:00 355",
     ]);
   });
 

@@ -5,6 +5,7 @@ import { InvoiceKind } from "../../gen/usageflow/v1/invoice_pb.ts";
 import { PlanSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { draftLines } from "../../server/invoice/draft-lines.ts";
 import { fromMinor } from "../../server/money.ts";
+import type { PeriodPart } from "../../server/pricing/prorate.ts";
 
 const plan = fromJson(PlanSchema, {
   key: "pro",
@@ -119,5 +120,43 @@ describe("draftLines", () => {
     ["egress: 2 packages of 1000 byte", { key: "egress", package: { size: "1000", amount: "1" } }, "1001", "byte"],
   ])("says %s", (description, price, quantity, unit) => {
     expect(words({ ...price, metric: "M" }, quantity, unit)).toBe(description);
+  });
+});
+
+describe("a period that is a part of a full one", () => {
+  const may = { start: new Date("2015-05-01T00:00:00Z"), end: new Date("2015-06-01T00:00:00Z") };
+  const part = { start: new Date("2015-05-11T00:00:00Z"), end: may.end, of: may };
+  const time = { ...part, seats: [{ start: part.start, end: part.end, quantity: 1 }] };
+  const partly = fromJson(PlanSchema, {
+    key: "pro",
+    currency: "USD",
+    minimumAmount: "310",
+    prices: [
+      { key: "least", metric: "M", minimumAmount: "31", perUnit: { unitAmount: "1" } },
+      { key: "most", metric: "M", maximumAmount: "6.20", perUnit: { unitAmount: "1" } },
+      { key: "tiers", metric: "M", graduated: { tiers: [{ upTo: "5", unitAmount: "1", flatAmount: "2" }, {}] } },
+      { key: "fee", flat: { amount: "62" } },
+    ],
+  });
+
+  test("owes its share of fees, minimum and maximum amounts, and all of what is of usage", () => {
+    const lines = draftLines(partly, InvoiceKind.IN_ARREARS, () => [{ quantity: "7", unit: "" }], time);
+    expect(lines.map(({ description, exactAmount }) => `${description}: ${exactAmount}`)).toEqual([
+      "least: 7 units, 21 of 31 days: 21", // of 31
+      "most: 7 units, 21 of 31 days: 4.2", // of 6.20
+      "tiers: 7 units: 7", // 5 units at 1 and the tier's 2
+      "fee, 21 of 31 days: 42", // of 62
+      "pro: up to the minimum of 210, 21 of 31 days: 135.8", // of 310
+    ]);
+  });
+
+  test("comes to the same with what is before it as the full one, where all is shared", () => {
+    const before = { ...part, start: may.start, end: part.start };
+    const sum = (of: PeriodPart) =>
+      draftLines(partly, InvoiceKind.IN_ARREARS, () => [{ quantity: "0", unit: "" }], {
+        ...of,
+        seats: [{ start: of.start, end: of.end, quantity: 1 }],
+      }).reduce((total, line) => total + line.amountMinor, 0n);
+    expect(sum(before) + sum(part)).toBe(sum({ ...may, of: may }));
   });
 });

@@ -62,7 +62,7 @@ test("a period that has not ended is not finalized, nor an invoice that is past 
   const period = (end: string) =>
     ownerDb
       .updateTable("invoice")
-      .set({ period_end: new Date(end) })
+      .set({ period_end: new Date(end), full_period_end: new Date(end) })
       .execute();
   await period("2015-06-01T00:00:00.001Z");
   const call = () => refused(clients.invoice.finalizeInvoice({ id }));

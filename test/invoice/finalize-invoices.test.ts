@@ -75,7 +75,7 @@ describe("finalizeInvoices", () => {
     const [draft] = await listAllInvoices(harness.clients);
     await harness.advanceTo("2015-06-01T01:00:00Z");
     const [final] = await listAllInvoices(harness.clients);
-    const events = await staged(harness);
+    const events = (await staged(harness)).filter(({ type }) => type.startsWith("invoice."));
     expect(events.map(({ type, occurred_at }) => [type, occurred_at.toISOString()])).toEqual([
       ["invoice.created", "2015-06-01T00:00:00.000Z"],
       ["invoice.finalized", "2015-06-01T01:00:00.000Z"],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Invoice, InvoiceLine } from "../../gen/usageflow/v1/invoice_pb.ts";
-import { InvoiceKind, InvoiceLineKind, InvoiceState } from "../../gen/usageflow/v1/invoice_pb.ts";
+import { InvoiceLineKind, InvoiceState } from "../../gen/usageflow/v1/invoice_pb.ts";
 import { billed, use } from "../support/billing.ts";
 import { type Harness, listAllInvoices } from "../support/harness.ts";
 

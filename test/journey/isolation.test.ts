@@ -32,6 +32,13 @@ async function live(harness: Harness, key: string, url: string): Promise<void> {
   await clients.pricing.pushCatalog({ catalog: { metrics: [unique] } });
   await clients.webhook.createEndpoint({ url });
   await clients.invoice.createCreditGrant({ customerId: "user_123", currency: "USD", amount: "1" });
+  const { subscription } = await clients.pricing.startSubscription({ customerId: "user_123", plan: "pro" });
+  await clients.pricing.createDiscount({
+    subscriptionId: subscription?.id ?? "",
+    name: "Launch offer",
+    value: { case: "percent", value: "10" },
+    duration: { case: "forEver", value: true },
+  });
   const events = [
     { metric: "API_CALL", amount: "150", customerId: "user_123" },
     { metric: "API_CALL", amount: "1", customerId: "user_456" },
@@ -92,6 +99,7 @@ test("a stranger's answer to every question about another tenant's things is not
   const subscriptions = (await pricing.listSubscriptions({})).subscriptions;
   const keys = (await tenant.listApiKeys({})).apiKeys;
   const { usageEvents } = await usage.listUsageEvents({});
+  const { discounts } = await pricing.listDiscounts({});
   const { creditGrants } = await invoice.listCreditGrants({});
   const may = { start: timestampFromDate(new Date("2015-05-01")), end: timestampFromDate(new Date("2015-06-01")) };
   const idOf = (list: readonly { id: string }[]) => (list[0] as { id: string }).id;
@@ -119,7 +127,16 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.webhook.updateEndpoint({ id: idOf(endpoints), url: receiver.url }),
     stranger.webhook.deleteEndpoint({ id: idOf(endpoints) }),
     stranger.pricing.getSubscription({ id: idOf(subscriptions) }),
+    stranger.pricing.changeSubscription({ id: idOf(subscriptions), quantity: 2 }),
     stranger.pricing.endSubscription({ id: idOf(subscriptions) }),
+    stranger.pricing.resumeSubscription({ id: idOf(subscriptions) }),
+    stranger.pricing.createDiscount({
+      subscriptionId: idOf(subscriptions),
+      name: "x",
+      value: { case: "percent", value: "100" },
+      duration: { case: "forEver", value: true },
+    }),
+    stranger.pricing.endDiscount({ id: idOf(discounts) }),
     stranger.pricing.getPlan({ key: "pro" }),
     stranger.invoice.simulatePlan({ plan: { case: "published", value: { key: "pro" } } }),
     stranger.tenant.getCustomer({ id: "user_123" }),
@@ -139,6 +156,7 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.webhook.listDeliveries({}).then((answer) => answer.deliveries),
     stranger.webhook.listEndpoints({}).then((answer) => answer.endpoints),
     stranger.pricing.listSubscriptions({}).then((answer) => answer.subscriptions),
+    stranger.pricing.listDiscounts({}).then((answer) => answer.discounts),
     stranger.pricing.listPlans({}).then((answer) => answer.plans),
     stranger.tenant.listCustomers({}).then((answer) => answer.customers),
     stranger.usage.listUsageEvents({}).then((answer) => answer.usageEvents),

@@ -106,7 +106,8 @@ describe("a trial", () => {
     const { subscription } = await harness.clients.pricing.endSubscription({ id });
     expect(timesOf(subscription)).toBe("2015-05-21 2015-06-04 2015-06-04 2015-07-01 2015-07-01");
     await harness.advanceTo("2015-08-01T00:00:00Z");
-    expect(await invoicesOf(harness)).toEqual(["2015-06-04 2015-07-01 2000"]);
+    // 20.00 less 3 of 30 days of it, 2.00.
+    expect(await invoicesOf(harness)).toEqual(["2015-06-04 2015-07-01 1800"]);
   });
 
   test("can be ended while a worker closes periods: neither waits for what the other has", async () => {

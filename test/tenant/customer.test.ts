@@ -1,6 +1,9 @@
+import { fromJsonString } from "@bufbuild/protobuf";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
+import { EventDataSchema } from "../../gen/usageflow/v1/event_pb.ts";
+import { catalog } from "../support/catalog.ts";
 import { setup, TEST_CLOCK } from "../support/harness.ts";
 import { refused } from "../support/refused.ts";
 
@@ -42,4 +45,55 @@ test("a customer needs an id, and nothing is longer than it may be", async () =>
   expect(await put({ id: "c", name: "x".repeat(256) })).toMatchObject({ code: 3, field: "customer.name" });
   expect(await put({ id: "c", name: "a\0" })).toMatchObject({ code: 3, field: "customer.name" });
   expect(await ownerDb.selectFrom("customer").selectAll().execute()).toEqual([]);
+});
+
+test("a customer has the tax rates that it was put with, as they were written, and loses those that are left out", async () => {
+  const { clients } = await setup();
+  const taxRates = [
+    { name: "VAT", percent: "19", inclusive: false },
+    { name: "Levy", percent: "0.50", inclusive: true },
+  ];
+  const { customer } = await clients.tenant.putCustomer({ customer: { id: "ann", taxRates } });
+  expect(customer?.taxRates).toMatchObject(taxRates);
+  expect((await clients.tenant.getCustomer({ id: "ann" })).customer).toEqual(customer);
+  expect((await clients.tenant.putCustomer({ customer: { id: "ann" } })).customer?.taxRates).toEqual([]);
+});
+
+test("a tax rate has a name and a percent from 0 to 100, and a customer has ten at most", async () => {
+  const { clients } = await setup();
+  const put = (...taxRates: { name: string; percent: string }[]) =>
+    refused(clients.tenant.putCustomer({ customer: { id: "ann", taxRates } }));
+  const good = { name: "VAT", percent: "100.00" };
+  expect(await put(...Array(10).fill(good))).toBeUndefined();
+  expect(await put(...Array(11).fill(good))).toMatchObject({ field: "customer.tax_rates" });
+  expect(await put(good, { name: "", percent: "1" })).toMatchObject({ field: "customer.tax_rates[1].name" });
+  for (const percent of ["", "-1", "100.01", "1e1", "NaN", "1."]) {
+    expect(await put({ ...good, percent })).toMatchObject({ code: 3, field: "customer.tax_rates[0].percent" });
+  }
+});
+
+test("a customer is told of once, whether it was put, subscribed, granted credit, or first seen in usage", async () => {
+  const { clients, ownerDb, drain } = await setup();
+  await clients.pricing.pushCatalog({ catalog });
+  for (const name of ["Ann", "Ann B."]) await clients.tenant.putCustomer({ customer: { id: "put", name } });
+  await clients.pricing.startSubscription({ customerId: "subscribed", plan: "pro" });
+  await clients.invoice.createCreditGrant({ customerId: "granted", currency: "USD", amount: "1" });
+  const ids = ["put", "subscribed", "granted", "seen"];
+  const events = ids.map((customerId) => ({ metric: "API_CALL", amount: "1", customerId }));
+  for (let i = 0; i < 2; i++) {
+    await clients.usage.trackUsage({ events });
+    await drain();
+  }
+  const rows = await ownerDb.selectFrom("outbox_event").selectAll().where("type", "=", "customer.created").execute();
+  const told = rows.map(({ data }) => fromJsonString(EventDataSchema, data).customer);
+  expect(told.map((customer) => [customer?.id, customer?.name]).sort()).toEqual(
+    [
+      ["put", "Ann"],
+      ["subscribed", ""],
+      ["granted", ""],
+      ["seen", ""],
+    ].sort(),
+  );
+  expect(rows.map((row) => row.occurred_at)).toEqual(ids.map(() => new Date(TEST_CLOCK)));
+  expect((await clients.tenant.getCustomer({ id: "seen" })).customer).toEqual(told.find((one) => one?.id === "seen"));
 });

@@ -3,12 +3,15 @@ import { InvoiceSchema } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { App } from "../../server/app.ts";
 import { inTenant } from "../../server/db/database.ts";
 import { appendEvents } from "../../server/outbox/append-event.ts";
-import type { EventType } from "../../server/outbox/event-type.ts";
+import type { EventFacts, EventType } from "../../server/outbox/event-type.ts";
 
 export const OCCURRED_AT = "2015-06-01T01:00:00Z";
 
+/** A type whose fact is an invoice. */
+export type InvoiceEventType = { [T in EventType]: EventFacts[T] extends { invoice: unknown } ? T : never }[EventType];
+
 /** Stages events of these types, in this order, as a verb does. Their invoices are told apart by customer: 0, 1, ... */
-export function stageEvents(app: App, tenantId: string, types: readonly EventType[]): Promise<void> {
+export function stageEvents(app: App, tenantId: string, types: readonly InvoiceEventType[]): Promise<void> {
   return inTenant(app.db, tenantId, (tx) =>
     appendEvents(
       tx,
@@ -23,6 +26,6 @@ export function stageEvents(app: App, tenantId: string, types: readonly EventTyp
 }
 
 /** `count` times the same type. */
-export function times(count: number, type: EventType = "invoice.finalized"): EventType[] {
+export function times(count: number, type: InvoiceEventType = "invoice.finalized"): InvoiceEventType[] {
   return Array.from({ length: count }, () => type);
 }

@@ -1,6 +1,7 @@
 import { Args, Flags } from "@oclif/core";
 import {
   Alignment,
+  type Flat,
   FlatTiming,
   type Percentage,
   PeriodSchema,
@@ -94,7 +95,7 @@ function modelTexts({ model }: Price): string[] {
     case "package":
       return ["package", `${model.value.amount} per ${model.value.size}`];
     case "flat":
-      return [model.value.timing === FlatTiming.IN_ADVANCE ? "flat, in advance" : "flat", model.value.amount];
+      return [flatWords(model.value), model.value.amount];
     case "percentage":
       return ["percentage", ...percentageTexts(model.value)];
     case undefined:
@@ -113,6 +114,10 @@ function filterText({ property, test }: DimensionFilter): string {
     case undefined:
       return `only some ${property}`; // a test that this version of the CLI does not know
   }
+}
+
+function flatWords({ timing, perSeat }: Flat): string {
+  return `flat${perSeat ? " per seat" : ""}${timing === FlatTiming.IN_ADVANCE ? ", in advance" : ""}`;
 }
 
 function tierTexts({ tiers, billFlatAtZero }: Tiers): string[] {

@@ -10,13 +10,17 @@ import type { CreditGrant } from "./credit_pb.ts";
 import { file_usageflow_v1_credit } from "./credit_pb.ts";
 import type { Invoice } from "./invoice_pb.ts";
 import { file_usageflow_v1_invoice } from "./invoice_pb.ts";
+import type { Subscription } from "./pricing_pb.ts";
+import { file_usageflow_v1_pricing } from "./pricing_pb.ts";
+import type { Customer } from "./tenant_pb.ts";
+import { file_usageflow_v1_tenant } from "./tenant_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file usageflow/v1/event.proto.
  */
 export const file_usageflow_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("Chh1c2FnZWZsb3cvdjEvZXZlbnQucHJvdG8SDHVzYWdlZmxvdy52MSKDAQoLV2ViaG9va0JvZHkSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAMgASgDEiUKBGRhdGEYBCABKAsyFy51c2FnZWZsb3cudjEuRXZlbnREYXRhImQKCUV2ZW50RGF0YRImCgdpbnZvaWNlGAEgASgLMhUudXNhZ2VmbG93LnYxLkludm9pY2USLwoMY3JlZGl0X2dyYW50GAMgASgLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEdyYW50YgZwcm90bzM", [file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_invoice]);
+  fileDesc("Chh1c2FnZWZsb3cvdjEvZXZlbnQucHJvdG8SDHVzYWdlZmxvdy52MSKDAQoLV2ViaG9va0JvZHkSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAMgASgDEiUKBGRhdGEYBCABKAsyFy51c2FnZWZsb3cudjEuRXZlbnREYXRhIsABCglFdmVudERhdGESJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEjAKDHN1YnNjcmlwdGlvbhgCIAEoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24SLwoMY3JlZGl0X2dyYW50GAMgASgLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEdyYW50EigKCGN1c3RvbWVyGAQgASgLMhYudXNhZ2VmbG93LnYxLkN1c3RvbWVyYgZwcm90bzM", [file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_invoice, file_usageflow_v1_pricing, file_usageflow_v1_tenant]);
 
 /**
  * A webhook's body, as proto3 JSON: the envelope of Standard Webhooks 1.0.0 and the sequence. The event's id is in the
@@ -76,12 +80,27 @@ export type EventData = Message<"usageflow.v1.EventData"> & {
   invoice?: Invoice | undefined;
 
   /**
+   * `subscription.started`, `subscription.changed` and `subscription.ended`: the subscription, as GetSubscription answers
+   * it at that moment. A change or an end that is to come is told of when it takes effect.
+   *
+   * @generated from field: usageflow.v1.Subscription subscription = 2;
+   */
+  subscription?: Subscription | undefined;
+
+  /**
    * `credit.granted`: the grant. `credit.depleted`: the grant of which nothing is left, because it was drawn, or it expired,
    * or it was revoked.
    *
    * @generated from field: usageflow.v1.CreditGrant credit_grant = 3;
    */
   creditGrant?: CreditGrant | undefined;
+
+  /**
+   * `customer.created`: the customer, as it was first seen or made.
+   *
+   * @generated from field: usageflow.v1.Customer customer = 4;
+   */
+  customer?: Customer | undefined;
 };
 
 /**

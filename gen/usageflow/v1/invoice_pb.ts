@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/invoice.proto.
  */
 export const file_usageflow_v1_invoice: GenFile = /*@__PURE__*/
-  fileDesc("Chp1c2FnZWZsb3cvdjEvaW52b2ljZS5wcm90bxIMdXNhZ2VmbG93LnYxIr8ECgdJbnZvaWNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRITCgtjdXN0b21lcl9pZBgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSMAoMcGVyaW9kX3N0YXJ0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpwZXJpb2RfZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgVsaW5lcxgJIAMoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZRIXCg9zdWJzY3JpcHRpb25faWQYCiABKAkSDAoEcGxhbhgLIAEoCRIUCgxwbGFuX3ZlcnNpb24YDCABKAUSJwoEa2luZBgNIAEoDjIZLnVzYWdlZmxvdy52MS5JbnZvaWNlS2luZBIuCgpjcmVhdGVkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxmaW5hbGl6ZWRfYXQYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmFsaXplX2F0GBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgdjaGFuZ2VzGBEgAygLMhsudXNhZ2VmbG93LnYxLkludm9pY2VDaGFuZ2Ui1AEKDUludm9pY2VDaGFuZ2USKAoEZnJvbRgBIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSJgoCdG8YAiABKA4yGi51c2FnZWZsb3cudjEuSW52b2ljZVN0YXRlEiYKAmF0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZrZXlfaWQYBCABKAkSDAoEbm90ZRgFIAEoCRIrCgdwYWlkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKCBAoLSW52b2ljZUxpbmUSEQoJcHJpY2Vfa2V5GAEgASgJEg4KBm1ldHJpYxgCIAEoCRIQCghxdWFudGl0eRgDIAEoCRIUCgxhbW91bnRfbWlub3IYBCABKAMSEwoLZGVzY3JpcHRpb24YBSABKAkSFAoMZXhhY3RfYW1vdW50GAYgASgJEiwKBXN0ZXBzGAcgAygLMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lU3RlcBIrCgRraW5kGAggASgOMh0udXNhZ2VmbG93LnYxLkludm9pY2VMaW5lS2luZBI9CgpkaW1lbnNpb25zGAkgAygLMikudXNhZ2VmbG93LnYxLkludm9pY2VMaW5lLkRpbWVuc2lvbnNFbnRyeRIbChNhZGp1c3RlZF9pbnZvaWNlX2lkGAogASgJEh8KF2FkanVzdGVkX2ludm9pY2VfbnVtYmVyGAsgASgJEjkKFWFkanVzdGVkX3BlcmlvZF9zdGFydBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNwoTYWRqdXN0ZWRfcGVyaW9kX2VuZBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaMQoPRGltZW5zaW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEidQoPSW52b2ljZUxpbmVTdGVwEhAKCHF1YW50aXR5GAEgASgJEhMKC3VuaXRfYW1vdW50GAIgASgJEg4KBmFtb3VudBgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIWCg5pbnZvaWNlX251bWJlchgFIAEoCSq0AQoMSW52b2ljZVN0YXRlEh0KGUlOVk9JQ0VfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNJTlZPSUNFX1NUQVRFX0RSQUZUEAESGwoXSU5WT0lDRV9TVEFURV9GSU5BTElaRUQQAhIWChJJTlZPSUNFX1NUQVRFX1BBSUQQAxIWChJJTlZPSUNFX1NUQVRFX1ZPSUQQBBIfChtJTlZPSUNFX1NUQVRFX1VOQ09MTEVDVElCTEUQBSqCAQoLSW52b2ljZUtpbmQSHAoYSU5WT0lDRV9LSU5EX1VOU1BFQ0lGSUVEEAASGwoXSU5WT0lDRV9LSU5EX0lOX0FSUkVBUlMQARIbChdJTlZPSUNFX0tJTkRfSU5fQURWQU5DRRACEhsKF0lOVk9JQ0VfS0lORF9BREpVU1RNRU5UEAMqswEKD0ludm9pY2VMaW5lS2luZBIhCh1JTlZPSUNFX0xJTkVfS0lORF9VTlNQRUNJRklFRBAAEhsKF0lOVk9JQ0VfTElORV9LSU5EX1BSSUNFEAESHQoZSU5WT0lDRV9MSU5FX0tJTkRfTUlOSU1VTRACEiAKHElOVk9JQ0VfTElORV9LSU5EX0xBVEVfVVNBR0UQAxIfChtJTlZPSUNFX0xJTkVfS0lORF9QUk9SQVRJT04QBGIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Chp1c2FnZWZsb3cvdjEvaW52b2ljZS5wcm90bxIMdXNhZ2VmbG93LnYxIq0GCgdJbnZvaWNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRITCgtjdXN0b21lcl9pZBgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSMAoMcGVyaW9kX3N0YXJ0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpwZXJpb2RfZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgVsaW5lcxgJIAMoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZRIXCg9zdWJzY3JpcHRpb25faWQYCiABKAkSDAoEcGxhbhgLIAEoCRIUCgxwbGFuX3ZlcnNpb24YDCABKAUSJwoEa2luZBgNIAEoDjIZLnVzYWdlZmxvdy52MS5JbnZvaWNlS2luZBIuCgpjcmVhdGVkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxmaW5hbGl6ZWRfYXQYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmFsaXplX2F0GBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgdjaGFuZ2VzGBEgAygLMhsudXNhZ2VmbG93LnYxLkludm9pY2VDaGFuZ2USFgoOc3VidG90YWxfbWlub3IYEiABKAMSFgoOZGlzY291bnRfbWlub3IYEyABKAMSEQoJdGF4X21pbm9yGBQgASgDEhQKDGNyZWRpdF9taW5vchgVIAEoAxInCgV0YXhlcxgWIAMoCzIYLnVzYWdlZmxvdy52MS5JbnZvaWNlVGF4EjUKEWZ1bGxfcGVyaW9kX3N0YXJ0GB0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9mdWxsX3BlcmlvZF9lbmQYHiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImgKCkludm9pY2VUYXgSDAoEbmFtZRgBIAEoCRIPCgdwZXJjZW50GAIgASgJEhEKCWluY2x1c2l2ZRgDIAEoCBISCgpiYXNlX21pbm9yGAQgASgDEhQKDGFtb3VudF9taW5vchgFIAEoAyLUAQoNSW52b2ljZUNoYW5nZRIoCgRmcm9tGAEgASgOMhoudXNhZ2VmbG93LnYxLkludm9pY2VTdGF0ZRImCgJ0bxgCIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGUSJgoCYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmtleV9pZBgEIAEoCRIMCgRub3RlGAUgASgJEisKB3BhaWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpcECgtJbnZvaWNlTGluZRIRCglwcmljZV9rZXkYASABKAkSDgoGbWV0cmljGAIgASgJEhAKCHF1YW50aXR5GAMgASgJEhQKDGFtb3VudF9taW5vchgEIAEoAxITCgtkZXNjcmlwdGlvbhgFIAEoCRIUCgxleGFjdF9hbW91bnQYBiABKAkSLAoFc3RlcHMYByADKAsyHS51c2FnZWZsb3cudjEuSW52b2ljZUxpbmVTdGVwEisKBGtpbmQYCCABKA4yHS51c2FnZWZsb3cudjEuSW52b2ljZUxpbmVLaW5kEj0KCmRpbWVuc2lvbnMYCSADKAsyKS51c2FnZWZsb3cudjEuSW52b2ljZUxpbmUuRGltZW5zaW9uc0VudHJ5EhsKE2FkanVzdGVkX2ludm9pY2VfaWQYCiABKAkSHwoXYWRqdXN0ZWRfaW52b2ljZV9udW1iZXIYCyABKAkSOQoVYWRqdXN0ZWRfcGVyaW9kX3N0YXJ0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI3ChNhZGp1c3RlZF9wZXJpb2RfZW5kGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtkaXNjb3VudF9pZBgOIAEoCRoxCg9EaW1lbnNpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJ1Cg9JbnZvaWNlTGluZVN0ZXASEAoIcXVhbnRpdHkYASABKAkSEwoLdW5pdF9hbW91bnQYAiABKAkSDgoGYW1vdW50GAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEhYKDmludm9pY2VfbnVtYmVyGAUgASgJKrQBCgxJbnZvaWNlU3RhdGUSHQoZSU5WT0lDRV9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0lOVk9JQ0VfU1RBVEVfRFJBRlQQARIbChdJTlZPSUNFX1NUQVRFX0ZJTkFMSVpFRBACEhYKEklOVk9JQ0VfU1RBVEVfUEFJRBADEhYKEklOVk9JQ0VfU1RBVEVfVk9JRBAEEh8KG0lOVk9JQ0VfU1RBVEVfVU5DT0xMRUNUSUJMRRAFKoIBCgtJbnZvaWNlS2luZBIcChhJTlZPSUNFX0tJTkRfVU5TUEVDSUZJRUQQABIbChdJTlZPSUNFX0tJTkRfSU5fQVJSRUFSUxABEhsKF0lOVk9JQ0VfS0lORF9JTl9BRFZBTkNFEAISGwoXSU5WT0lDRV9LSU5EX0FESlVTVE1FTlQQAyq4AgoPSW52b2ljZUxpbmVLaW5kEiEKHUlOVk9JQ0VfTElORV9LSU5EX1VOU1BFQ0lGSUVEEAASGwoXSU5WT0lDRV9MSU5FX0tJTkRfUFJJQ0UQARIdChlJTlZPSUNFX0xJTkVfS0lORF9NSU5JTVVNEAISIAocSU5WT0lDRV9MSU5FX0tJTkRfTEFURV9VU0FHRRADEh8KG0lOVk9JQ0VfTElORV9LSU5EX1BST1JBVElPThAEEh4KGklOVk9JQ0VfTElORV9LSU5EX0RJU0NPVU5UEAUSGQoVSU5WT0lDRV9MSU5FX0tJTkRfVEFYEAYSIgoeSU5WT0lDRV9MSU5FX0tJTkRfQ1JFRElUX0RSQVdOEAcSJAogSU5WT0lDRV9MSU5FX0tJTkRfQ1JFRElUX0dSQU5URUQQCGIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * The bill for one subscription and one period.
@@ -57,7 +57,7 @@ export type Invoice = Message<"usageflow.v1.Invoice"> & {
   currency: string;
 
   /**
-   * The sum of the lines, in minor units of the currency (cents).
+   * What is owed: the sum of the lines, in minor units of the currency (cents). Never less than 0.
    *
    * @generated from field: int64 total_minor = 6;
    */
@@ -78,8 +78,9 @@ export type Invoice = Message<"usageflow.v1.Invoice"> & {
   periodEnd?: Timestamp | undefined;
 
   /**
-   * The lines, one for each price or each of its groups, in the order of the plan; then the true-up to the plan's minimum,
-   * if one is owed; then one for each earlier period of the subscription that costs otherwise now.
+   * The lines: the charges, one for each price or each of its groups, in the order of the plan; the true-up to the plan's
+   * minimum, if one is owed; one for each earlier period of the subscription that costs otherwise now. Then discounts; then
+   * tax on what is left; then credit.
    *
    * @generated from field: repeated usageflow.v1.InvoiceLine lines = 9;
    */
@@ -140,6 +141,60 @@ export type Invoice = Message<"usageflow.v1.Invoice"> & {
    * @generated from field: repeated usageflow.v1.InvoiceChange changes = 17;
    */
   changes: InvoiceChange[];
+
+  /**
+   * What the charges come to, before discounts, tax and credit. All these are in minor units, and
+   * `total_minor` is `subtotal_minor` - `discount_minor` + `tax_minor` - `credit_minor`.
+   *
+   * @generated from field: int64 subtotal_minor = 18;
+   */
+  subtotalMinor: bigint;
+
+  /**
+   * What discounts take off. Negative: charges were taken back, and with them what was taken off.
+   *
+   * @generated from field: int64 discount_minor = 19;
+   */
+  discountMinor: bigint;
+
+  /**
+   * The tax that is added: of exclusive rates. Negative where charges were taken back.
+   *
+   * @generated from field: int64 tax_minor = 20;
+   */
+  taxMinor: bigint;
+
+  /**
+   * What was paid with credits of the customer. Negative: the invoice came to less than nothing, and granted so much.
+   *
+   * A draft shows what it would draw if it were finalized when its time comes, of the credits as they are now. Of several
+   * drafts of a customer the first to be finalized draws first. An invoice of which credits pay all is FINALIZED like any
+   * other, with a total of 0: marking it as paid is the tenant's.
+   *
+   * @generated from field: int64 credit_minor = 21;
+   */
+  creditMinor: bigint;
+
+  /**
+   * The tax by rate: added or contained. The rates are the customer's of the moment of finalization.
+   *
+   * @generated from field: repeated usageflow.v1.InvoiceTax taxes = 22;
+   */
+  taxes: InvoiceTax[];
+
+  /**
+   * Start of the full period that the period is all of, or a part of: then fees and minimum amounts are its share.
+   *
+   * @generated from field: google.protobuf.Timestamp full_period_start = 29;
+   */
+  fullPeriodStart?: Timestamp | undefined;
+
+  /**
+   * End of the full period.
+   *
+   * @generated from field: google.protobuf.Timestamp full_period_end = 30;
+   */
+  fullPeriodEnd?: Timestamp | undefined;
 };
 
 /**
@@ -148,6 +203,60 @@ export type Invoice = Message<"usageflow.v1.Invoice"> & {
  */
 export const InvoiceSchema: GenMessage<Invoice> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_invoice, 0);
+
+/**
+ * What one tax rate comes to on an invoice.
+ *
+ * Each rate is worked out from `base_minor` and rounded by itself, once, half away from zero; rates do not compound.
+ * Vendors differ here: some round the sum of the rates and spread it. On 99.99 at 8.875 %, 2.125 % and 0.5 % that gives
+ * 11.50, and here it is 8.87 + 2.12 + 0.50 = 11.49. A rate that is contained is likewise
+ * amount * percent / (100 + the sum of the contained percents), rounded by itself.
+ *
+ * @generated from message usageflow.v1.InvoiceTax
+ */
+export type InvoiceTax = Message<"usageflow.v1.InvoiceTax"> & {
+  /**
+   * Name of the tax, such as `VAT`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Percent, such as `19` or `8.875`.
+   *
+   * @generated from field: string percent = 2;
+   */
+  percent: string;
+
+  /**
+   * True: the amounts contain it, and it is shown, not added. False: it is a line.
+   *
+   * @generated from field: bool inclusive = 3;
+   */
+  inclusive: boolean;
+
+  /**
+   * What the tax is on, in minor units: the charges after discounts, without the taxes that they contain.
+   *
+   * @generated from field: int64 base_minor = 4;
+   */
+  baseMinor: bigint;
+
+  /**
+   * The tax, in minor units.
+   *
+   * @generated from field: int64 amount_minor = 5;
+   */
+  amountMinor: bigint;
+};
+
+/**
+ * Describes the message usageflow.v1.InvoiceTax.
+ * Use `create(InvoiceTaxSchema)` to create a new message.
+ */
+export const InvoiceTaxSchema: GenMessage<InvoiceTax> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice, 1);
 
 /**
  * One step in an invoice's life. Never changed.
@@ -203,7 +312,7 @@ export type InvoiceChange = Message<"usageflow.v1.InvoiceChange"> & {
  * Use `create(InvoiceChangeSchema)` to create a new message.
  */
 export const InvoiceChangeSchema: GenMessage<InvoiceChange> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_invoice, 1);
+  messageDesc(file_usageflow_v1_invoice, 2);
 
 /**
  * One line: one price, or one group of its usage, rounded once; or what comes on top of the prices.
@@ -213,7 +322,7 @@ export const InvoiceChangeSchema: GenMessage<InvoiceChange> = /*@__PURE__*/
 export type InvoiceLine = Message<"usageflow.v1.InvoiceLine"> & {
   /**
    * Key of the price in the plan. `minimum` for the true-up to the plan's minimum amount, `late_usage` and `proration` for
-   * an earlier period's difference.
+   * an earlier period's difference. Empty for discounts, tax and credit.
    *
    * @generated from field: string price_key = 1;
    */
@@ -228,8 +337,8 @@ export type InvoiceLine = Message<"usageflow.v1.InvoiceLine"> & {
 
   /**
    * The quantity of the period, as a decimal: what is included in the price too. For a percentage, the sum of the
-   * events' amounts. `1` where it is not a price for usage. May be negative for a WEIGHTED_SUM metric, and is then priced
-   * as 0.
+   * events' amounts. `1` where it is not a price for usage; for a flat price by seats, their number at the end of the
+   * period. May be negative for a WEIGHTED_SUM metric, and is then priced as 0.
    *
    * @generated from field: string quantity = 3;
    */
@@ -304,6 +413,13 @@ export type InvoiceLine = Message<"usageflow.v1.InvoiceLine"> & {
    * @generated from field: google.protobuf.Timestamp adjusted_period_end = 13;
    */
   adjustedPeriodEnd?: Timestamp | undefined;
+
+  /**
+   * The discount, `dsc_...`. Empty for other lines.
+   *
+   * @generated from field: string discount_id = 14;
+   */
+  discountId: string;
 };
 
 /**
@@ -311,7 +427,7 @@ export type InvoiceLine = Message<"usageflow.v1.InvoiceLine"> & {
  * Use `create(InvoiceLineSchema)` to create a new message.
  */
 export const InvoiceLineSchema: GenMessage<InvoiceLine> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_invoice, 2);
+  messageDesc(file_usageflow_v1_invoice, 3);
 
 /**
  * One part of a line's amount.
@@ -360,7 +476,7 @@ export type InvoiceLineStep = Message<"usageflow.v1.InvoiceLineStep"> & {
  * Use `create(InvoiceLineStepSchema)` to create a new message.
  */
 export const InvoiceLineStepSchema: GenMessage<InvoiceLineStep> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_invoice, 3);
+  messageDesc(file_usageflow_v1_invoice, 4);
 
 /**
  * Where an invoice is in its life:
@@ -527,6 +643,34 @@ export const InvoiceLineKind = {
    * @generated from enum value: INVOICE_LINE_KIND_PRORATION = 4;
    */
   PRORATION: 4,
+
+  /**
+   * A discount. Negative, unless it gives back what it took off of charges that are taken back.
+   *
+   * @generated from enum value: INVOICE_LINE_KIND_DISCOUNT = 5;
+   */
+  DISCOUNT: 5,
+
+  /**
+   * A tax that is added. One that the amounts contain has no line: see Invoice.taxes.
+   *
+   * @generated from enum value: INVOICE_LINE_KIND_TAX = 6;
+   */
+  TAX: 6,
+
+  /**
+   * What was paid with credits of the customer. Negative.
+   *
+   * @generated from enum value: INVOICE_LINE_KIND_CREDIT_DRAWN = 7;
+   */
+  CREDIT_DRAWN: 7,
+
+  /**
+   * The other lines come to less than nothing: this one brings them to 0, and the customer has so much more credit.
+   *
+   * @generated from enum value: INVOICE_LINE_KIND_CREDIT_GRANTED = 8;
+   */
+  CREDIT_GRANTED: 8,
 } as const;
 
 /**

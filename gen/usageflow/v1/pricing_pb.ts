@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/pricing.proto.
  */
 export const file_usageflow_v1_pricing: GenFile = /*@__PURE__*/
-  fileDesc("Chp1c2FnZWZsb3cvdjEvcHJpY2luZy5wcm90bxIMdXNhZ2VmbG93LnYxIqYBCgdDYXRhbG9nEjAKB21ldHJpY3MYASADKAsyFC51c2FnZWZsb3cudjEuTWV0cmljQgm6SAaSAQMQ6AcSLAoFcGxhbnMYAiADKAsyEi51c2FnZWZsb3cudjEuUGxhbkIJukgGkgEDEOgHEjsKDGRlZmF1bHRfcGxhbhgDIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JCLXBAoGTWV0cmljEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEioKBHVuaXQYAyABKAlCHLpIGXIXGEAyE15bXlx4MDAtXHgxZlx4N2ZdKiQSOgoLYWdncmVnYXRpb24YBCABKA4yGS51c2FnZWZsb3cudjEuQWdncmVnYXRpb25CCrpIB4IBBBABIAASNQoPdW5pcXVlX3Byb3BlcnR5GAUgASgJQhy6SBlyFxhAMhNeW15ceDAwLVx4MWZceDdmXSokEkYKCmRpbWVuc2lvbnMYBiADKAlCMrpIL5IBLBAIGAEiJnIkEAEYQDITXlteXHgwMC1ceDFmXHg3Zl0rJFoJX19wcm90b19fEhIKCmNhcnJ5X292ZXIYByABKAg68QG6SO0BGoYBChZtZXRyaWMudW5pcXVlX3Byb3BlcnR5EjN1bmlxdWVQcm9wZXJ0eSBpcyBuZWVkZWQgZm9yIFVOSVFVRSwgYW5kIG9ubHkgdGhlcmUaNyh0aGlzLmFnZ3JlZ2F0aW9uID09IDQpID09ICh0aGlzLnVuaXF1ZV9wcm9wZXJ0eSAhPSAnJykaYgoRbWV0cmljLmNhcnJ5X292ZXISImNhcnJ5T3ZlciBpcyBmb3IgV0VJR0hURURfU1VNIG9ubHkaKXRoaXMuYWdncmVnYXRpb24gPT0gNiB8fCAhdGhpcy5jYXJyeV9vdmVyIqEDCgRQbGFuEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEiMKCGN1cnJlbmN5GAMgASgJQhG6SA5yDDIKXltBLVpdezN9JBIwCgZwZXJpb2QYBCABKA4yFC51c2FnZWZsb3cudjEuUGVyaW9kQgq6SAeCAQQQASAAEi8KBnByaWNlcxgFIAMoCzITLnVzYWdlZmxvdy52MS5QcmljZUIKukgHkgEECAEQZBIYCgd2ZXJzaW9uGAYgASgFQge6SAQaAigAEkEKDm1pbmltdW1fYW1vdW50GAcgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBI0CglhbGlnbm1lbnQYCCABKA4yFy51c2FnZWZsb3cudjEuQWxpZ25tZW50Qgi6SAWCAQIQARIeCgp0cmlhbF9kYXlzGAkgASgFQgq6SAcaBRjaBSgAIukFCgVQcmljZRIyCgNrZXkYASABKAlCJbpIInIgGEAyHF4oW0EtWmEtel1bQS1aYS16MC05Xy4tXSopPyQSKwoEbmFtZRgCIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSNQoGbWV0cmljGAMgASgJQiW6SCJyIBhAMhxeKFtBLVphLXpdW0EtWmEtejAtOV8uLV0qKT8kEikKCHBlcl91bml0GAQgASgLMhUudXNhZ2VmbG93LnYxLlBlclVuaXRIABIoCglncmFkdWF0ZWQYBSABKAsyEy51c2FnZWZsb3cudjEuVGllcnNIABIlCgZ2b2x1bWUYBiABKAsyEy51c2FnZWZsb3cudjEuVGllcnNIABIoCgdwYWNrYWdlGAcgASgLMhUudXNhZ2VmbG93LnYxLlBhY2thZ2VIABIiCgRmbGF0GAggASgLMhIudXNhZ2VmbG93LnYxLkZsYXRIABIuCgpwZXJjZW50YWdlGAkgASgLMhgudXNhZ2VmbG93LnYxLlBlcmNlbnRhZ2VIABJEChFpbmNsdWRlZF9xdWFudGl0eRgKIAEoCUIpukgmciQYITIgXihbMC05XXsxLDIwfShcLlswLTldezEsMTJ9KT8pPyQSQQoObWluaW11bV9hbW91bnQYCyABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kEkEKDm1heGltdW1fYW1vdW50GAwgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBI3CgZmaWx0ZXIYDSADKAsyHS51c2FnZWZsb3cudjEuRGltZW5zaW9uRmlsdGVyQgi6SAWSAQIQCBI5Cghncm91cF9ieRgOIAMoCUInukgkkgEhEAgYASIbchkQARhAMhNeW15ceDAwLVx4MWZceDdmXSskQg4KBW1vZGVsEgW6SAIIASJGCgdQZXJVbml0EjsKC3VuaXRfYW1vdW50GAEgASgJQia6SCNyIRgfMh1eWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/JCJRCgVUaWVycxItCgV0aWVycxgBIAMoCzISLnVzYWdlZmxvdy52MS5UaWVyQgq6SAeSAQQIARBkEhkKEWJpbGxfZmxhdF9hdF96ZXJvGAIgASgIIsABCgRUaWVyEjgKBXVwX3RvGAEgASgJQim6SCZyJBghMiBeKFswLTldezEsMjB9KFwuWzAtOV17MSwxMn0pPyk/JBI+Cgt1bml0X2Ftb3VudBgCIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyQSPgoLZmxhdF9hbW91bnQYAyABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kIncKB1BhY2thZ2USNAoEc2l6ZRgBIAEoCUImukgjciEYITIdXlswLTldezEsMjB9KFwuWzAtOV17MSwxMn0pPyQSNgoGYW1vdW50GAIgASgJQia6SCNyIRgfMh1eWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/JCJyCgRGbGF0EjYKBmFtb3VudBgBIAEoCUImukgjciEYHzIdXlswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyQSMgoGdGltaW5nGAIgASgOMhgudXNhZ2VmbG93LnYxLkZsYXRUaW1pbmdCCLpIBYIBAhABIucCCgpQZXJjZW50YWdlEjYKB3BlcmNlbnQYASABKAlCJbpIInIgGBYyHF5bMC05XXsxLDN9KFwuWzAtOV17MSwxOH0pPyQSPwoMZml4ZWRfYW1vdW50GAIgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBIcCgtmcmVlX2V2ZW50cxgDIAEoBUIHukgEGgIoABI+CgtmcmVlX2Ftb3VudBgEIAEoCUIpukgmciQYITIgXihbMC05XXsxLDIwfShcLlswLTldezEsMTJ9KT8pPyQSQAoNbWluX3Blcl9ldmVudBgFIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyQSQAoNbWF4X3Blcl9ldmVudBgGIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyQihAMKDFN1YnNjcmlwdGlvbhIKCgJpZBgBIAEoCRITCgtjdXN0b21lcl9pZBgCIAEoCRIMCgRwbGFuGAMgASgJEhQKDHBsYW5fdmVyc2lvbhgEIAEoBRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgdlbmRzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxwZXJpb2Rfc3RhcnQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnBlcmlvZF9lbmQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDXRyaWFsX2VuZHNfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmFuY2hvchgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJdGltZV96b25lGAsgASgJKrkBCgtBZ2dyZWdhdGlvbhIbChdBR0dSRUdBVElPTl9VTlNQRUNJRklFRBAAEhMKD0FHR1JFR0FUSU9OX1NVTRABEhUKEUFHR1JFR0FUSU9OX0NPVU5UEAISEwoPQUdHUkVHQVRJT05fTUFYEAMSFgoSQUdHUkVHQVRJT05fVU5JUVVFEAQSFgoSQUdHUkVHQVRJT05fTEFURVNUEAUSHAoYQUdHUkVHQVRJT05fV0VJR0hURURfU1VNEAYqcAoGUGVyaW9kEhYKElBFUklPRF9VTlNQRUNJRklFRBAAEhIKDlBFUklPRF9NT05USExZEAESEQoNUEVSSU9EX1dFRUtMWRACEhQKEFBFUklPRF9RVUFSVEVSTFkQAxIRCg1QRVJJT0RfWUVBUkxZEAQqWQoJQWxpZ25tZW50EhkKFUFMSUdOTUVOVF9VTlNQRUNJRklFRBAAEhYKEkFMSUdOTUVOVF9DQUxFTkRBUhABEhkKFUFMSUdOTUVOVF9BTk5JVkVSU0FSWRACKmEKCkZsYXRUaW1pbmcSGwoXRkxBVF9USU1JTkdfVU5TUEVDSUZJRUQQABIaChZGTEFUX1RJTUlOR19JTl9BRFZBTkNFEAESGgoWRkxBVF9USU1JTkdfSU5fQVJSRUFSUxACYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_usage]);
+  fileDesc("Chp1c2FnZWZsb3cvdjEvcHJpY2luZy5wcm90bxIMdXNhZ2VmbG93LnYxIqYBCgdDYXRhbG9nEjAKB21ldHJpY3MYASADKAsyFC51c2FnZWZsb3cudjEuTWV0cmljQgm6SAaSAQMQ6AcSLAoFcGxhbnMYAiADKAsyEi51c2FnZWZsb3cudjEuUGxhbkIJukgGkgEDEOgHEjsKDGRlZmF1bHRfcGxhbhgDIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JCLXBAoGTWV0cmljEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEioKBHVuaXQYAyABKAlCHLpIGXIXGEAyE15bXlx4MDAtXHgxZlx4N2ZdKiQSOgoLYWdncmVnYXRpb24YBCABKA4yGS51c2FnZWZsb3cudjEuQWdncmVnYXRpb25CCrpIB4IBBBABIAASNQoPdW5pcXVlX3Byb3BlcnR5GAUgASgJQhy6SBlyFxhAMhNeW15ceDAwLVx4MWZceDdmXSokEkYKCmRpbWVuc2lvbnMYBiADKAlCMrpIL5IBLBAIGAEiJnIkEAEYQDITXlteXHgwMC1ceDFmXHg3Zl0rJFoJX19wcm90b19fEhIKCmNhcnJ5X292ZXIYByABKAg68QG6SO0BGoYBChZtZXRyaWMudW5pcXVlX3Byb3BlcnR5EjN1bmlxdWVQcm9wZXJ0eSBpcyBuZWVkZWQgZm9yIFVOSVFVRSwgYW5kIG9ubHkgdGhlcmUaNyh0aGlzLmFnZ3JlZ2F0aW9uID09IDQpID09ICh0aGlzLnVuaXF1ZV9wcm9wZXJ0eSAhPSAnJykaYgoRbWV0cmljLmNhcnJ5X292ZXISImNhcnJ5T3ZlciBpcyBmb3IgV0VJR0hURURfU1VNIG9ubHkaKXRoaXMuYWdncmVnYXRpb24gPT0gNiB8fCAhdGhpcy5jYXJyeV9vdmVyIqEDCgRQbGFuEjEKA2tleRgBIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEiMKCGN1cnJlbmN5GAMgASgJQhG6SA5yDDIKXltBLVpdezN9JBIwCgZwZXJpb2QYBCABKA4yFC51c2FnZWZsb3cudjEuUGVyaW9kQgq6SAeCAQQQASAAEi8KBnByaWNlcxgFIAMoCzITLnVzYWdlZmxvdy52MS5QcmljZUIKukgHkgEECAEQZBIYCgd2ZXJzaW9uGAYgASgFQge6SAQaAigAEkEKDm1pbmltdW1fYW1vdW50GAcgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBI0CglhbGlnbm1lbnQYCCABKA4yFy51c2FnZWZsb3cudjEuQWxpZ25tZW50Qgi6SAWCAQIQARIeCgp0cmlhbF9kYXlzGAkgASgFQgq6SAcaBRjaBSgAIukFCgVQcmljZRIyCgNrZXkYASABKAlCJbpIInIgGEAyHF4oW0EtWmEtel1bQS1aYS16MC05Xy4tXSopPyQSKwoEbmFtZRgCIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSNQoGbWV0cmljGAMgASgJQiW6SCJyIBhAMhxeKFtBLVphLXpdW0EtWmEtejAtOV8uLV0qKT8kEikKCHBlcl91bml0GAQgASgLMhUudXNhZ2VmbG93LnYxLlBlclVuaXRIABIoCglncmFkdWF0ZWQYBSABKAsyEy51c2FnZWZsb3cudjEuVGllcnNIABIlCgZ2b2x1bWUYBiABKAsyEy51c2FnZWZsb3cudjEuVGllcnNIABIoCgdwYWNrYWdlGAcgASgLMhUudXNhZ2VmbG93LnYxLlBhY2thZ2VIABIiCgRmbGF0GAggASgLMhIudXNhZ2VmbG93LnYxLkZsYXRIABIuCgpwZXJjZW50YWdlGAkgASgLMhgudXNhZ2VmbG93LnYxLlBlcmNlbnRhZ2VIABJEChFpbmNsdWRlZF9xdWFudGl0eRgKIAEoCUIpukgmciQYITIgXihbMC05XXsxLDIwfShcLlswLTldezEsMTJ9KT8pPyQSQQoObWluaW11bV9hbW91bnQYCyABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kEkEKDm1heGltdW1fYW1vdW50GAwgASgJQim6SCZyJBgfMiBeKFswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyk/JBI3CgZmaWx0ZXIYDSADKAsyHS51c2FnZWZsb3cudjEuRGltZW5zaW9uRmlsdGVyQgi6SAWSAQIQCBI5Cghncm91cF9ieRgOIAMoCUInukgkkgEhEAgYASIbchkQARhAMhNeW15ceDAwLVx4MWZceDdmXSskQg4KBW1vZGVsEgW6SAIIASJGCgdQZXJVbml0EjsKC3VuaXRfYW1vdW50GAEgASgJQia6SCNyIRgfMh1eWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/JCJRCgVUaWVycxItCgV0aWVycxgBIAMoCzISLnVzYWdlZmxvdy52MS5UaWVyQgq6SAeSAQQIARBkEhkKEWJpbGxfZmxhdF9hdF96ZXJvGAIgASgIIsABCgRUaWVyEjgKBXVwX3RvGAEgASgJQim6SCZyJBghMiBeKFswLTldezEsMjB9KFwuWzAtOV17MSwxMn0pPyk/JBI+Cgt1bml0X2Ftb3VudBgCIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyQSPgoLZmxhdF9hbW91bnQYAyABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kIncKB1BhY2thZ2USNAoEc2l6ZRgBIAEoCUImukgjciEYITIdXlswLTldezEsMjB9KFwuWzAtOV17MSwxMn0pPyQSNgoGYW1vdW50GAIgASgJQia6SCNyIRgfMh1eWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/JCKEAQoERmxhdBI2CgZhbW91bnQYASABKAlCJrpII3IhGB8yHV5bMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8kEjIKBnRpbWluZxgCIAEoDjIYLnVzYWdlZmxvdy52MS5GbGF0VGltaW5nQgi6SAWCAQIQARIQCghwZXJfc2VhdBgDIAEoCCLnAgoKUGVyY2VudGFnZRI2CgdwZXJjZW50GAEgASgJQiW6SCJyIBgWMhxeWzAtOV17MSwzfShcLlswLTldezEsMTh9KT8kEj8KDGZpeGVkX2Ftb3VudBgCIAEoCUIpukgmciQYHzIgXihbMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8pPyQSHAoLZnJlZV9ldmVudHMYAyABKAVCB7pIBBoCKAASPgoLZnJlZV9hbW91bnQYBCABKAlCKbpIJnIkGCEyIF4oWzAtOV17MSwyMH0oXC5bMC05XXsxLDEyfSk/KT8kEkAKDW1pbl9wZXJfZXZlbnQYBSABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kEkAKDW1heF9wZXJfZXZlbnQYBiABKAlCKbpIJnIkGB8yIF4oWzAtOV17MSwxMn0oXC5bMC05XXsxLDE4fSk/KT8kItsDCgxTdWJzY3JpcHRpb24SCgoCaWQYASABKAkSEwoLY3VzdG9tZXJfaWQYAiABKAkSDAoEcGxhbhgDIAEoCRIUCgxwbGFuX3ZlcnNpb24YBCABKAUSLgoKc3RhcnRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHZW5kc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMcGVyaW9kX3N0YXJ0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpwZXJpb2RfZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg10cmlhbF9lbmRzX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZhbmNob3IYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXRpbWVfem9uZRgLIAEoCRIQCghxdWFudGl0eRgMIAEoBRIRCgluZXh0X3BsYW4YDSABKAkSGQoRbmV4dF9wbGFuX3ZlcnNpb24YDiABKAUSFQoNbmV4dF9xdWFudGl0eRgPIAEoBSq5AQoLQWdncmVnYXRpb24SGwoXQUdHUkVHQVRJT05fVU5TUEVDSUZJRUQQABITCg9BR0dSRUdBVElPTl9TVU0QARIVChFBR0dSRUdBVElPTl9DT1VOVBACEhMKD0FHR1JFR0FUSU9OX01BWBADEhYKEkFHR1JFR0FUSU9OX1VOSVFVRRAEEhYKEkFHR1JFR0FUSU9OX0xBVEVTVBAFEhwKGEFHR1JFR0FUSU9OX1dFSUdIVEVEX1NVTRAGKnAKBlBlcmlvZBIWChJQRVJJT0RfVU5TUEVDSUZJRUQQABISCg5QRVJJT0RfTU9OVEhMWRABEhEKDVBFUklPRF9XRUVLTFkQAhIUChBQRVJJT0RfUVVBUlRFUkxZEAMSEQoNUEVSSU9EX1lFQVJMWRAEKlkKCUFsaWdubWVudBIZChVBTElHTk1FTlRfVU5TUEVDSUZJRUQQABIWChJBTElHTk1FTlRfQ0FMRU5EQVIQARIZChVBTElHTk1FTlRfQU5OSVZFUlNBUlkQAiphCgpGbGF0VGltaW5nEhsKF0ZMQVRfVElNSU5HX1VOU1BFQ0lGSUVEEAASGgoWRkxBVF9USU1JTkdfSU5fQURWQU5DRRABEhoKFkZMQVRfVElNSU5HX0lOX0FSUkVBUlMQAipiCgxDaGFuZ2VUaW1pbmcSHQoZQ0hBTkdFX1RJTUlOR19VTlNQRUNJRklFRBAAEhUKEUNIQU5HRV9USU1JTkdfTk9XEAESHAoYQ0hBTkdFX1RJTUlOR19QRVJJT0RfRU5EEAJiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_usage]);
 
 /**
  * All metrics and plans of a tenant as one document: pricing as code. A catalog file is this message as YAML or JSON.
@@ -171,7 +171,8 @@ export type Plan = Message<"usageflow.v1.Plan"> & {
   /**
    * What the customer is committed to per period: the least that the invoice in arrears comes to. Where its lines come
    * to less, a last line with the price key `minimum` makes up the difference. Fees in advance are on an invoice of
-   * their own and do not count. Decimal, at most 12 digits before the point and 18 after it. Empty means 0.
+   * their own and do not count. A period that is a part of a full one is committed to its share, as of a flat amount.
+   * Decimal, at most 12 digits before the point and 18 after it. Empty means 0.
    *
    * @generated from field: string minimum_amount = 7;
    */
@@ -294,7 +295,8 @@ export type Price = Message<"usageflow.v1.Price"> & {
   includedQuantity: string;
 
   /**
-   * The least that the price comes to in a period; owed at zero usage too. Empty means 0. Not for a flat price.
+   * The least that the price comes to in a period; owed at zero usage too. Of a period that is a part of a full one, its
+   * share, as of a flat amount; the same holds for the maximum. Empty means 0. Not for a flat price.
    *
    * @generated from field: string minimum_amount = 11;
    */
@@ -451,6 +453,13 @@ export const PackageSchema: GenMessage<Package> = /*@__PURE__*/
 /**
  * A fixed amount per period.
  *
+ * A period may be a part of a full one: it begins inside a calendar period, or a change of plan or an end at once cuts it.
+ * Of an amount it then owes the share of its time, by the second: what the amount has come to at its end, counted from
+ * the start of the full period and rounded half away from zero to the currency's minor unit, less what it had come to at
+ * its start. So parts that follow each other add up to the full amount, to the cent. A price by seats is shared among
+ * the times with different numbers of seats in the same way. Vendors differ: Stripe shares by the second too, Lago and
+ * Kill Bill by days. What is of usage is not shared: included units, tiers, packages, and what is free of a percentage.
+ *
  * @generated from message usageflow.v1.Flat
  */
 export type Flat = Message<"usageflow.v1.Flat"> & {
@@ -467,6 +476,13 @@ export type Flat = Message<"usageflow.v1.Flat"> & {
    * @generated from field: usageflow.v1.FlatTiming timing = 2;
    */
   timing: FlatTiming;
+
+  /**
+   * Whether the amount is owed for each seat: times the subscription's quantity.
+   *
+   * @generated from field: bool per_seat = 3;
+   */
+  perSeat: boolean;
 };
 
 /**
@@ -622,6 +638,34 @@ export type Subscription = Message<"usageflow.v1.Subscription"> & {
    * @generated from field: string time_zone = 11;
    */
   timeZone: string;
+
+  /**
+   * Seats: prices with `per_seat` are owed for each.
+   *
+   * @generated from field: int32 quantity = 12;
+   */
+  quantity: number;
+
+  /**
+   * Key of the plan that it moves to when the open period ends. Empty: it stays on its plan.
+   *
+   * @generated from field: string next_plan = 13;
+   */
+  nextPlan: string;
+
+  /**
+   * Version of that plan. 0: it stays.
+   *
+   * @generated from field: int32 next_plan_version = 14;
+   */
+  nextPlanVersion: number;
+
+  /**
+   * Seats that it has from the end of the open period on. 0: as many as now.
+   *
+   * @generated from field: int32 next_quantity = 15;
+   */
+  nextQuantity: number;
 };
 
 /**
@@ -846,4 +890,45 @@ export type FlatTiming = (typeof FlatTiming)[keyof typeof FlatTiming] | UnknownE
  */
 export const FlatTimingSchema: GenEnum<FlatTiming> = /*@__PURE__*/
   enumDesc(file_usageflow_v1_pricing, 3);
+
+/**
+ * When a change of a subscription takes effect.
+ *
+ * @generated from enum usageflow.v1.ChangeTiming
+ */
+export const ChangeTiming = {
+  /**
+   * Not given: each method says what that means.
+   *
+   * @generated from enum value: CHANGE_TIMING_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * At once, to the second.
+   *
+   * @generated from enum value: CHANGE_TIMING_NOW = 1;
+   */
+  NOW: 1,
+
+  /**
+   * When the open period ends.
+   *
+   * @generated from enum value: CHANGE_TIMING_PERIOD_END = 2;
+   */
+  PERIOD_END: 2,
+} as const;
+
+/**
+ * When a change of a subscription takes effect.
+ *
+ * @generated from enum usageflow.v1.ChangeTiming
+ */
+export type ChangeTiming = (typeof ChangeTiming)[keyof typeof ChangeTiming] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.ChangeTiming.
+ */
+export const ChangeTimingSchema: GenEnum<ChangeTiming> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_pricing, 4);
 

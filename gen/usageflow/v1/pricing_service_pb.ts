@@ -9,10 +9,12 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { CatalogDiff } from "./catalog_diff_pb.ts";
 import { file_usageflow_v1_catalog_diff } from "./catalog_diff_pb.ts";
+import type { Discount } from "./discount_pb.ts";
+import { file_usageflow_v1_discount } from "./discount_pb.ts";
 import type { InvoiceLineStep } from "./invoice_pb.ts";
 import { file_usageflow_v1_invoice } from "./invoice_pb.ts";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
-import type { Catalog, Plan, Price, Subscription } from "./pricing_pb.ts";
+import type { Catalog, ChangeTiming, Plan, Price, Subscription } from "./pricing_pb.ts";
 import { file_usageflow_v1_pricing } from "./pricing_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -20,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/pricing_service.proto.
  */
 export const file_usageflow_v1_pricing_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ1c2FnZWZsb3cvdjEvcHJpY2luZ19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEiZAoSUHVzaENhdGFsb2dSZXF1ZXN0Ei4KB2NhdGFsb2cYASABKAsyFS51c2FnZWZsb3cudjEuQ2F0YWxvZ0IGukgDyAEBEg8KB2RyeV9ydW4YAiABKAgSDQoFZm9yY2UYAyABKAgiogEKE1B1c2hDYXRhbG9nUmVzcG9uc2USDwoHbWV0cmljcxgBIAMoCRIhCgVwbGFucxgCIAMoCzISLnVzYWdlZmxvdy52MS5QbGFuEi4KCHdhcm5pbmdzGAMgAygLMhwudXNhZ2VmbG93LnYxLkNhdGFsb2dXYXJuaW5nEicKBGRpZmYYBCABKAsyGS51c2FnZWZsb3cudjEuQ2F0YWxvZ0RpZmYiMAoOQ2F0YWxvZ1dhcm5pbmcSDQoFZmllbGQYASABKAkSDwoHbWVzc2FnZRgCIAEoCSIUChJQdWxsQ2F0YWxvZ1JlcXVlc3QiPQoTUHVsbENhdGFsb2dSZXNwb25zZRImCgdjYXRhbG9nGAEgASgLMhUudXNhZ2VmbG93LnYxLkNhdGFsb2ciXQoOR2V0UGxhblJlcXVlc3QSMQoDa2V5GAEgASgJQiS6SCFyHxABGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQSGAoHdmVyc2lvbhgCIAEoBUIHukgEGgIoACIzCg9HZXRQbGFuUmVzcG9uc2USIAoEcGxhbhgBIAEoCzISLnVzYWdlZmxvdy52MS5QbGFuImEKEExpc3RQbGFuc1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAiABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokIk8KEUxpc3RQbGFuc1Jlc3BvbnNlEiEKBXBsYW5zGAEgAygLMhIudXNhZ2VmbG93LnYxLlBsYW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIuoBChNQcmV2aWV3UHJpY2VSZXF1ZXN0EiMKCGN1cnJlbmN5GAEgASgJQhG6SA5yDDIKXltBLVpdezN9JBIqCgVwcmljZRgCIAEoCzITLnVzYWdlZmxvdy52MS5QcmljZUIGukgDyAEBEjsKCHF1YW50aXR5GAMgASgJQim6SCZyJBghMiBeKFswLTldezEsMjB9KFwuWzAtOV17MSwxMn0pPyk/JBJFCg1ldmVudF9hbW91bnRzGAQgAygJQi66SCuSASgQkE4iI3IhGCEyHV5bMC05XXsxLDIwfShcLlswLTldezEsMTJ9KT8kInAKFFByZXZpZXdQcmljZVJlc3BvbnNlEhQKDGFtb3VudF9taW5vchgBIAEoAxIUCgxleGFjdF9hbW91bnQYAiABKAkSLAoFc3RlcHMYAyADKAsyHS51c2FnZWZsb3cudjEuSW52b2ljZUxpbmVTdGVwIokCChhTdGFydFN1YnNjcmlwdGlvblJlcXVlc3QSNAoLY3VzdG9tZXJfaWQYASABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSMgoEcGxhbhgCIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEj4KCHN0YXJ0X2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABJDCg10cmlhbF9lbmRzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyACJNChlTdGFydFN1YnNjcmlwdGlvblJlc3BvbnNlEjAKDHN1YnNjcmlwdGlvbhgBIAEoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24iQgoWRW5kU3Vic2NyaXB0aW9uUmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5zdWJfWzAtOUEtWmEtel17MjJ9JCJLChdFbmRTdWJzY3JpcHRpb25SZXNwb25zZRIwCgxzdWJzY3JpcHRpb24YASABKAsyGi51c2FnZWZsb3cudjEuU3Vic2NyaXB0aW9uIkIKFkdldFN1YnNjcmlwdGlvblJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVec3ViX1swLTlBLVphLXpdezIyfSQiSwoXR2V0U3Vic2NyaXB0aW9uUmVzcG9uc2USMAoMc3Vic2NyaXB0aW9uGAEgASgLMhoudXNhZ2VmbG93LnYxLlN1YnNjcmlwdGlvbiKdAQoYTGlzdFN1YnNjcmlwdGlvbnNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgDIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiZwoZTGlzdFN1YnNjcmlwdGlvbnNSZXNwb25zZRIxCg1zdWJzY3JpcHRpb25zGAEgAygLMhoudXNhZ2VmbG93LnYxLlN1YnNjcmlwdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkygggKDlByaWNpbmdTZXJ2aWNlEmgKC1B1c2hDYXRhbG9nEiAudXNhZ2VmbG93LnYxLlB1c2hDYXRhbG9nUmVxdWVzdBohLnVzYWdlZmxvdy52MS5QdXNoQ2F0YWxvZ1Jlc3BvbnNlIhSQAgKKtRgNcHJpY2luZzp3cml0ZRJnCgtQdWxsQ2F0YWxvZxIgLnVzYWdlZmxvdy52MS5QdWxsQ2F0YWxvZ1JlcXVlc3QaIS51c2FnZWZsb3cudjEuUHVsbENhdGFsb2dSZXNwb25zZSITkAIBirUYDHByaWNpbmc6cmVhZBJbCgdHZXRQbGFuEhwudXNhZ2VmbG93LnYxLkdldFBsYW5SZXF1ZXN0Gh0udXNhZ2VmbG93LnYxLkdldFBsYW5SZXNwb25zZSITkAIBirUYDHByaWNpbmc6cmVhZBJhCglMaXN0UGxhbnMSHi51c2FnZWZsb3cudjEuTGlzdFBsYW5zUmVxdWVzdBofLnVzYWdlZmxvdy52MS5MaXN0UGxhbnNSZXNwb25zZSITkAIBirUYDHByaWNpbmc6cmVhZBJqCgxQcmV2aWV3UHJpY2USIS51c2FnZWZsb3cudjEuUHJldmlld1ByaWNlUmVxdWVzdBoiLnVzYWdlZmxvdy52MS5QcmV2aWV3UHJpY2VSZXNwb25zZSITkAIBirUYDHByaWNpbmc6cmVhZBJ8ChFTdGFydFN1YnNjcmlwdGlvbhImLnVzYWdlZmxvdy52MS5TdGFydFN1YnNjcmlwdGlvblJlcXVlc3QaJy51c2FnZWZsb3cudjEuU3RhcnRTdWJzY3JpcHRpb25SZXNwb25zZSIWirUYEnN1YnNjcmlwdGlvbjp3cml0ZRJ5Cg9FbmRTdWJzY3JpcHRpb24SJC51c2FnZWZsb3cudjEuRW5kU3Vic2NyaXB0aW9uUmVxdWVzdBolLnVzYWdlZmxvdy52MS5FbmRTdWJzY3JpcHRpb25SZXNwb25zZSIZkAICirUYEnN1YnNjcmlwdGlvbjp3cml0ZRJ4Cg9HZXRTdWJzY3JpcHRpb24SJC51c2FnZWZsb3cudjEuR2V0U3Vic2NyaXB0aW9uUmVxdWVzdBolLnVzYWdlZmxvdy52MS5HZXRTdWJzY3JpcHRpb25SZXNwb25zZSIYkAIBirUYEXN1YnNjcmlwdGlvbjpyZWFkEn4KEUxpc3RTdWJzY3JpcHRpb25zEiYudXNhZ2VmbG93LnYxLkxpc3RTdWJzY3JpcHRpb25zUmVxdWVzdBonLnVzYWdlZmxvdy52MS5MaXN0U3Vic2NyaXB0aW9uc1Jlc3BvbnNlIhiQAgGKtRgRc3Vic2NyaXB0aW9uOnJlYWRiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_catalog_diff, file_usageflow_v1_invoice, file_usageflow_v1_permission, file_usageflow_v1_pricing]);
+  fileDesc("CiJ1c2FnZWZsb3cvdjEvcHJpY2luZ19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEiZAoSUHVzaENhdGFsb2dSZXF1ZXN0Ei4KB2NhdGFsb2cYASABKAsyFS51c2FnZWZsb3cudjEuQ2F0YWxvZ0IGukgDyAEBEg8KB2RyeV9ydW4YAiABKAgSDQoFZm9yY2UYAyABKAgiogEKE1B1c2hDYXRhbG9nUmVzcG9uc2USDwoHbWV0cmljcxgBIAMoCRIhCgVwbGFucxgCIAMoCzISLnVzYWdlZmxvdy52MS5QbGFuEi4KCHdhcm5pbmdzGAMgAygLMhwudXNhZ2VmbG93LnYxLkNhdGFsb2dXYXJuaW5nEicKBGRpZmYYBCABKAsyGS51c2FnZWZsb3cudjEuQ2F0YWxvZ0RpZmYiMAoOQ2F0YWxvZ1dhcm5pbmcSDQoFZmllbGQYASABKAkSDwoHbWVzc2FnZRgCIAEoCSIUChJQdWxsQ2F0YWxvZ1JlcXVlc3QiPQoTUHVsbENhdGFsb2dSZXNwb25zZRImCgdjYXRhbG9nGAEgASgLMhUudXNhZ2VmbG93LnYxLkNhdGFsb2ciXQoOR2V0UGxhblJlcXVlc3QSMQoDa2V5GAEgASgJQiS6SCFyHxABGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQSGAoHdmVyc2lvbhgCIAEoBUIHukgEGgIoACIzCg9HZXRQbGFuUmVzcG9uc2USIAoEcGxhbhgBIAEoCzISLnVzYWdlZmxvdy52MS5QbGFuImEKEExpc3RQbGFuc1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAiABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokIk8KEUxpc3RQbGFuc1Jlc3BvbnNlEiEKBXBsYW5zGAEgAygLMhIudXNhZ2VmbG93LnYxLlBsYW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIuoBChNQcmV2aWV3UHJpY2VSZXF1ZXN0EiMKCGN1cnJlbmN5GAEgASgJQhG6SA5yDDIKXltBLVpdezN9JBIqCgVwcmljZRgCIAEoCzITLnVzYWdlZmxvdy52MS5QcmljZUIGukgDyAEBEjsKCHF1YW50aXR5GAMgASgJQim6SCZyJBghMiBeKFswLTldezEsMjB9KFwuWzAtOV17MSwxMn0pPyk/JBJFCg1ldmVudF9hbW91bnRzGAQgAygJQi66SCuSASgQkE4iI3IhGCEyHV5bMC05XXsxLDIwfShcLlswLTldezEsMTJ9KT8kInAKFFByZXZpZXdQcmljZVJlc3BvbnNlEhQKDGFtb3VudF9taW5vchgBIAEoAxIUCgxleGFjdF9hbW91bnQYAiABKAkSLAoFc3RlcHMYAyADKAsyHS51c2FnZWZsb3cudjEuSW52b2ljZUxpbmVTdGVwIqgCChhTdGFydFN1YnNjcmlwdGlvblJlcXVlc3QSNAoLY3VzdG9tZXJfaWQYASABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSMgoEcGxhbhgCIAEoCUIkukghch8QARhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokEj4KCHN0YXJ0X2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABJDCg10cmlhbF9lbmRzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIdCghxdWFudGl0eRgGIAEoBUILukgIGgYYwIQ9KAAiTQoZU3RhcnRTdWJzY3JpcHRpb25SZXNwb25zZRIwCgxzdWJzY3JpcHRpb24YASABKAsyGi51c2FnZWZsb3cudjEuU3Vic2NyaXB0aW9uItYDChlDaGFuZ2VTdWJzY3JpcHRpb25SZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXnN1Yl9bMC05QS1aYS16XXsyMn0kEjMKBHBsYW4YAiABKAlCJbpIInIgGEAyHF4oW0EtWmEtel1bQS1aYS16MC05Xy4tXSopPyQSHQoMcGxhbl92ZXJzaW9uGAMgASgFQge6SAQaAigAEh0KCHF1YW50aXR5GAQgASgFQgu6SAgaBhjAhD0oABI0CgZ0aW1pbmcYBSABKA4yGi51c2FnZWZsb3cudjEuQ2hhbmdlVGltaW5nQgi6SAWCAQIQATrlAbpI4QEaYgodY2hhbmdlX3N1YnNjcmlwdGlvbi5zb21ldGhpbmcSGnBsYW4gb3IgcXVhbnRpdHkgaXMgbmVlZGVkGiV0aGlzLnBsYW4gIT0gJycgfHwgdGhpcy5xdWFudGl0eSAhPSAwGnsKIGNoYW5nZV9zdWJzY3JpcHRpb24ucGxhbl92ZXJzaW9uEixwbGFuVmVyc2lvbiBpcyBvZiBhIHBsYW4sIHdoaWNoIGlzIG5vdCBnaXZlbhopdGhpcy5wbGFuICE9ICcnIHx8IHRoaXMucGxhbl92ZXJzaW9uID09IDAiTgoaQ2hhbmdlU3Vic2NyaXB0aW9uUmVzcG9uc2USMAoMc3Vic2NyaXB0aW9uGAEgASgLMhoudXNhZ2VmbG93LnYxLlN1YnNjcmlwdGlvbiJ4ChZFbmRTdWJzY3JpcHRpb25SZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXnN1Yl9bMC05QS1aYS16XXsyMn0kEjQKBnRpbWluZxgCIAEoDjIaLnVzYWdlZmxvdy52MS5DaGFuZ2VUaW1pbmdCCLpIBYIBAhABIksKF0VuZFN1YnNjcmlwdGlvblJlc3BvbnNlEjAKDHN1YnNjcmlwdGlvbhgBIAEoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24iRQoZUmVzdW1lU3Vic2NyaXB0aW9uUmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5zdWJfWzAtOUEtWmEtel17MjJ9JCJOChpSZXN1bWVTdWJzY3JpcHRpb25SZXNwb25zZRIwCgxzdWJzY3JpcHRpb24YASABKAsyGi51c2FnZWZsb3cudjEuU3Vic2NyaXB0aW9uIkIKFkdldFN1YnNjcmlwdGlvblJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVec3ViX1swLTlBLVphLXpdezIyfSQiSwoXR2V0U3Vic2NyaXB0aW9uUmVzcG9uc2USMAoMc3Vic2NyaXB0aW9uGAEgASgLMhoudXNhZ2VmbG93LnYxLlN1YnNjcmlwdGlvbiLiAgoVQ3JlYXRlRGlzY291bnRSZXF1ZXN0EjUKD3N1YnNjcmlwdGlvbl9pZBgBIAEoCUIcukgZchcyFV5zdWJfWzAtOUEtWmEtel17MjJ9JBItCgRuYW1lGAIgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEkoKB3BlcmNlbnQYAyABKAlCN7pINHIyGBYyLl4oMTAwKFwuMHsxLDE4fSk/fFswLTldezEsMn0oXC5bMC05XXsxLDE4fSk/KSRIABI4CgZhbW91bnQYBCABKAlCJrpII3IhGB8yHV5bMC05XXsxLDEyfShcLlswLTldezEsMTh9KT8kSAASHQoHcGVyaW9kcxgFIAEoBUIKukgHGgUY6AcoAUgBEhsKCGZvcl9ldmVyGAYgASgIQge6SARqAggBSAFCDgoFdmFsdWUSBbpIAggBQhEKCGR1cmF0aW9uEgW6SAIIASJCChZDcmVhdGVEaXNjb3VudFJlc3BvbnNlEigKCGRpc2NvdW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkRpc2NvdW50Ip8BChRMaXN0RGlzY291bnRzUmVxdWVzdBI4Cg9zdWJzY3JpcHRpb25faWQYASABKAlCH7pIHHIaMhheKHN1Yl9bMC05QS1aYS16XXsyMn0pPyQSHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAyABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokIlsKFUxpc3REaXNjb3VudHNSZXNwb25zZRIpCglkaXNjb3VudHMYASADKAsyFi51c2FnZWZsb3cudjEuRGlzY291bnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIk8KEkVuZERpc2NvdW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5kc2NfWzAtOUEtWmEtel17MjJ9JBIPCgdhdF9vbmNlGAIgASgIIj8KE0VuZERpc2NvdW50UmVzcG9uc2USKAoIZGlzY291bnQYASABKAsyFi51c2FnZWZsb3cudjEuRGlzY291bnQinQEKGExpc3RTdWJzY3JpcHRpb25zUmVxdWVzdBIyCgtjdXN0b21lcl9pZBgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAyABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokImcKGUxpc3RTdWJzY3JpcHRpb25zUmVzcG9uc2USMQoNc3Vic2NyaXB0aW9ucxgBIAMoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMuQMCg5QcmljaW5nU2VydmljZRJoCgtQdXNoQ2F0YWxvZxIgLnVzYWdlZmxvdy52MS5QdXNoQ2F0YWxvZ1JlcXVlc3QaIS51c2FnZWZsb3cudjEuUHVzaENhdGFsb2dSZXNwb25zZSIUkAICirUYDXByaWNpbmc6d3JpdGUSZwoLUHVsbENhdGFsb2cSIC51c2FnZWZsb3cudjEuUHVsbENhdGFsb2dSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLlB1bGxDYXRhbG9nUmVzcG9uc2UiE5ACAYq1GAxwcmljaW5nOnJlYWQSWwoHR2V0UGxhbhIcLnVzYWdlZmxvdy52MS5HZXRQbGFuUmVxdWVzdBodLnVzYWdlZmxvdy52MS5HZXRQbGFuUmVzcG9uc2UiE5ACAYq1GAxwcmljaW5nOnJlYWQSYQoJTGlzdFBsYW5zEh4udXNhZ2VmbG93LnYxLkxpc3RQbGFuc1JlcXVlc3QaHy51c2FnZWZsb3cudjEuTGlzdFBsYW5zUmVzcG9uc2UiE5ACAYq1GAxwcmljaW5nOnJlYWQSagoMUHJldmlld1ByaWNlEiEudXNhZ2VmbG93LnYxLlByZXZpZXdQcmljZVJlcXVlc3QaIi51c2FnZWZsb3cudjEuUHJldmlld1ByaWNlUmVzcG9uc2UiE5ACAYq1GAxwcmljaW5nOnJlYWQSfAoRU3RhcnRTdWJzY3JpcHRpb24SJi51c2FnZWZsb3cudjEuU3RhcnRTdWJzY3JpcHRpb25SZXF1ZXN0GicudXNhZ2VmbG93LnYxLlN0YXJ0U3Vic2NyaXB0aW9uUmVzcG9uc2UiFoq1GBJzdWJzY3JpcHRpb246d3JpdGUSggEKEkNoYW5nZVN1YnNjcmlwdGlvbhInLnVzYWdlZmxvdy52MS5DaGFuZ2VTdWJzY3JpcHRpb25SZXF1ZXN0GigudXNhZ2VmbG93LnYxLkNoYW5nZVN1YnNjcmlwdGlvblJlc3BvbnNlIhmQAgKKtRgSc3Vic2NyaXB0aW9uOndyaXRlEnkKD0VuZFN1YnNjcmlwdGlvbhIkLnVzYWdlZmxvdy52MS5FbmRTdWJzY3JpcHRpb25SZXF1ZXN0GiUudXNhZ2VmbG93LnYxLkVuZFN1YnNjcmlwdGlvblJlc3BvbnNlIhmQAgKKtRgSc3Vic2NyaXB0aW9uOndyaXRlEoIBChJSZXN1bWVTdWJzY3JpcHRpb24SJy51c2FnZWZsb3cudjEuUmVzdW1lU3Vic2NyaXB0aW9uUmVxdWVzdBooLnVzYWdlZmxvdy52MS5SZXN1bWVTdWJzY3JpcHRpb25SZXNwb25zZSIZkAICirUYEnN1YnNjcmlwdGlvbjp3cml0ZRJ4Cg9HZXRTdWJzY3JpcHRpb24SJC51c2FnZWZsb3cudjEuR2V0U3Vic2NyaXB0aW9uUmVxdWVzdBolLnVzYWdlZmxvdy52MS5HZXRTdWJzY3JpcHRpb25SZXNwb25zZSIYkAIBirUYEXN1YnNjcmlwdGlvbjpyZWFkEnMKDkNyZWF0ZURpc2NvdW50EiMudXNhZ2VmbG93LnYxLkNyZWF0ZURpc2NvdW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5DcmVhdGVEaXNjb3VudFJlc3BvbnNlIhaKtRgSc3Vic2NyaXB0aW9uOndyaXRlEnIKDUxpc3REaXNjb3VudHMSIi51c2FnZWZsb3cudjEuTGlzdERpc2NvdW50c1JlcXVlc3QaIy51c2FnZWZsb3cudjEuTGlzdERpc2NvdW50c1Jlc3BvbnNlIhiQAgGKtRgRc3Vic2NyaXB0aW9uOnJlYWQSbQoLRW5kRGlzY291bnQSIC51c2FnZWZsb3cudjEuRW5kRGlzY291bnRSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkVuZERpc2NvdW50UmVzcG9uc2UiGZACAoq1GBJzdWJzY3JpcHRpb246d3JpdGUSfgoRTGlzdFN1YnNjcmlwdGlvbnMSJi51c2FnZWZsb3cudjEuTGlzdFN1YnNjcmlwdGlvbnNSZXF1ZXN0GicudXNhZ2VmbG93LnYxLkxpc3RTdWJzY3JpcHRpb25zUmVzcG9uc2UiGJACAYq1GBFzdWJzY3JpcHRpb246cmVhZGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_catalog_diff, file_usageflow_v1_discount, file_usageflow_v1_invoice, file_usageflow_v1_permission, file_usageflow_v1_pricing]);
 
 /**
  * A catalog to publish.
@@ -290,8 +292,8 @@ export type PreviewPriceRequest = Message<"usageflow.v1.PreviewPriceRequest"> & 
   price?: Price | undefined;
 
   /**
-   * The quantity of a period: decimal, at most 20 digits before the point and 12 after it. Empty means 0. Not read for
-   * a flat price, and not allowed for a percentage.
+   * The quantity of a period: decimal, at most 20 digits before the point and 12 after it. Empty means 0. The seats, for
+   * a flat price by seats; not read for another one, and not allowed for a percentage.
    *
    * @generated from field: string quantity = 3;
    */
@@ -370,7 +372,7 @@ export type StartSubscriptionRequest = Message<"usageflow.v1.StartSubscriptionRe
   /**
    * Where it begins: a whole second from 1970 on and before the year 2200, past, present or to come, but not in a period
    * that has ended with its grace period. Absent: with this second; on the calendar, and without a trial, at the start of
-   * the present period.
+   * the present period. A first period that begins inside a calendar period is charged by its share of that, see Flat.
    *
    * @generated from field: google.protobuf.Timestamp start_at = 3;
    */
@@ -383,6 +385,13 @@ export type StartSubscriptionRequest = Message<"usageflow.v1.StartSubscriptionRe
    * @generated from field: google.protobuf.Timestamp trial_ends_at = 4;
    */
   trialEndsAt?: Timestamp | undefined;
+
+  /**
+   * Seats, at most 1,000,000. 0 means 1.
+   *
+   * @generated from field: int32 quantity = 6;
+   */
+  quantity: number;
 };
 
 /**
@@ -414,6 +423,76 @@ export const StartSubscriptionResponseSchema: GenMessage<StartSubscriptionRespon
   messageDesc(file_usageflow_v1_pricing_service, 12);
 
 /**
+ * What to change of a subscription.
+ *
+ * @generated from message usageflow.v1.ChangeSubscriptionRequest
+ */
+export type ChangeSubscriptionRequest = Message<"usageflow.v1.ChangeSubscriptionRequest"> & {
+  /**
+   * The subscription's id, `sub_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Key of the plan to move to. Empty: its plan stays.
+   *
+   * @generated from field: string plan = 2;
+   */
+  plan: string;
+
+  /**
+   * Version of that plan. 0: the latest. Not without a plan.
+   *
+   * @generated from field: int32 plan_version = 3;
+   */
+  planVersion: number;
+
+  /**
+   * Seats, at most 1,000,000. 0: their number stays.
+   *
+   * @generated from field: int32 quantity = 4;
+   */
+  quantity: number;
+
+  /**
+   * When. Not given: at once.
+   *
+   * @generated from field: usageflow.v1.ChangeTiming timing = 5;
+   */
+  timing: ChangeTiming;
+};
+
+/**
+ * Describes the message usageflow.v1.ChangeSubscriptionRequest.
+ * Use `create(ChangeSubscriptionRequestSchema)` to create a new message.
+ */
+export const ChangeSubscriptionRequestSchema: GenMessage<ChangeSubscriptionRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 13);
+
+/**
+ * The subscription as it is now.
+ *
+ * @generated from message usageflow.v1.ChangeSubscriptionResponse
+ */
+export type ChangeSubscriptionResponse = Message<"usageflow.v1.ChangeSubscriptionResponse"> & {
+  /**
+   * The subscription.
+   *
+   * @generated from field: usageflow.v1.Subscription subscription = 1;
+   */
+  subscription?: Subscription | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.ChangeSubscriptionResponse.
+ * Use `create(ChangeSubscriptionResponseSchema)` to create a new message.
+ */
+export const ChangeSubscriptionResponseSchema: GenMessage<ChangeSubscriptionResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 14);
+
+/**
  * A subscription to end.
  *
  * @generated from message usageflow.v1.EndSubscriptionRequest
@@ -425,6 +504,13 @@ export type EndSubscriptionRequest = Message<"usageflow.v1.EndSubscriptionReques
    * @generated from field: string id = 1;
    */
   id: string;
+
+  /**
+   * When. Not given: when the open period ends.
+   *
+   * @generated from field: usageflow.v1.ChangeTiming timing = 2;
+   */
+  timing: ChangeTiming;
 };
 
 /**
@@ -432,7 +518,7 @@ export type EndSubscriptionRequest = Message<"usageflow.v1.EndSubscriptionReques
  * Use `create(EndSubscriptionRequestSchema)` to create a new message.
  */
 export const EndSubscriptionRequestSchema: GenMessage<EndSubscriptionRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 13);
+  messageDesc(file_usageflow_v1_pricing_service, 15);
 
 /**
  * The subscription as it is now.
@@ -453,7 +539,49 @@ export type EndSubscriptionResponse = Message<"usageflow.v1.EndSubscriptionRespo
  * Use `create(EndSubscriptionResponseSchema)` to create a new message.
  */
 export const EndSubscriptionResponseSchema: GenMessage<EndSubscriptionResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 14);
+  messageDesc(file_usageflow_v1_pricing_service, 16);
+
+/**
+ * A subscription that is to go on.
+ *
+ * @generated from message usageflow.v1.ResumeSubscriptionRequest
+ */
+export type ResumeSubscriptionRequest = Message<"usageflow.v1.ResumeSubscriptionRequest"> & {
+  /**
+   * The subscription's id, `sub_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ResumeSubscriptionRequest.
+ * Use `create(ResumeSubscriptionRequestSchema)` to create a new message.
+ */
+export const ResumeSubscriptionRequestSchema: GenMessage<ResumeSubscriptionRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 17);
+
+/**
+ * The subscription as it is now.
+ *
+ * @generated from message usageflow.v1.ResumeSubscriptionResponse
+ */
+export type ResumeSubscriptionResponse = Message<"usageflow.v1.ResumeSubscriptionResponse"> & {
+  /**
+   * The subscription.
+   *
+   * @generated from field: usageflow.v1.Subscription subscription = 1;
+   */
+  subscription?: Subscription | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.ResumeSubscriptionResponse.
+ * Use `create(ResumeSubscriptionResponseSchema)` to create a new message.
+ */
+export const ResumeSubscriptionResponseSchema: GenMessage<ResumeSubscriptionResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 18);
 
 /**
  * Asks for one subscription.
@@ -474,7 +602,7 @@ export type GetSubscriptionRequest = Message<"usageflow.v1.GetSubscriptionReques
  * Use `create(GetSubscriptionRequestSchema)` to create a new message.
  */
 export const GetSubscriptionRequestSchema: GenMessage<GetSubscriptionRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 15);
+  messageDesc(file_usageflow_v1_pricing_service, 19);
 
 /**
  * One subscription.
@@ -495,7 +623,216 @@ export type GetSubscriptionResponse = Message<"usageflow.v1.GetSubscriptionRespo
  * Use `create(GetSubscriptionResponseSchema)` to create a new message.
  */
 export const GetSubscriptionResponseSchema: GenMessage<GetSubscriptionResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 16);
+  messageDesc(file_usageflow_v1_pricing_service, 20);
+
+/**
+ * A discount to give.
+ *
+ * @generated from message usageflow.v1.CreateDiscountRequest
+ */
+export type CreateDiscountRequest = Message<"usageflow.v1.CreateDiscountRequest"> & {
+  /**
+   * The subscription, `sub_...`.
+   *
+   * @generated from field: string subscription_id = 1;
+   */
+  subscriptionId: string;
+
+  /**
+   * What it is called on the invoice, such as `Launch offer`. 1 to 255 characters.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Exactly one of the two.
+   *
+   * @generated from oneof usageflow.v1.CreateDiscountRequest.value
+   */
+  value: {
+    /**
+     * Percent of the charges, such as `12.5`: more than 0, at most 100, at most 18 digits after the point.
+     *
+     * @generated from field: string percent = 3;
+     */
+    value: string;
+    case: "percent";
+  } | {
+    /**
+     * So much off of each period, in major units of the plan's currency: a decimal such as `5.00`, more than 0, with at most
+     * as many digits after the point as the currency has.
+     *
+     * @generated from field: string amount = 4;
+     */
+    value: string;
+    case: "amount";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Exactly one of the two.
+   *
+   * @generated from oneof usageflow.v1.CreateDiscountRequest.duration
+   */
+  duration: {
+    /**
+     * For so many periods, the open one included, 1 to 1,000. 1: once. They are counted as the subscription's periods are
+     * now: a change of their length later does not move the end.
+     *
+     * @generated from field: int32 periods = 5;
+     */
+    value: number;
+    case: "periods";
+  } | {
+    /**
+     * Until it is ended. Must be true.
+     *
+     * @generated from field: bool for_ever = 6;
+     */
+    value: boolean;
+    case: "forEver";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message usageflow.v1.CreateDiscountRequest.
+ * Use `create(CreateDiscountRequestSchema)` to create a new message.
+ */
+export const CreateDiscountRequestSchema: GenMessage<CreateDiscountRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 21);
+
+/**
+ * The discount.
+ *
+ * @generated from message usageflow.v1.CreateDiscountResponse
+ */
+export type CreateDiscountResponse = Message<"usageflow.v1.CreateDiscountResponse"> & {
+  /**
+   * The discount.
+   *
+   * @generated from field: usageflow.v1.Discount discount = 1;
+   */
+  discount?: Discount | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.CreateDiscountResponse.
+ * Use `create(CreateDiscountResponseSchema)` to create a new message.
+ */
+export const CreateDiscountResponseSchema: GenMessage<CreateDiscountResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 22);
+
+/**
+ * Asks for discounts.
+ *
+ * @generated from message usageflow.v1.ListDiscountsRequest
+ */
+export type ListDiscountsRequest = Message<"usageflow.v1.ListDiscountsRequest"> & {
+  /**
+   * Only those of this subscription, `sub_...`. Empty: all.
+   *
+   * @generated from field: string subscription_id = 1;
+   */
+  subscriptionId: string;
+
+  /**
+   * At most this many, 1 to 1,000. 0 means 100.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty for the first page.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListDiscountsRequest.
+ * Use `create(ListDiscountsRequestSchema)` to create a new message.
+ */
+export const ListDiscountsRequestSchema: GenMessage<ListDiscountsRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 23);
+
+/**
+ * A page of discounts.
+ *
+ * @generated from message usageflow.v1.ListDiscountsResponse
+ */
+export type ListDiscountsResponse = Message<"usageflow.v1.ListDiscountsResponse"> & {
+  /**
+   * The discounts.
+   *
+   * @generated from field: repeated usageflow.v1.Discount discounts = 1;
+   */
+  discounts: Discount[];
+
+  /**
+   * Token of the next page. Empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListDiscountsResponse.
+ * Use `create(ListDiscountsResponseSchema)` to create a new message.
+ */
+export const ListDiscountsResponseSchema: GenMessage<ListDiscountsResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 24);
+
+/**
+ * Names a discount to end.
+ *
+ * @generated from message usageflow.v1.EndDiscountRequest
+ */
+export type EndDiscountRequest = Message<"usageflow.v1.EndDiscountRequest"> & {
+  /**
+   * The discount's id, `dsc_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * True: invoices that are not final yet go without it too. False: the open period still has it.
+   *
+   * @generated from field: bool at_once = 2;
+   */
+  atOnce: boolean;
+};
+
+/**
+ * Describes the message usageflow.v1.EndDiscountRequest.
+ * Use `create(EndDiscountRequestSchema)` to create a new message.
+ */
+export const EndDiscountRequestSchema: GenMessage<EndDiscountRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 25);
+
+/**
+ * The discount as it is now.
+ *
+ * @generated from message usageflow.v1.EndDiscountResponse
+ */
+export type EndDiscountResponse = Message<"usageflow.v1.EndDiscountResponse"> & {
+  /**
+   * The discount.
+   *
+   * @generated from field: usageflow.v1.Discount discount = 1;
+   */
+  discount?: Discount | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.EndDiscountResponse.
+ * Use `create(EndDiscountResponseSchema)` to create a new message.
+ */
+export const EndDiscountResponseSchema: GenMessage<EndDiscountResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_pricing_service, 26);
 
 /**
  * Asks for subscriptions.
@@ -530,7 +867,7 @@ export type ListSubscriptionsRequest = Message<"usageflow.v1.ListSubscriptionsRe
  * Use `create(ListSubscriptionsRequestSchema)` to create a new message.
  */
 export const ListSubscriptionsRequestSchema: GenMessage<ListSubscriptionsRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 17);
+  messageDesc(file_usageflow_v1_pricing_service, 27);
 
 /**
  * A page of subscriptions.
@@ -558,7 +895,7 @@ export type ListSubscriptionsResponse = Message<"usageflow.v1.ListSubscriptionsR
  * Use `create(ListSubscriptionsResponseSchema)` to create a new message.
  */
 export const ListSubscriptionsResponseSchema: GenMessage<ListSubscriptionsResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_pricing_service, 18);
+  messageDesc(file_usageflow_v1_pricing_service, 28);
 
 /**
  * What is sold, and to whom.
@@ -646,10 +983,38 @@ export const PricingService: GenService<{
     output: typeof StartSubscriptionResponseSchema;
   },
   /**
-   * Ends a subscription at the end of its open period, which is still invoiced; in a trial at the trial's end, so that
-   * nothing is ever charged. Ending it again changes nothing.
+   * Moves a subscription to another plan, another version of its plan, or another number of seats; at once, or when the
+   * open period ends. What is so already is not changed. One transaction: the change, its invoices and its event.
    *
-   * Errors: NOT_FOUND.
+   * Another plan at once cuts the open period: usage and fees up to now are invoiced in arrears under the old plan, as at
+   * the end of any period, and a new period begins now under the new one. It goes on to the end of the full period if
+   * the new plan's periods are as long and begin alike, or begin with the calendar's; else a full period begins now.
+   * Fees are shared by time, see Flat: the new plan's fees in advance are invoiced at once, and what was invoiced in
+   * advance under the old one and is not used comes back as a line of the subscription's next invoice. Other seats at
+   * once begin no period; what changes about fees in advance is a line of the next invoice too.
+   *
+   * A change when the period ends replaces what was to come then of the same kind, and so does a change at once; moving to
+   * the plan and version, or the number of seats, that it has means that these stay. Of a subscription that has not
+   * begun, or is in its trial, a change at once replaces what it begins with.
+   *
+   * Errors: NOT_FOUND for the subscription or the plan; ALREADY_EXISTS when the customer has, or is to have, another
+   * subscription to that plan; STATE_CONFLICT when the subscription is over or about to end, when the plan has another
+   * currency (end this one and start another), or when its last period is just being closed: try again in a moment.
+   *
+   * @generated from rpc usageflow.v1.PricingService.ChangeSubscription
+   */
+  changeSubscription: {
+    methodKind: "unary";
+    input: typeof ChangeSubscriptionRequestSchema;
+    output: typeof ChangeSubscriptionResponseSchema;
+  },
+  /**
+   * Ends a subscription: at the end of its open period, which is still invoiced, in a trial at the trial's end, so that
+   * nothing is ever charged; or at once. At once cuts the period: what was used until then is invoiced, fees are shared by
+   * time, see Flat, and what was invoiced in advance and is not used comes back on the subscription's last invoice. Of one
+   * that has not begun, nothing is left. Ending it again changes nothing, but for ending at once what is about to end.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT when its last period is just being closed: try again in a moment.
    *
    * @generated from rpc usageflow.v1.PricingService.EndSubscription
    */
@@ -657,6 +1022,18 @@ export const PricingService: GenService<{
     methodKind: "unary";
     input: typeof EndSubscriptionRequestSchema;
     output: typeof EndSubscriptionResponseSchema;
+  },
+  /**
+   * Lets a subscription go on that is to end with its open period. One that goes on already is not changed.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT when it has ended.
+   *
+   * @generated from rpc usageflow.v1.PricingService.ResumeSubscription
+   */
+  resumeSubscription: {
+    methodKind: "unary";
+    input: typeof ResumeSubscriptionRequestSchema;
+    output: typeof ResumeSubscriptionResponseSchema;
   },
   /**
    * Answers one subscription.
@@ -669,6 +1046,42 @@ export const PricingService: GenService<{
     methodKind: "unary";
     input: typeof GetSubscriptionRequestSchema;
     output: typeof GetSubscriptionResponseSchema;
+  },
+  /**
+   * Gives a subscription a discount, from its open period on: on every invoice of the periods covered that is not final yet.
+   *
+   * Errors: NOT_FOUND for the subscription; STATE_CONFLICT when it is over and all is invoiced; INVALID_FIELD for a percent
+   * of 0, and for an amount of 0 or with more digits than the minor unit of the plan's currency has.
+   *
+   * @generated from rpc usageflow.v1.PricingService.CreateDiscount
+   */
+  createDiscount: {
+    methodKind: "unary";
+    input: typeof CreateDiscountRequestSchema;
+    output: typeof CreateDiscountResponseSchema;
+  },
+  /**
+   * Lists discounts, oldest first, ended ones included.
+   *
+   * @generated from rpc usageflow.v1.PricingService.ListDiscounts
+   */
+  listDiscounts: {
+    methodKind: "unary";
+    input: typeof ListDiscountsRequestSchema;
+    output: typeof ListDiscountsResponseSchema;
+  },
+  /**
+   * Ends a discount with the subscription's open period, which it still covers; or at once, for one that should not have
+   * been made. Invoices that are final keep it. Doing it again changes nothing, and an end that is earlier stands.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.PricingService.EndDiscount
+   */
+  endDiscount: {
+    methodKind: "unary";
+    input: typeof EndDiscountRequestSchema;
+    output: typeof EndDiscountResponseSchema;
   },
   /**
    * Lists subscriptions, oldest first.

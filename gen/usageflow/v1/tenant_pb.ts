@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/tenant.proto.
  */
 export const file_usageflow_v1_tenant: GenFile = /*@__PURE__*/
-  fileDesc("Chl1c2FnZWZsb3cvdjEvdGVuYW50LnByb3RvEgx1c2FnZWZsb3cudjEihgIKBlRlbmFudBIKCgJpZBgBIAEoCRIUCgxvcmdhbml6YXRpb24YAiABKAkSJgoEa2luZBgDIAEoDjIYLnVzYWdlZmxvdy52MS5UZW5hbnRLaW5kEiIKBWNsb2NrGAQgASgLMhMudXNhZ2VmbG93LnYxLkNsb2NrEi8KDGdyYWNlX3BlcmlvZBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIyCg9iYWNrZmlsbF93aW5kb3cYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoOaW52b2ljZV9wcmVmaXgYByABKAkSEQoJdGltZV96b25lGAggASgJImwKBUNsb2NrEicKA25vdxgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGZnJvemVuGAIgASgIEioKBnRhcmdldBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAilAEKCEN1c3RvbWVyEisKAmlkGAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEi4KCmNyZWF0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIrQBCgZBcGlLZXkSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIgCgRyb2xlGAMgASgOMhIudXNhZ2VmbG93LnYxLlJvbGUSDgoGcHJlZml4GAQgASgJEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKlUKClRlbmFudEtpbmQSGwoXVEVOQU5UX0tJTkRfVU5TUEVDSUZJRUQQABIUChBURU5BTlRfS0lORF9MSVZFEAESFAoQVEVOQU5UX0tJTkRfVEVTVBACYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_permission]);
+  fileDesc("Chl1c2FnZWZsb3cvdjEvdGVuYW50LnByb3RvEgx1c2FnZWZsb3cudjEihgIKBlRlbmFudBIKCgJpZBgBIAEoCRIUCgxvcmdhbml6YXRpb24YAiABKAkSJgoEa2luZBgDIAEoDjIYLnVzYWdlZmxvdy52MS5UZW5hbnRLaW5kEiIKBWNsb2NrGAQgASgLMhMudXNhZ2VmbG93LnYxLkNsb2NrEi8KDGdyYWNlX3BlcmlvZBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIyCg9iYWNrZmlsbF93aW5kb3cYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoOaW52b2ljZV9wcmVmaXgYByABKAkSEQoJdGltZV96b25lGAggASgJImwKBUNsb2NrEicKA25vdxgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGZnJvemVuGAIgASgIEioKBnRhcmdldBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiyAEKCEN1c3RvbWVyEisKAmlkGAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEi4KCmNyZWF0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKCXRheF9yYXRlcxgEIAMoCzIVLnVzYWdlZmxvdy52MS5UYXhSYXRlQgi6SAWSAQIQCiKVAQoHVGF4UmF0ZRItCgRuYW1lGAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEkgKB3BlcmNlbnQYAiABKAlCN7pINHIyGBYyLl4oMTAwKFwuMHsxLDE4fSk/fFswLTldezEsMn0oXC5bMC05XXsxLDE4fSk/KSQSEQoJaW5jbHVzaXZlGAMgASgIIrQBCgZBcGlLZXkSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIgCgRyb2xlGAMgASgOMhIudXNhZ2VmbG93LnYxLlJvbGUSDgoGcHJlZml4GAQgASgJEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKlUKClRlbmFudEtpbmQSGwoXVEVOQU5UX0tJTkRfVU5TUEVDSUZJRUQQABIUChBURU5BTlRfS0lORF9MSVZFEAESFAoQVEVOQU5UX0tJTkRfVEVTVBACYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_permission]);
 
 /**
  * One isolated data space of an organization. Every organization has one of each kind.
@@ -148,6 +148,13 @@ export type Customer = Message<"usageflow.v1.Customer"> & {
    * @generated from field: google.protobuf.Timestamp created_at = 3;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * The taxes on its invoices, at most 10. Invoices that are final keep those that they were made with.
+   *
+   * @generated from field: repeated usageflow.v1.TaxRate tax_rates = 4;
+   */
+  taxRates: TaxRate[];
 };
 
 /**
@@ -156,6 +163,41 @@ export type Customer = Message<"usageflow.v1.Customer"> & {
  */
 export const CustomerSchema: GenMessage<Customer> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_tenant, 2);
+
+/**
+ * A tax on a customer's invoices.
+ *
+ * @generated from message usageflow.v1.TaxRate
+ */
+export type TaxRate = Message<"usageflow.v1.TaxRate"> & {
+  /**
+   * Name of the tax, as it stands on the invoice, such as `VAT`. 1 to 255 characters.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Percent, such as `19` or `8.875`: 0 to 100, at most 18 digits after the point.
+   *
+   * @generated from field: string percent = 2;
+   */
+  percent: string;
+
+  /**
+   * False: it is added to what is left after discounts. True: the amounts contain it, and it is only shown.
+   *
+   * @generated from field: bool inclusive = 3;
+   */
+  inclusive: boolean;
+};
+
+/**
+ * Describes the message usageflow.v1.TaxRate.
+ * Use `create(TaxRateSchema)` to create a new message.
+ */
+export const TaxRateSchema: GenMessage<TaxRate> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant, 3);
 
 /**
  * An API key, without its secret.
@@ -211,7 +253,7 @@ export type ApiKey = Message<"usageflow.v1.ApiKey"> & {
  * Use `create(ApiKeySchema)` to create a new message.
  */
 export const ApiKeySchema: GenMessage<ApiKey> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_tenant, 3);
+  messageDesc(file_usageflow_v1_tenant, 4);
 
 /**
  * Whether a tenant holds real data or test data.

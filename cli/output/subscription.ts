@@ -1,0 +1,30 @@
+import type { Subscription } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { facts } from "./table.ts";
+import { count, time } from "./text.ts";
+
+/** A subscription in full. */
+export function subscriptionText(subscription: Subscription): string {
+  const { plan, planVersion, quantity, startedAt, trialEndsAt, periodStart, periodEnd, endsAt } = subscription;
+  return facts({
+    Subscription: subscription.id,
+    Customer: subscription.customerId,
+    Plan: planText(plan, planVersion),
+    Seats: String(quantity),
+    Started: time(startedAt),
+    "Trial until": time(trialEndsAt),
+    Period: time(periodStart) === time(periodEnd) ? "" : `${time(periodStart)} to ${time(periodEnd)}`,
+    Then: nextText(subscription),
+    Ends: time(endsAt),
+  });
+}
+
+/** What comes when the period ends: such as `team, version 2, with 5 seats`. */
+function nextText({ nextPlan, nextPlanVersion, nextQuantity }: Subscription): string {
+  const plan = nextPlan ? [planText(nextPlan, nextPlanVersion)] : [];
+  const seats = nextQuantity > 0 ? [count(nextQuantity, "seat")] : [];
+  return [...plan, ...seats].join(", with ");
+}
+
+function planText(key: string, version: number): string {
+  return `${key}, version ${version}`;
+}
