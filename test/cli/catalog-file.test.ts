@@ -57,7 +57,7 @@ describe("a catalog file", () => {
     [
       "an unknown value",
       "metrics:\n  - { aggregation: sum }",
-      'c.yaml:2:20: metrics[0].aggregation: "sum" is not allowed; allowed: SUM, COUNT, MAX, UNIQUE',
+      'c.yaml:2:20: metrics[0].aggregation: "sum" is not allowed; allowed: SUM, COUNT, MAX, UNIQUE, LATEST, WEIGHTED_SUM',
     ],
     [
       "two models",

@@ -140,7 +140,7 @@ describe("a period that is a part of a full one", () => {
   });
 
   test("owes its share of fees, minimum and maximum amounts, and all of what is of usage", () => {
-    const lines = draftLines(partly, InvoiceKind.IN_ARREARS, () => ({ quantity: "7", unit: "" }), time);
+    const lines = draftLines(partly, InvoiceKind.IN_ARREARS, () => [{ quantity: "7", unit: "" }], time);
     expect(lines.map(({ description, exactAmount }) => `${description}: ${exactAmount}`)).toEqual([
       "least: 7 units, 21 of 31 days: 21", // of 31
       "most: 7 units, 21 of 31 days: 4.2", // of 6.20
@@ -153,7 +153,7 @@ describe("a period that is a part of a full one", () => {
   test("comes to the same with what is before it as the full one, where all is shared", () => {
     const before = { ...part, start: may.start, end: part.start };
     const sum = (of: PeriodPart) =>
-      draftLines(partly, InvoiceKind.IN_ARREARS, () => ({ quantity: "0", unit: "" }), {
+      draftLines(partly, InvoiceKind.IN_ARREARS, () => [{ quantity: "0", unit: "" }], {
         ...of,
         seats: [{ start: of.start, end: of.end, quantity: 1 }],
       }).reduce((total, line) => total + line.amountMinor, 0n);
