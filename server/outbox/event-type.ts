@@ -1,3 +1,4 @@
+import type { CreditNote } from "../../gen/usageflow/v1/credit_note_pb.ts";
 import type { CreditGrant } from "../../gen/usageflow/v1/credit_pb.ts";
 import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { Subscription } from "../../gen/usageflow/v1/pricing_pb.ts";
@@ -17,6 +18,8 @@ export interface EventFacts {
   "invoice.voided": { invoice: Invoice };
   /** An invoice is not expected to be paid. */
   "invoice.uncollectible": { invoice: Invoice };
+  /** An invoice was taken back, wholly or in part. */
+  "credit_note.created": { creditNote: CreditNote };
   /** A customer was subscribed to a plan, from now or another time on. */
   "subscription.started": { subscription: Subscription };
   /** A subscription is on another plan or has another number of seats. */
@@ -39,6 +42,7 @@ const known: Record<EventType, true> = {
   "invoice.paid": true,
   "invoice.voided": true,
   "invoice.uncollectible": true,
+  "credit_note.created": true,
   "subscription.started": true,
   "subscription.changed": true,
   "subscription.ended": true,

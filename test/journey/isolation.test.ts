@@ -23,7 +23,7 @@ const WORKERS_DOORS = [
 /** Tables whose rows come and go with the work that they stand for. */
 const TRANSIENT = ["usage_batch", "usage_news", "outbox_pending", "customer_arrival", "tenant_due", "invoice_rerating"];
 
-/** A month of an organization with usage, an invoice, an endpoint, a delivery and a stored answer. */
+/** A month of an organization with usage, an invoice, a credit note, an endpoint, a delivery and a stored answer. */
 async function live(harness: Harness, key: string, url: string): Promise<void> {
   const clients = harness.clientsFor(key);
   const headers = { "idempotency-key": "push" };
@@ -49,6 +49,9 @@ async function live(harness: Harness, key: string, url: string): Promise<void> {
   await clients.usage.voidUsage({ idempotencyKeys: ["taken back"], reason: "x" });
   const to = { seconds: BigInt(Date.parse("2015-06-02T00:00:00Z") / 1_000) };
   await clients.tenant.advanceClock({ destination: { case: "to", value: to } });
+  await harness.drain();
+  const invoiceId = (await clients.invoice.listInvoices({})).invoices[0]?.id ?? "";
+  await clients.invoice.createCreditNote({ invoiceId, scope: { case: "amountMinor", value: 1n }, reason: "x" });
   await harness.drain();
 }
 
@@ -96,6 +99,7 @@ test("a stranger's answer to every question about another tenant's things is not
   const { invoice, webhook, tenant, pricing, usage } = harness.clients;
   const stranger = harness.clientsFor((await harness.addOrganization("Other")).testKey);
   const invoices = (await invoice.listInvoices({})).invoices;
+  const { creditNotes } = await invoice.listCreditNotes({});
   const deliveries = (await webhook.listDeliveries({})).deliveries;
   const endpoints = (await webhook.listEndpoints({})).endpoints;
   const subscriptions = (await pricing.listSubscriptions({})).subscriptions;
@@ -112,6 +116,8 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.invoice.markInvoicePaid({ id: idOf(invoices) }),
     stranger.invoice.markInvoiceUncollectible({ id: idOf(invoices), reason: "x" }),
     stranger.invoice.voidInvoice({ id: idOf(invoices), reason: "x" }),
+    stranger.invoice.createCreditNote({ invoiceId: idOf(invoices), scope: { case: "full", value: true }, reason: "x" }),
+    stranger.invoice.getCreditNote({ id: idOf(creditNotes) }),
     stranger.invoice.previewInvoice({ subject: { case: "customerId", value: "user_123" } }),
     stranger.invoice.previewInvoice({ subject: { case: "subscriptionId", value: idOf(subscriptions) } }),
     stranger.usage.getUsage({ metric: "API_CALL", ...may, interval: UsageInterval.DAY }),
@@ -153,6 +159,7 @@ test("a stranger's answer to every question about another tenant's things is not
   });
   const lists = await Promise.all([
     stranger.invoice.listInvoices({}).then((answer) => answer.invoices),
+    stranger.invoice.listCreditNotes({}).then((answer) => answer.creditNotes),
     stranger.invoice.listCreditGrants({}).then((answer) => answer.creditGrants),
     stranger.invoice.listCreditEntries({}).then((answer) => answer.creditEntries),
     stranger.webhook.listDeliveries({}).then((answer) => answer.deliveries),
