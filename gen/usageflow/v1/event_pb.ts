@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/event.proto.
  */
 export const file_usageflow_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("Chh1c2FnZWZsb3cvdjEvZXZlbnQucHJvdG8SDHVzYWdlZmxvdy52MSKDAQoLV2ViaG9va0JvZHkSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAMgASgDEiUKBGRhdGEYBCABKAsyFy51c2FnZWZsb3cudjEuRXZlbnREYXRhIsABCglFdmVudERhdGESJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEjAKDHN1YnNjcmlwdGlvbhgCIAEoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24SLwoMY3JlZGl0X2dyYW50GAMgASgLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEdyYW50EigKCGN1c3RvbWVyGAQgASgLMhYudXNhZ2VmbG93LnYxLkN1c3RvbWVyYgZwcm90bzM", [file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_invoice, file_usageflow_v1_pricing, file_usageflow_v1_tenant]);
+  fileDesc("Chh1c2FnZWZsb3cvdjEvZXZlbnQucHJvdG8SDHVzYWdlZmxvdy52MSKDAQoLV2ViaG9va0JvZHkSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAMgASgDEiUKBGRhdGEYBCABKAsyFy51c2FnZWZsb3cudjEuRXZlbnREYXRhIvMBCglFdmVudERhdGESJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEjAKDHN1YnNjcmlwdGlvbhgCIAEoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24SLwoMY3JlZGl0X2dyYW50GAMgASgLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEdyYW50EigKCGN1c3RvbWVyGAQgASgLMhYudXNhZ2VmbG93LnYxLkN1c3RvbWVyEjEKCXRocmVzaG9sZBgGIAEoCzIeLnVzYWdlZmxvdy52MS5UaHJlc2hvbGRSZWFjaGVkIogCChBUaHJlc2hvbGRSZWFjaGVkEhcKD3N1YnNjcmlwdGlvbl9pZBgBIAEoCRITCgtjdXN0b21lcl9pZBgCIAEoCRIMCgRwbGFuGAMgASgJEhQKDHBsYW5fdmVyc2lvbhgEIAEoBRIwCgxwZXJpb2Rfc3RhcnQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnBlcmlvZF9lbmQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGN1cnJlbmN5GAcgASgJEhgKEHRocmVzaG9sZF9hbW91bnQYCCABKAkSFAoMYW1vdW50X21pbm9yGAkgASgDYgZwcm90bzM", [file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_invoice, file_usageflow_v1_pricing, file_usageflow_v1_tenant]);
 
 /**
  * A webhook's body, as proto3 JSON: the envelope of Standard Webhooks 1.0.0 and the sequence. The event's id is in the
@@ -101,6 +101,13 @@ export type EventData = Message<"usageflow.v1.EventData"> & {
    * @generated from field: usageflow.v1.Customer customer = 4;
    */
   customer?: Customer | undefined;
+
+  /**
+   * `usage.threshold_reached`: the threshold, and what reached it.
+   *
+   * @generated from field: usageflow.v1.ThresholdReached threshold = 6;
+   */
+  threshold?: ThresholdReached | undefined;
 };
 
 /**
@@ -109,4 +116,81 @@ export type EventData = Message<"usageflow.v1.EventData"> & {
  */
 export const EventDataSchema: GenMessage<EventData> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_event, 1);
+
+/**
+ * Spending that has reached a threshold of its subscription: see SetSpendThresholds.
+ *
+ * @generated from message usageflow.v1.ThresholdReached
+ */
+export type ThresholdReached = Message<"usageflow.v1.ThresholdReached"> & {
+  /**
+   * The subscription, `sub_...`.
+   *
+   * @generated from field: string subscription_id = 1;
+   */
+  subscriptionId: string;
+
+  /**
+   * The customer.
+   *
+   * @generated from field: string customer_id = 2;
+   */
+  customerId: string;
+
+  /**
+   * Key of the plan.
+   *
+   * @generated from field: string plan = 3;
+   */
+  plan: string;
+
+  /**
+   * Version of the plan.
+   *
+   * @generated from field: int32 plan_version = 4;
+   */
+  planVersion: number;
+
+  /**
+   * Start of the period, included.
+   *
+   * @generated from field: google.protobuf.Timestamp period_start = 5;
+   */
+  periodStart?: Timestamp | undefined;
+
+  /**
+   * End of the period, not included.
+   *
+   * @generated from field: google.protobuf.Timestamp period_end = 6;
+   */
+  periodEnd?: Timestamp | undefined;
+
+  /**
+   * ISO 4217 code of the currency of both amounts.
+   *
+   * @generated from field: string currency = 7;
+   */
+  currency: string;
+
+  /**
+   * The threshold, in major units, as a decimal.
+   *
+   * @generated from field: string threshold_amount = 8;
+   */
+  thresholdAmount: string;
+
+  /**
+   * What the usage of the period comes to by now, in minor units: as much as the threshold, or more.
+   *
+   * @generated from field: int64 amount_minor = 9;
+   */
+  amountMinor: bigint;
+};
+
+/**
+ * Describes the message usageflow.v1.ThresholdReached.
+ * Use `create(ThresholdReachedSchema)` to create a new message.
+ */
+export const ThresholdReachedSchema: GenMessage<ThresholdReached> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_event, 2);
 
