@@ -13,10 +13,10 @@ const WORK = { LATE_USAGE: "BILL_LATE_USAGE", THRESHOLDS: "CHECK_THRESHOLDS" } a
 /** Who hears of usage. */
 export type Watcher = keyof typeof WORK;
 
-/** What a watcher wants to hear of: a customer's usage from before a time. */
+/** What a watcher wants to hear of: a customer's usage from before a time, or all of it. */
 export interface Watch {
   customerId: string;
-  until: Date;
+  until: Date | "infinity";
 }
 
 /** What a watcher has not looked at yet: a customer's usage of this hour or later ones changed. */
@@ -58,8 +58,16 @@ export async function tellWatchers(app: App, tx: Tx, tenantId: string, batches: 
     join usage_watch watch on watch.tenant_id = ${tenantId} and watch.customer_id = event.customer_id
       and event.occurred_at < watch.until
     group by watch.watcher, watch.customer_id`.execute(tx);
-  if (rows.length === 0) return;
-  const now = await tenantNow(tx, tenantId, app.clock);
+  if (rows.length > 0) await leaveNews(tx, tenantId, rows, await tenantNow(tx, tenantId, app.clock));
+}
+
+/** Leaves news for watchers, and makes their work due. */
+export async function leaveNews(
+  tx: Tx,
+  tenantId: string,
+  rows: readonly (News & { watcher: Watcher })[],
+  now: Date,
+): Promise<void> {
   // First the right, then the rows: who takes the news has it too.
   for (const watcher of new Set(rows.map((row) => row.watcher))) await makeDue(tx, tenantId, WORK[watcher], now);
   await sql`
@@ -69,6 +77,7 @@ export async function tellWatchers(app: App, tx: Tx, tenantId: string, batches: 
       ${rows.map((row) => row.customer_id)}::text[],
       ${rows.map((row) => row.first_hour)}::timestamptz[]
     )
+    order by 2, 3
     on conflict on constraint usage_news_pkey
       do update set first_hour = least(usage_news.first_hour, excluded.first_hour)`.execute(tx);
 }

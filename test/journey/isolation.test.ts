@@ -47,6 +47,7 @@ async function live(harness: Harness, key: string, url: string): Promise<void> {
   ];
   await clients.usage.trackUsage({ events });
   await clients.usage.voidUsage({ idempotencyKeys: ["taken back"], reason: "x" });
+  await clients.pricing.setSpendThresholds({ id: subscription?.id ?? "", amounts: ["1"] });
   const to = { seconds: BigInt(Date.parse("2015-06-02T00:00:00Z") / 1_000) };
   await clients.tenant.advanceClock({ destination: { case: "to", value: to } });
   await harness.drain();
@@ -145,6 +146,7 @@ test("a stranger's answer to every question about another tenant's things is not
       duration: { case: "forEver", value: true },
     }),
     stranger.pricing.endDiscount({ id: idOf(discounts) }),
+    stranger.pricing.setSpendThresholds({ id: idOf(subscriptions), amounts: ["1"] }),
     stranger.pricing.getPlan({ key: "pro" }),
     stranger.invoice.simulatePlan({ plan: { case: "published", value: { key: "pro" } } }),
     stranger.tenant.getCustomer({ id: "user_123" }),
