@@ -30,18 +30,5 @@ export function parseSpan(text: string): bigint {
 /** A flag that takes a time. */
 export const timeFlag = Flags.custom<Timestamp>({ helpValue: "TIME", parse: async (text) => parseTime(text) });
 
-/** A time zone that a person named. */
-export function parseTimeZone(name: string): string {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: name });
-    return name;
-  } catch (cause) {
-    throw new CliError("usage", `"${name}" is no time zone: write it like Europe/Berlin`, {}, cause);
-  }
-}
-
-/** A flag that takes a time zone. */
-export const timeZoneFlag = Flags.custom<string>({ helpValue: "ZONE", parse: async (name) => parseTimeZone(name) });
-
 /** A flag that takes a span of time, in seconds. */
 export const spanFlag = Flags.custom<bigint>({ helpValue: "SPAN", parse: async (text) => parseSpan(text) });

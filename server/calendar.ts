@@ -53,6 +53,16 @@ function boundaries({ unit, count, timeZone, anchor }: Tiling): (place: number) 
   return (place) => toDate(first.add(span(place)).toZonedDateTime(timeZone));
 }
 
+/** Whether there is an IANA time zone of this name. Intl knows others too, such as PST, in which time is not counted here. */
+export function isTimeZone(name: string): boolean {
+  try {
+    zoned(new Date(0), name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The same time of day so many days later. */
 export function plusDays(instant: Date, days: number, timeZone: string): Date {
   return toDate(zoned(instant, timeZone).add({ days }));

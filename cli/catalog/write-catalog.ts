@@ -1,6 +1,6 @@
 import type { DescField } from "@bufbuild/protobuf";
 import { isReflectMessage, type ReflectList, type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
-import { Document, isScalar, visit } from "yaml";
+import { Document, isScalar, isSeq, visit } from "yaml";
 import { type Catalog, CatalogSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 
 const LINE_WIDTH = 100;
@@ -12,12 +12,20 @@ const LINE_WIDTH = 100;
 export function writeCatalog(catalog: Catalog): string {
   const doc = new Document(plain(reflect(CatalogSchema, catalog)));
   visit(doc, {
-    // What holds single values only stands on one line: metrics, tiers, flat prices.
+    // What holds single values only, or lists of them, stands on one line: metrics, tiers, flat prices, values.
     Map(_, node) {
-      if (node !== doc.contents && node.items.every(({ value }) => isScalar(value))) node.flow = true;
+      if (node !== doc.contents && node.items.every(({ value }) => isScalar(value) || isPlainList(value)))
+        node.flow = true;
+    },
+    Seq(_, node) {
+      if (isPlainList(node)) node.flow = true;
     },
   });
   return doc.toString({ lineWidth: LINE_WIDTH });
+}
+
+function isPlainList(node: unknown): boolean {
+  return isSeq(node) && node.items.every(isScalar);
 }
 
 /**

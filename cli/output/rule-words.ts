@@ -33,6 +33,7 @@ const GIVEN_BY: Record<string, string> = {
   endpoint_id: "--endpoint",
   event_id: "--event",
   event_types: "--event",
+  amounts: "--amounts",
   customer_id: "--customer",
   "customer.id": "CUSTOMER",
   "customer.name": "--name",

@@ -286,6 +286,14 @@ export interface RpcAnswer {
   tenant_id: string;
 }
 
+export interface SpendThresholdReached {
+  amount: Numeric;
+  period_start: Timestamp;
+  reached_at: Timestamp;
+  subscription_id: string;
+  tenant_id: string;
+}
+
 export interface Subscription {
   advance_billed_until: Timestamp;
   anchor: Timestamp | null;
@@ -303,6 +311,7 @@ export interface Subscription {
   plan_key: string;
   plan_version: number;
   quantity: number;
+  spend_thresholds: string[];
   started_at: Timestamp;
   tenant_id: string;
   time_zone: string;
@@ -444,6 +453,7 @@ export interface Tables {
   plan: Plan;
   plan_version: PlanVersion;
   rpc_answer: RpcAnswer;
+  spend_threshold_reached: SpendThresholdReached;
   subscription: Subscription;
   subscription_phase: SubscriptionPhase;
   tenant: Tenant;

@@ -69,8 +69,8 @@ function changedCharges({ invoice, charges }: Rerating, now: readonly InvoiceLin
 }
 
 /** What tells the lines of one invoice for prices apart. */
-function keyOf({ kind, priceKey }: InvoiceLine): string {
-  return JSON.stringify([kind, priceKey]);
+function keyOf({ kind, priceKey, dimensions }: InvoiceLine): string {
+  return JSON.stringify([kind, priceKey, Object.entries(dimensions).sort()]); // as stored, in no order
 }
 
 function billed(line: InvoiceLine, number: string, words: string, currency: string): InvoiceLineStep {

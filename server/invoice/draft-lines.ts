@@ -8,19 +8,21 @@ import {
 import type { Plan, Price } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { decimal, fromMinor, plain, toMinor, zero } from "../money.ts";
 import { rateFlat } from "../pricing/flat-fee.ts";
-import type { EventTally } from "../pricing/percentage.ts";
+import { type EventTally, noEvents } from "../pricing/percentage.ts";
 import type { SeatSpan } from "../pricing/phase.ts";
 import { isInAdvance, MINIMUM_KEY, planMinimum } from "../pricing/plan.ts";
 import { one, step, sumOf } from "../pricing/price-step.ts";
 import { isWhole, type PeriodPart, shareOf, shareWords } from "../pricing/prorate.ts";
 import { beyondIncluded, packageCount, rate, rateEvents } from "../pricing/rate.ts";
 
-/** What was used of a price's metric in the period. */
+/** What was used of a price's metric in the period: all of it, or one group's. */
 export interface Usage {
   /** A decimal. */
   quantity: string;
   /** What one is called, such as `byte`. May be empty. */
   unit: string;
+  /** What tells the group apart, by dimension. */
+  dimensions?: ReadonlyMap<string, string>;
   /** Its single events, for a price that needs them. */
   events?: EventTally | undefined;
 }
@@ -41,22 +43,32 @@ export function billedPrices(plan: Plan, kind: InvoiceKind): Price[] {
 }
 
 /**
- * The lines of an invoice: one for each price that it bills, also where nothing is owed; and one for what is missing to
- * the plan's minimum. Without a time it bills a full period, and one seat.
+ * The lines of an invoice: one for each price that it bills, or for each group of its usage, also where nothing is owed;
+ * and one for what is missing to the plan's minimum. Without a time it bills a full period, and one seat.
  */
 export function draftLines(
   plan: Plan,
   kind: InvoiceKind,
-  usageOf: (price: Price) => Usage,
+  usageOf: (price: Price) => readonly Usage[],
   time: BilledTime = ANY_PERIOD,
 ): InvoiceLine[] {
-  const lines = billedPrices(plan, kind).map((price) =>
-    price.metric ? usageLine(price, usageOf(price), plan.currency, time) : flatLine(price, plan.currency, time),
+  const lines = billedPrices(plan, kind).flatMap((price) =>
+    price.metric ? usageLines(price, usageOf(price), plan.currency, time) : [flatLine(price, plan.currency, time)],
   );
   return kind === InvoiceKind.IN_ARREARS ? [...lines, ...trueUp(plan, lines, time)] : lines;
 }
 
-function usageLine(price: Price, { quantity, unit, events }: Usage, currency: string, time: BilledTime): InvoiceLine {
+/** A price may be owed without usage too, and so without a group. */
+function usageLines(price: Price, usages: readonly Usage[], currency: string, time: BilledTime): InvoiceLine[] {
+  return (usages.length > 0 ? usages : [noUsage(price)]).map((usage) => usageLine(price, usage, currency, time));
+}
+
+function noUsage({ model }: Price): Usage {
+  return { quantity: "0", unit: "", events: model.case === "percentage" ? noEvents : undefined };
+}
+
+function usageLine(price: Price, usage: Usage, currency: string, time: BilledTime): InvoiceLine {
+  const { quantity, unit, dimensions, events } = usage;
   const terms = sharedTerms(price, currency, time);
   const { amountMinor, exact, steps } = events
     ? rateEvents(terms, events, currency)
@@ -68,9 +80,10 @@ function usageLine(price: Price, { quantity, unit, events }: Usage, currency: st
     metric: price.metric,
     quantity,
     amountMinor,
-    description: `${describe(price, quantity, unit)}${words}`,
+    description: `${describe(nameOf(price, dimensions), price, quantity, unit)}${words}`,
     exactAmount: plain(exact),
     steps,
+    dimensions: Object.fromEntries(dimensions ?? []),
   });
 }
 
@@ -132,11 +145,19 @@ function trueUp(plan: Plan, lines: readonly InvoiceLine[], time: PeriodPart): In
   ];
 }
 
-/** Such as `API calls: 482 units`, `Egress: 76 packages of 1000000 byte`. */
-function describe(price: Price, quantity: string, unit: string): string {
+/** Such as `API calls`, and for a group `API calls (region eu, no model)`. */
+function nameOf(price: Price, dimensions: ReadonlyMap<string, string> = new Map()): string {
   const name = price.name || price.key;
+  if (dimensions.size === 0) return name;
+  const group = [...dimensions].map(([property, value]) => (value === "" ? `no ${property}` : `${property} ${value}`));
+  return `${name} (${group.join(", ")})`;
+}
+
+/** Such as `API calls: 482 units`, `Egress: 76 packages of 1000000 byte`. */
+function describe(name: string, price: Price, quantity: string, unit: string): string {
   const { model } = price;
-  if (model.case !== "package") return `${name}: ${quantity} ${unit || plural(quantity, "unit")}`;
+  const below = quantity.startsWith("-") ? ", priced as 0" : "";
+  if (model.case !== "package") return `${name}: ${quantity} ${unit || plural(quantity, "unit")}${below}`;
   const packages = plain(packageCount(model.value, beyondIncluded(price, decimal(quantity))));
   const size = unit ? `${model.value.size} ${unit}` : model.value.size;
   return `${name}: ${packages} ${plural(packages, "package")} of ${size}`;

@@ -7,10 +7,12 @@ import { countEvents, type EventTally, noEvents } from "../pricing/percentage.ts
 import { type PhaseRow, phasesOf, seatsOf } from "../pricing/phase.ts";
 import { type PlanRef, plansOf } from "../pricing/plan.ts";
 import type { SubscriptionRow } from "../pricing/subscription.ts";
+import { placesOf, testsOf, testsOfGroup } from "../usage/dimension.ts";
 import { eventAmounts } from "../usage/event-amounts.ts";
 import { type MetricRow, metricsByKey } from "../usage/metric.ts";
-import { type UsageSpan, type UsageTotals, usageTotals } from "../usage/usage-total.ts";
-import { type BilledTime, billedPrices, draftLines } from "./draft-lines.ts";
+import type { UsageGroup, UsageSpan, UsageTotals } from "../usage/usage-span.ts";
+import { usageTotals } from "../usage/usage-total.ts";
+import { type BilledTime, billedPrices, draftLines, type Usage } from "./draft-lines.ts";
 import type { InvoiceRow } from "./invoice.ts";
 
 /** What an invoice bills: columns of its row. */
@@ -28,6 +30,13 @@ export interface Draft extends PlanRef {
 interface Metered {
   price: Price;
   span: UsageSpan;
+}
+
+/** What one group used of it. */
+interface Used extends Metered {
+  group: UsageGroup;
+  /** What one is called. */
+  unit: string;
 }
 
 /** The kind of an invoice, as its row says it. */
@@ -124,20 +133,19 @@ export async function chargesOfDrafts(
   const metered = drafts.flatMap((draft) =>
     billedPrices(planOf(draft), kindOf(draft))
       .filter((price) => price.metric)
-      .map((price): Metered => ({ price, span: spanOf(draft, metricOf(price)) })),
+      .map((price): Metered => ({ price, span: spanOf(draft, price, metricOf(price)) })),
   );
   const spans = metered.map(({ span }) => span);
-  const { quantities, foldNumber } = await countUsage(tx, tenantId, spans);
-  const tallies = await tallyEvents(tx, tenantId, metered, foldNumber);
-  let place = 0; // in `metered`: prices are asked for in the same order again
-  const lines = drafts.map((draft) => {
-    const usageOf = (price: Price) => {
-      const usage = { quantity: quantities[place] as string, unit: metricOf(price).unit, events: tallies.get(place) };
-      place++;
-      return usage;
-    };
-    return draftLines(planOf(draft), kindOf(draft), usageOf, timeOf(draft, phasesOfDraft(draft)));
-  });
+  const { groups, foldNumber } = await countUsage(tx, tenantId, spans);
+  const used = metered.map(({ price, span }, i) =>
+    (groups[i] as UsageGroup[]).map((group): Used => ({ price, span, group, unit: metricOf(price).unit })),
+  );
+  const tallies = await tallyEvents(tx, tenantId, used.flat(), foldNumber);
+  let place = 0; // in `used`: prices are asked for in the same order again
+  const next = () => (used[place++] as Used[]).map((one) => usageOf(one, tallies));
+  const lines = drafts.map((draft) =>
+    draftLines(planOf(draft), kindOf(draft), next, timeOf(draft, phasesOfDraft(draft))),
+  );
   const phaseNumbers = drafts.map((draft) => phasesOfDraft(draft).at(-1)?.position ?? 0);
   return { lines, foldNumber, phaseNumbers };
 }
@@ -155,30 +163,43 @@ function timeOf(draft: Draft, phases: readonly PhaseRow[]): BilledTime {
   };
 }
 
-/** Counts the single events of the percentage prices, a page at a time, and answers the tallies by the prices' places. */
+function usageOf(used: Used, tallies: Map<Used, EventTally>): Usage {
+  const { price, group, unit } = used;
+  const dimensions = price.groupBy.map((property, i) => [property, group.values[i] ?? ""] as const);
+  return { quantity: group.quantity, unit, dimensions: new Map(dimensions), events: tallies.get(used) };
+}
+
+/** Counts the single events of the percentage prices, a page at a time, and answers their tallies. */
 async function tallyEvents(
   tx: Tx,
   tenantId: string,
-  metered: readonly Metered[],
+  used: readonly Used[],
   foldNumber: bigint,
-): Promise<Map<number, EventTally>> {
-  const counts = metered.flatMap(({ price: { model }, span }, place) =>
-    model.case === "percentage" ? [{ place, span, percentage: model.value, tally: noEvents }] : [],
-  );
-  const spans = counts.map(({ span }) => span);
+): Promise<Map<Used, EventTally>> {
+  const counts = used.flatMap((one) => {
+    const { model } = one.price;
+    return model.case === "percentage" ? [{ one, percentage: model.value, tally: noEvents }] : [];
+  });
+  const spans = counts.map(({ one: { span, group } }) => ({
+    ...span,
+    tests: [...(span.tests ?? []), ...testsOfGroup(span.groupBy ?? [], group.values)],
+  }));
   for await (const page of eventAmounts(tx, tenantId, spans, foldNumber)) {
     const count = counts[page.place] as (typeof counts)[number];
     count.tally = countEvents(count.percentage, count.tally, page.amounts);
   }
-  return new Map(counts.map(({ place, tally }) => [place, tally]));
+  return new Map(counts.map(({ one, tally }) => [one, tally]));
 }
 
-function spanOf(draft: Draft, metric: MetricRow): UsageSpan {
+function spanOf(draft: Draft, price: Price, metric: MetricRow): UsageSpan {
   return {
     customerId: draft.customer_id,
     metric: metric.key,
     aggregation: metric.aggregation,
+    carryOver: metric.carry_over,
     start: draft.period_start,
     end: draft.period_end,
+    tests: testsOf(metric, price.filter),
+    groupBy: placesOf(metric, price.groupBy),
   };
 }

@@ -165,7 +165,7 @@ async function insertLines(tx: Tx, tenantId: string, finals: readonly Final[]): 
       adjusted_invoice_id: parseId("inv", line.adjustedInvoiceId) ?? null,
       discount_id: discountOf(line),
       steps: line.steps.map((step) => toJson(InvoiceLineStepSchema, step)),
-      dimensions: {},
+      dimensions: line.dimensions,
     })),
   );
   const json = JSON.stringify(rows);

@@ -30,6 +30,7 @@ export function toInvoiceLine(row: InvoiceLineRow): InvoiceLine {
     exactAmount: row.exact_amount,
     steps: (row.steps as JsonValue[]).map((step) => fromJson(InvoiceLineStepSchema, step)),
     discountId: row.discount_id ? formatId("dsc", row.discount_id) : "",
+    dimensions: row.dimensions as Record<string, string>,
     adjustedInvoiceId: row.adjusted_invoice_id ? formatId("inv", row.adjusted_invoice_id) : "",
     adjustedInvoiceNumber: row.adjusted_number ?? "",
     ...(row.adjusted_start ? { adjustedPeriodStart: timestampFromDate(row.adjusted_start) } : {}),

@@ -10,15 +10,17 @@ import { inTenant, type Tx } from "../db/database.ts";
 import { invalid } from "../rpc/errors.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
 import { customerIds } from "../tenant/customer.ts";
-import { type Cover, type UnbilledRow, unbilledUsage } from "../usage/unbilled-usage.ts";
+import { testsOf } from "../usage/dimension.ts";
+import { type MetricRow, metricsByKey } from "../usage/metric.ts";
+import { type Billing, type Cover, type UnbilledRow, unbilledUsage } from "../usage/unbilled-usage.ts";
 import { getProgress, toProgress } from "../usage/usage-progress.ts";
-import { wholeHour } from "../usage/usage-time.ts";
-import { billingOf, type SubscriptionBilling } from "./usage-billing.ts";
+import { wholeMillisecond } from "../usage/usage-time.ts";
+import { type BillingSpan, billingOf, type SubscriptionBilling } from "./usage-billing.ts";
 
 /** Usage that no invoice bills or will bill, a number of customers at a time. */
 export function listUnbilledUsage(app: App, tenantId: string, request: ListUnbilledUsageRequest) {
-  const start = request.start ? wholeHour("start", request.start) : null;
-  const end = request.end ? wholeHour("end", request.end) : null;
+  const start = request.start ? wholeMillisecond("start", request.start) : null;
+  const end = request.end ? wholeMillisecond("end", request.end) : null;
   if (start && end && end < start) throw invalid("end", "must not be before start");
   const scope = { tenantId, list: "unbilled_usage" };
   const size = pageSize(request);
@@ -46,10 +48,15 @@ async function unbilledOf(
 ): Promise<UnbilledRow[]> {
   const subscriptions = await billingOf(tx, tenantId, filter.customerIds);
   const covers = subscriptions.flatMap(coversOf);
+  const metrics = await metricsByKey(tx, tenantId);
   const billings = subscriptions
     .flatMap(({ spans }) => spans)
-    .flatMap(({ customer_id, start, end, usage_number, prices }) =>
-      prices.map(({ metric }) => ({ customerId: customer_id, metric, start, end, foldNumber: usage_number })),
+    .flatMap((span) =>
+      span.prices.map(({ metric, filter }) => {
+        const tests = testsOf(metrics.get(metric) as MetricRow, filter);
+        const { customer_id, start, end } = span;
+        return { customerId: customer_id, metric, tests, start, end, ...billedFolds(span) };
+      }),
     );
   return unbilledUsage(tx, tenantId, filter, { covers, billings });
 }
@@ -60,6 +67,13 @@ function coversOf({ customer_id: customerId, start, end, trial_ends_at }: Subscr
     { customerId, start, end: trial_ends_at, trial: true },
     { customerId, start: trial_ends_at, end, trial: false },
   ];
+}
+
+/** What is not billed on its period's invoice will be on a later one, unless that invoice is void. */
+function billedFolds({ is_void, usage_number, later }: BillingSpan): Pick<Billing, "afterFold" | "upToFold"> {
+  if (!is_void || usage_number === null) return { afterFold: 0n, upToFold: null };
+  const last = later.at(-1);
+  return { afterFold: usage_number, upToFold: last ? BigInt(last.usage_number) : usage_number };
 }
 
 function toUnbilledUsage(row: UnbilledRow): UnbilledUsage {

@@ -1,7 +1,8 @@
 import type { Plan } from "../../gen/usageflow/v1/pricing_pb.ts";
 import type { Tx } from "../db/database.ts";
 import type { PlanRef } from "../pricing/plan.ts";
-import { type UsageSpan, type UsageTotals, usageTotals } from "../usage/usage-total.ts";
+import type { UsageGroup, UsageSpan, UsageTotals } from "../usage/usage-span.ts";
+import { usageTotals } from "../usage/usage-total.ts";
 import { chargesOfDrafts, type Draft } from "./draft.ts";
 import type { InvoiceRow } from "./invoice.ts";
 import { totalOf } from "./settlement.ts";
@@ -61,5 +62,5 @@ async function countOnce(tx: Tx, tenantId: string, spans: readonly UsageSpan[]):
     return place;
   });
   const totals = await usageTotals(tx, tenantId, distinct);
-  return { ...totals, quantities: placeOf.map((place) => totals.quantities[place] as string) };
+  return { ...totals, groups: placeOf.map((place) => totals.groups[place] as UsageGroup[]) };
 }

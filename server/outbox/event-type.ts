@@ -1,5 +1,6 @@
 import type { CreditNote } from "../../gen/usageflow/v1/credit_note_pb.ts";
 import type { CreditGrant } from "../../gen/usageflow/v1/credit_pb.ts";
+import type { ThresholdReached } from "../../gen/usageflow/v1/event_pb.ts";
 import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { Subscription } from "../../gen/usageflow/v1/pricing_pb.ts";
 import type { Customer } from "../../gen/usageflow/v1/tenant_pb.ts";
@@ -30,6 +31,8 @@ export interface EventFacts {
   "credit.granted": { creditGrant: CreditGrant };
   /** Nothing is left of a credit. */
   "credit.depleted": { creditGrant: CreditGrant };
+  /** What the usage of a period comes to has reached a threshold of its subscription. */
+  "usage.threshold_reached": { threshold: ThresholdReached };
 }
 
 export type EventType = keyof EventFacts;
@@ -48,6 +51,7 @@ const known: Record<EventType, true> = {
   "subscription.ended": true,
   "credit.granted": true,
   "credit.depleted": true,
+  "usage.threshold_reached": true,
 };
 
 /** The event types by name. */

@@ -49,11 +49,13 @@ export function wrong(path: string, message: string): Error {
   return invalid(path, message, ErrorReason.INVALID_CATALOG);
 }
 
-function checkFlat(path: string, { includedQuantity, minimumAmount, maximumAmount }: Price): void {
+function checkFlat(path: string, { includedQuantity, minimumAmount, maximumAmount, filter, groupBy }: Price): void {
   const message = "must be empty: a flat price does not depend on usage";
   if (includedQuantity) throw wrong(`${path}.included_quantity`, message);
   if (minimumAmount) throw wrong(`${path}.minimum_amount`, message);
   if (maximumAmount) throw wrong(`${path}.maximum_amount`, message);
+  if (filter.length > 0) throw wrong(`${path}.filter`, message);
+  if (groupBy.length > 0) throw wrong(`${path}.group_by`, message);
 }
 
 function checkTiers(path: string, { tiers }: Tiers): void {

@@ -1,3 +1,4 @@
+import { isTimeZone } from "../calendar.ts";
 import type { Tx } from "../db/database.ts";
 import { invalid } from "../rpc/errors.ts";
 
@@ -11,12 +12,8 @@ export async function tenantTimeZone(tx: Tx, tenantId: string): Promise<string> 
   return row.time_zone;
 }
 
-/** The name of a time zone, as it was given: Intl's own name for it may be an older one. Refused when there is none. */
+/** The name of a time zone, as it was given. Refused when there is none. */
 export function knownTimeZone(field: string, name: string): string {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: name });
-    return name;
-  } catch {
-    throw invalid(field, `must be the IANA name of a time zone, such as Europe/Berlin, and is "${name}"`);
-  }
+  if (isTimeZone(name)) return name;
+  throw invalid(field, `must be the IANA name of a time zone, such as Europe/Berlin, and is "${name}"`);
 }

@@ -44,7 +44,8 @@ export function checkEvent(
   if (!metric) return unknownMetric(event.metric, [...tenant.metrics.keys()]);
 
   const counts = metric.aggregation === "COUNT" || metric.aggregation === "UNIQUE";
-  const read = event.amount === "" && counts ? { amount: "1" } : readAmount(event.amount);
+  const signed = metric.aggregation === "WEIGHTED_SUM"; // its amounts are changes, and some go down
+  const read = event.amount === "" && counts ? { amount: "1" } : readAmount(event.amount, { signed });
   if ("problem" in read) return reject(ErrorReason.INVALID_AMOUNT, "amount", read.problem);
   if (metric.uniqueProperty !== "" && !ownProperty(event.properties, metric.uniqueProperty)) {
     const field = `properties["${metric.uniqueProperty}"]`;

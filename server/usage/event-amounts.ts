@@ -1,6 +1,9 @@
 import { sql } from "kysely";
 import type { Tx } from "../db/database.ts";
-import type { UsageSpan } from "./usage-total.ts";
+import { passesTests } from "./dimension.ts";
+import { isFolded } from "./folded.ts";
+import { dimensionsOfEvent } from "./usage-bucket.ts";
+import { eventsOfSpan, type UsageSpan } from "./usage-span.ts";
 
 // Read by one statement, of all spans together: bounds its time and what is held in memory.
 const EVENTS_MAX = 50_000;
@@ -51,6 +54,7 @@ export async function* eventAmounts(
 
 /** The next page of each span that has one: a range of an index, however much is stored. */
 async function readPages(tx: Tx, tenantId: string, rests: readonly Rest[], limit: number, foldNumber: bigint) {
+  const told = rests.some(({ span }) => span.tests && span.tests.length > 0);
   const { rows } = await sql<EventPage & { last_at: string; last_key: string }>`
     select span.place, page.amounts, page.last_at, page.last_key
     from unnest(
@@ -59,18 +63,20 @@ async function readPages(tx: Tx, tenantId: string, rests: readonly Rest[], limit
       ${rests.map((rest) => rest.span.metric)}::text[],
       ${rests.map((rest) => rest.from)}::timestamptz[],
       ${rests.map((rest) => rest.afterKey)}::text[],
-      ${rests.map((rest) => rest.span.end)}::timestamptz[]
-    ) as span (place, customer, metric_key, from_at, after_key, end_at)
+      ${rests.map((rest) => rest.span.end)}::timestamptz[],
+      ${rests.map((rest) => JSON.stringify(rest.span.tests ?? []))}::jsonb[]
+    ) as span (place, customer, metric_key, from_at, after_key, end_at, tests)
+    ${told ? sql`join metric m on m.tenant_id = ${tenantId} and m.key = span.metric_key` : sql``}
     cross join lateral (
       select array_agg(amount order by occurred_at, idempotency_key) as amounts, max(occurred_at)::text as last_at,
         (array_agg(idempotency_key order by occurred_at desc, idempotency_key desc))[1] as last_key
       from (
         select trim_scale(e.amount)::text as amount, e.occurred_at, e.idempotency_key
         from usage_event e
-        join usage_fold f on f.tenant_id = ${tenantId} and f.batch_id = e.batch_id and f.number <= ${foldNumber}
-        where e.tenant_id = ${tenantId} and e.customer_id = span.customer and e.metric = span.metric_key
-          and e.occurred_at >= span.from_at and e.occurred_at < span.end_at
-          and (e.occurred_at, e.idempotency_key) > (span.from_at, span.after_key)
+        where e.tenant_id = ${tenantId} and ${eventsOfSpan(sql`span.from_at`, sql`span.end_at`)}
+          and (e.occurred_at > span.from_at or e.idempotency_key > span.after_key)
+          and ${isFolded(tenantId, foldNumber)}
+          ${told ? sql`and ${passesTests(dimensionsOfEvent, sql`span.tests`)}` : sql``}
         order by e.occurred_at, e.idempotency_key
         limit ${limit}
       ) event

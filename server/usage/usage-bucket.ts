@@ -7,10 +7,10 @@ import { type RawBuilder, sql } from "kysely";
 const hour = sql`date_trunc('hour', e.occurred_at, 'UTC')`;
 
 /** What event `e` says of the dimensions that its metric `m` declares, in their order; '' where it says nothing. */
-const dimensions = sql`case when m.dimensions = '{}' then '{}' else array(
+export const dimensionsOfEvent = sql`(case when m.dimensions = '{}' then '{}' else array(
   select coalesce(e.properties ->> name, '') from unnest(m.dimensions) with ordinality as declared (name, place)
   order by place
-) end`;
+) end collate "C")`;
 
 /** Event `e` so that the largest one is the latest: times are of one width, and keys differ. */
 const moment = sql`array[
@@ -23,7 +23,7 @@ const moment = sql`array[
  */
 export function selectBuckets(tenantId: string, which: RawBuilder<unknown>) {
   return sql`
-    select e.tenant_id, e.customer_id, e.metric, ${hour} as hour, ${dimensions} as dimensions,
+    select e.tenant_id, e.customer_id, e.metric, ${hour} as hour, ${dimensionsOfEvent} as dimensions,
       count(*) as event_count, sum(e.amount) as amount_sum, max(e.amount) as amount_max,
       sum(e.amount * extract(epoch from ${hour} + interval '1 hour' - e.occurred_at))
         filter (where m.aggregation = 'WEIGHTED_SUM') as amount_seconds,
@@ -38,7 +38,7 @@ export function selectBuckets(tenantId: string, which: RawBuilder<unknown>) {
 /** Selects the values that some events of a tenant's UNIQUE metrics have, in the order of their keys. */
 export function selectValues(tenantId: string, which: RawBuilder<unknown>) {
   return sql`
-    select distinct e.tenant_id, e.customer_id, e.metric, ${hour} as hour, ${dimensions} as dimensions,
+    select distinct e.tenant_id, e.customer_id, e.metric, ${hour} as hour, ${dimensionsOfEvent} as dimensions,
       e.properties ->> m.unique_property as value
     from usage_event e
     join metric m on m.tenant_id = e.tenant_id and m.key = e.metric and m.aggregation = 'UNIQUE'

@@ -1,6 +1,18 @@
 import { sql } from "kysely";
 import type { Tx } from "../db/database.ts";
-import type { UsageSpan, UsageTotals } from "./usage-total.ts";
+import { passesTests, valuesAt } from "./dimension.ts";
+import { isFolded } from "./folded.ts";
+import { dimensionsOfEvent } from "./usage-bucket.ts";
+import { averageLevel } from "./usage-quantity.ts";
+import {
+  eventsOfSpan,
+  type GroupRow,
+  groupsOf,
+  spanEnds,
+  spanRows,
+  type UsageSpan,
+  type UsageTotals,
+} from "./usage-span.ts";
 
 /**
  * What `usageTotals` answered when `foldNumber` was the last fold, counted again from the events themselves. Reads every
@@ -12,28 +24,30 @@ export async function recountUsage(
   spans: readonly UsageSpan[],
   foldNumber: bigint,
 ): Promise<UsageTotals> {
-  const { rows } = await sql<{ quantity: string }>`
-    select case span.aggregation
-        when 'SUM' then trim_scale(coalesce(sum(event.amount), 0))
-        when 'COUNT' then count(event.amount)
-        when 'MAX' then trim_scale(coalesce(max(event.amount), 0))
-        when 'UNIQUE' then count(distinct event.properties ->> metric.unique_property)
-      end::text as quantity
-    from unnest(
-      ${spans.map((span) => span.customerId)}::text[],
-      ${spans.map((span) => span.metric)}::text[],
-      ${spans.map((span) => span.aggregation)}::text[],
-      ${spans.map((span) => span.start)}::timestamptz[],
-      ${spans.map((span) => span.end)}::timestamptz[]
-    ) with ordinality as span (customer, metric_key, aggregation, start_at, end_at, place)
-    join metric on metric.tenant_id = ${tenantId} and metric.key = span.metric_key
-    left join usage_event event on event.tenant_id = ${tenantId} and event.customer_id = span.customer
-      and event.metric = span.metric_key and event.occurred_at >= span.start_at and event.occurred_at < span.end_at
-      and exists (
-        select from usage_fold fold
-        where fold.tenant_id = ${tenantId} and fold.batch_id = event.batch_id and fold.number <= ${foldNumber}
-      )
-    group by span.place, span.aggregation
-    order by span.place`.execute(tx);
-  return { quantities: rows.map((row) => row.quantity), foldNumber };
+  const seconds = sql`extract(epoch from span.end_at - greatest(e.occurred_at, span.start_at))`;
+  const since = sql`case when span.carry_over then '-infinity' else span.start_at end`;
+  const average = averageLevel(sql`sum(e.amount * ${seconds})`, spanEnds);
+  const { rows } = await sql<{ number: bigint; values: string[]; quantity: string }>`
+    select number, used.*
+    from (${spanRows(spans)}) as span
+    join metric m on m.tenant_id = ${tenantId} and m.key = span.metric_key
+    cross join lateral (
+      select ${valuesAt(dimensionsOfEvent, sql`span.places`)} as "values",
+        case span.aggregation
+          when 'SUM' then trim_scale(sum(e.amount))
+          when 'COUNT' then count(*)
+          when 'MAX' then trim_scale(max(e.amount))
+          when 'UNIQUE' then count(distinct e.properties ->> m.unique_property)
+          when 'LATEST' then trim_scale((array_agg(e.amount order by e.occurred_at desc, e.idempotency_key desc))[1])
+          when 'WEIGHTED_SUM' then ${average}
+        end::text as quantity
+      from usage_event e
+      where e.tenant_id = ${tenantId} and ${eventsOfSpan(since, sql`span.end_at`)}
+        and ${isFolded(tenantId, foldNumber)} and ${passesTests(dimensionsOfEvent, sql`span.tests`)}
+      group by 1
+      having count(*) filter (where e.occurred_at >= span.start_at) > 0 or sum(e.amount) <> 0
+    ) as used
+    order by number, used."values"`.execute(tx);
+  const groups = rows.map((row): GroupRow => [Number(row.number), row.values, row.quantity]);
+  return { groups: groupsOf(spans, groups), foldNumber };
 }

@@ -1,105 +1,127 @@
 import { create } from "@bufbuild/protobuf";
 import { type Timestamp, timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { sql } from "kysely";
-import { UsageInterval, type UsagePoint, UsagePointSchema } from "../../gen/usageflow/v1/usage_pb.ts";
+import {
+  UsageInterval,
+  type UsagePoint,
+  UsagePointSchema,
+  type UsageSeries,
+  UsageSeriesSchema,
+} from "../../gen/usageflow/v1/usage_pb.ts";
 import { type GetUsageRequest, GetUsageResponseSchema } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import { invalid } from "../rpc/errors.ts";
 import { knownTimeZone } from "../tenant/time-zone.ts";
+import { countWindows, type WindowCount } from "./count-windows.ts";
+import { placesOf, testsOf } from "./dimension.ts";
+import { levelSeries } from "./level-series.ts";
 import { getMetric, type MetricRow } from "./metric.ts";
-import { type ProgressColumns, selectProgress, toProgress } from "./usage-progress.ts";
-import { wholeHour } from "./usage-time.ts";
+import { toProgress } from "./usage-progress.ts";
+import { wholeMillisecond } from "./usage-time.ts";
 import { cutSpan, edgesOf, type NextEdge, type UsageWindow } from "./usage-window.ts";
 
 // As many as a chart has room for; 41 days by the hour.
 const POINTS_MAX = 1_000;
+// In all groups together.
+const GROUPED_POINTS_MAX = 10_000;
 
 /** Finds the boundaries of a customer's billing periods: what only pricing knows. */
 export type FindPeriodEdges = (tx: Tx, tenantId: string, customerId: string) => Promise<NextEdge>;
 
-/** The usage of a metric as a series, and in total. */
+/** The usage of a metric as a series, and in total; and the same of each group of it. */
 export function getUsage(app: App, tenantId: string, request: GetUsageRequest, findPeriodEdges: FindPeriodEdges) {
-  const { interval, customerId } = request;
+  const { interval, customerId, groupBy } = request;
   const timeZone = knownTimeZone("time_zone", request.timeZone || "UTC");
   const span = spanOf(request);
   return inTenant(app.db, tenantId, async (tx) => {
     const metric = await getMetric(tx, tenantId, request.metric);
+    checkDimensions(metric, request);
     const nextEdge =
       interval === UsageInterval.PERIOD ? await findPeriodEdges(tx, tenantId, customerId) : edgesOf(interval, timeZone);
     const windows = cutSpan(span, nextEdge, POINTS_MAX + 1);
     if (windows.length > POINTS_MAX) {
       throw invalid("end", `the span has more than ${POINTS_MAX} points: shorten it, or take a longer interval`);
     }
-    const { counts, progress } = await countWindows(tx, metric, customerId, span, windows);
+    const tests = testsOf(metric, request.filter);
+    const question = { customerId, span, windows, tests, groupBy: placesOf(metric, groupBy) };
+    const { counts, progress } = await countWindows(tx, metric, question);
+    const byGroup = Map.groupBy(counts, ({ values }) => values && JSON.stringify(values));
+    const seriesOf = (its: readonly WindowCount[] = []) => toSeries(metric, span, windows, its);
+    const { points, total } = seriesOf(byGroup.get(null));
+    byGroup.delete(null);
+    if (byGroup.size * windows.length > GROUPED_POINTS_MAX) {
+      const message = `${byGroup.size} groups have more than ${GROUPED_POINTS_MAX} points: shorten the span, or filter`;
+      throw invalid("group_by", message);
+    }
+    const groups = [...byGroup.values()].filter(isUsed).map((its) => ({
+      ...seriesOf(its),
+      dimensions: Object.fromEntries(groupBy.map((property, i) => [property, its[0]?.values?.[i] ?? ""])),
+    }));
     return create(GetUsageResponseSchema, {
-      points: windows.map((window, i) => toPoint(window, counts.get(i + 1))),
-      total: toPoint(span, counts.get(TOTAL)),
+      points,
+      ...(total ? { total } : {}),
+      groups,
       progress: toProgress(progress),
     });
   });
 }
 
 function spanOf(request: GetUsageRequest): UsageWindow {
-  const start = wholeHour("start", request.start as Timestamp); // the contract requires both
-  const end = wholeHour("end", request.end as Timestamp);
+  const start = wholeMillisecond("start", request.start as Timestamp); // the contract requires both
+  const end = wholeMillisecond("end", request.end as Timestamp);
   if (end <= start) throw invalid("end", "must be after start");
   return { start, end };
 }
 
-interface Count {
-  quantity: string;
-  event_count: bigint;
+function checkDimensions({ key, dimensions }: MetricRow, { filter, groupBy }: GetUsageRequest): void {
+  const check = (field: string, property: string) => {
+    if (dimensions.includes(property)) return;
+    const declared = dimensions.length === 0 ? "declares none" : `declares ${dimensions.join(", ")}`;
+    throw invalid(field, `must be a dimension of the metric "${key}", which ${declared}; and is "${property}"`);
+  };
+  for (const [i, { property }] of filter.entries()) check(`filter[${i}].property`, property);
+  for (const [i, property] of groupBy.entries()) check(`group_by[${i}]`, property);
 }
 
-/** The place of the whole span; the windows have theirs from 1 on. */
-const TOTAL = 0;
+/** Whether a group was used in the span, or has a level there. */
+function isUsed(counts: readonly WindowCount[]): boolean {
+  return counts.some(({ event_count, place, change }) => event_count > 0n || (place === 0 && Number(change) !== 0));
+}
 
-/**
- * Counts each window in which there is usage, and all of them together. One statement, so that all of it is of one
- * instant; and one pass over the buckets of the span, however many windows there are.
- */
-async function countWindows(
-  tx: Tx,
+function toSeries(
   metric: MetricRow,
-  customerId: string,
-  { start, end }: UsageWindow,
+  span: UsageWindow,
   windows: readonly UsageWindow[],
-): Promise<{ counts: Map<number, Count>; progress: ProgressColumns }> {
-  const usage = sql`
-    tenant_id = ${metric.tenant_id} and metric = ${metric.key} and hour >= ${start} and hour < ${end}
-    ${customerId === "" ? sql`` : sql`and customer_id = ${customerId}`}`;
-  const place = sql`width_bucket(hour, ${windows.map((window) => window.start)}::timestamptz[]) as place`;
-  const { rows } = await sql<Count & ProgressColumns & { place: number }>`
-    with bucket as (
-      select coalesce(place, ${TOTAL}) as place, sum(event_count) as event_count,
-        sum(amount_sum) as amount_sum, max(amount_max) as amount_max
-      from (select ${place}, event_count, amount_sum, amount_max from usage_bucket where ${usage}) as used
-      group by grouping sets ((place), ())
-    ), value as (
-      select coalesce(place, ${TOTAL}) as place, count(distinct value) as value_count
-      from (select ${place}, value from usage_value where ${usage}) as used
-      group by grouping sets ((place), ())
-    )
-    select place, coalesce(event_count, 0)::bigint as event_count,
-      coalesce(case ${metric.aggregation}
-        when 'SUM' then trim_scale(amount_sum)
-        when 'COUNT' then event_count
-        when 'MAX' then trim_scale(amount_max)
-        when 'UNIQUE' then value_count
-      end, 0)::text as quantity,
-      progress.*
-    from bucket left join value using (place), (${selectProgress(metric.tenant_id)}) as progress`.execute(tx);
-  const [first] = rows; // the total is always there
-  if (!first) throw new Error("a count without a total");
-  return { counts: new Map(rows.map((row) => [row.place, row])), progress: first };
+  counts: readonly WindowCount[],
+): UsageSeries {
+  const countAt = new Map(counts.map((count) => [count.place, count]));
+  const events = (place: number | null) => countAt.get(place)?.event_count ?? 0n;
+  const quantities =
+    metric.aggregation === "WEIGHTED_SUM"
+      ? levelSeries(windows, (place) => levelChange(countAt.get(place)), levelBefore(metric, countAt.get(0)))
+      : {
+          points: windows.map((_, i) => countAt.get(i + 1)?.quantity ?? "0"),
+          total: countAt.get(null)?.quantity ?? "0",
+        };
+  return create(UsageSeriesSchema, {
+    points: windows.map((window, i) => toPoint(window, quantities.points[i] ?? "0", events(i + 1))),
+    total: toPoint(span, quantities.total, events(null)),
+  });
 }
 
-function toPoint({ start, end }: UsageWindow, count?: Count): UsagePoint {
+function levelChange(count: WindowCount | undefined) {
+  return count && { change: count.change ?? "0", levelSeconds: count.level_seconds ?? "0" };
+}
+
+function levelBefore({ carry_over }: MetricRow, before: WindowCount | undefined): string | undefined {
+  return carry_over ? (before?.change ?? "0") : undefined;
+}
+
+function toPoint({ start, end }: UsageWindow, quantity: string, eventCount: bigint): UsagePoint {
   return create(UsagePointSchema, {
     start: timestampFromDate(start),
     end: timestampFromDate(end),
-    quantity: count?.quantity ?? "0",
-    eventCount: count?.event_count ?? 0n,
+    quantity,
+    eventCount,
   });
 }

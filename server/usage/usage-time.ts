@@ -26,8 +26,13 @@ export function bucketHour(microseconds: bigint): Date {
   return new Date(Number(seconds - (seconds % HOUR_S)) * 1_000);
 }
 
-/** A time of a request that must be a whole hour. */
-export function wholeHour(field: string, time: Timestamp): Date {
-  if (time.seconds % HOUR_S !== 0n || time.nanos !== 0) throw invalid(field, "must be a whole hour");
+/** The millisecond in which that time is. */
+export function toDate(microseconds: bigint): Date {
+  return new Date(Number(microseconds / 1_000n));
+}
+
+/** A time of a request that must be a whole millisecond: finer edges than those no period has. */
+export function wholeMillisecond(field: string, time: Timestamp): Date {
+  if (time.nanos % 1_000_000 !== 0) throw invalid(field, "must be a whole millisecond");
   return timestampDate(time);
 }

@@ -57,7 +57,7 @@ describe("a catalog file", () => {
     [
       "an unknown value",
       "metrics:\n  - { aggregation: sum }",
-      'c.yaml:2:20: metrics[0].aggregation: "sum" is not allowed; allowed: SUM, COUNT, MAX, UNIQUE',
+      'c.yaml:2:20: metrics[0].aggregation: "sum" is not allowed; allowed: SUM, COUNT, MAX, UNIQUE, LATEST, WEIGHTED_SUM',
     ],
     [
       "two models",
@@ -177,6 +177,33 @@ plans:
         expect(equals(CatalogSchema, parseCatalog(writeCatalog(one), "c.yaml").catalog, one)).toBe(true);
       }),
     );
+  });
+
+  test("has lists of values on one line", () => {
+    const text = `\
+metrics:
+  - { key: CALL, aggregation: SUM, dimensions: [ region, model ] }
+  - { key: DISK, aggregation: WEIGHTED_SUM, carryOver: true }
+plans:
+  - key: pro
+    currency: USD
+    period: MONTHLY
+    prices:
+      - key: calls
+        metric: CALL
+        perUnit: { unitAmount: "1" }
+        filter:
+          - property: region
+            in: { values: [ eu, "" ] }
+          - { property: model, exists: false }
+        groupBy: [ model ]
+      - key: rest
+        metric: CALL
+        perUnit: { unitAmount: "2" }
+        filter:
+          - { property: region, equals: "" }
+`;
+    expect(writeCatalog(parseCatalog(text, "c.yaml").catalog)).toBe(text);
   });
 
   test("keeps every name, whatever YAML would take it for", () => {

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { span } from "../../cli/output/text.ts";
 import { parseSpan, parseTime } from "../../cli/time.ts";
+import { parseTimeZone } from "../../cli/time-zone.ts";
 
 describe("a span", () => {
   test.each([
@@ -24,6 +25,16 @@ describe("a span", () => {
         expect(parseSpan(span({ $typeName: "google.protobuf.Duration", seconds, nanos: 0 }))).toBe(seconds);
       }),
     );
+  });
+});
+
+describe("a time zone", () => {
+  test.each(["UTC", "Europe/Berlin", "Asia/Kolkata"])("%s is one", (name) => {
+    expect(parseTimeZone(name)).toBe(name);
+  });
+
+  test.each(["", "Nowhere", "PST", "2015"])("%j is none", (name) => {
+    expect(() => parseTimeZone(name)).toThrow("is no time zone: write it like Europe/Berlin");
   });
 });
 

@@ -1,6 +1,12 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { Alignment, CatalogSchema, Period } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { UnbilledReason, UsageInterval } from "../../gen/usageflow/v1/usage_pb.ts";
 import { use } from "../support/billing.ts";
 import { cadenced, invoicesOf, short, start, timesOf } from "../support/cadence.ts";
+import { listAllInvoices, TEST_CLOCK } from "../support/harness.ts";
 
 // The tenant's clock stands at 2015-05-21T00:00:00Z, a Thursday; the grace period is an hour.
 
@@ -72,6 +78,58 @@ describe("periods are invoiced", () => {
     expect(await invoicesOf(harness)).toEqual(["2015-09-30T22 2015-10-31T23 2001", "2015-10-31T23 2015-11-30T23 2002"]);
   });
 
+  test("to the second where a time zone, an anchor or a trial cuts an hour", async () => {
+    const harness = await cadenced({}, "Asia/Kolkata"); // half an hour beside UTC's hours
+    await start(harness, { startAt: "2015-05-10T06:07:08Z", trialEndsAt: "2015-05-20T20:45:10Z" });
+    const events = [
+      ["before", "2015-05-10T06:07:07.999Z"],
+      ["trial", "2015-05-10T06:07:08Z"],
+      ["trial", "2015-05-20T20:45:09.999Z"],
+      ["may", "2015-05-20T20:45:10Z"],
+      ["may", "2015-05-31T18:29:59.999Z"],
+      ["june", "2015-05-31T18:30:00Z"],
+    ] as const;
+    await harness.advanceTo("2015-05-31T19:00:00Z");
+    await harness.clients.usage.trackUsage({
+      events: events.map(([, time], i) => {
+        const occurredAt = timestampFromDate(new Date(time));
+        return { metric: "API_CALL", amount: String(2 ** i), customerId: "ann", idempotencyKey: `e${i}`, occurredAt };
+      }),
+    });
+    await harness.advanceTo("2015-07-01T00:00:00Z");
+    expect(await invoicesOf(harness)).toEqual([
+      "2015-05-20T20:45:10 2015-05-31T18:30 2024",
+      "2015-05-31T18:30 2015-06-30T18:30 2032",
+    ]);
+    const { usage, invoice } = harness.clients;
+    for (const { id } of (await invoice.listInvoices({})).invoices) {
+      expect(await invoice.verifyInvoice({ id })).toMatchObject({ matches: true });
+    }
+    const reasons = { before: UnbilledReason.NO_SUBSCRIPTION, trial: UnbilledReason.TRIAL };
+    for (const [i, [where]] of events.entries()) {
+      const { unbilledReason, billings } = await usage.explainUsageEvent({ idempotencyKey: `e${i}` });
+      if (where === "before" || where === "trial") expect(unbilledReason).toBe(reasons[where]);
+      else expect(short(billings[0]?.periodEnd)).toBe(where === "may" ? "2015-05-31T18:30" : "2015-06-30T18:30");
+    }
+    const { unbilledUsage } = await usage.listUnbilledUsage({});
+    expect(unbilledUsage.map(({ reason, quantity }) => [reason, quantity])).toEqual([
+      [UnbilledReason.NO_SUBSCRIPTION, "1"],
+      [UnbilledReason.TRIAL, "6"],
+    ]);
+    const series = await usage.getUsage({
+      metric: "API_CALL",
+      customerId: "ann",
+      start: timestampFromDate(new Date("2015-05-01T00:00:00Z")),
+      end: timestampFromDate(new Date("2015-07-01T00:00:00Z")),
+      interval: UsageInterval.PERIOD,
+    });
+    expect(series.points.map((point) => `${short(point.start)} ${point.quantity}`)).toEqual([
+      "2015-05-01 31",
+      "2015-05-31T18:30 32",
+      "2015-06-30T18:30 0",
+    ]);
+  });
+
   test("in the zone in which the subscription started, though the tenant's is another one now", async () => {
     const harness = await cadenced({}, "America/New_York");
     await start(harness);
@@ -86,6 +144,43 @@ describe("periods are invoiced", () => {
       "2015-05-31T15 2015-06-30T15 2000",
       "2015-06-01T04 2015-07-01T04 2000",
     ]);
+  });
+
+  test("without gap or overlap from where billing begins, for any length, alignment, zone, start and trial", async () => {
+    const harness = await cadenced({});
+    const { tenant, pricing } = harness.clients;
+    const lengths = [Period.WEEKLY, Period.MONTHLY, Period.QUARTERLY, Period.YEARLY];
+    const plans = lengths.flatMap((period) =>
+      [Alignment.CALENDAR, Alignment.ANNIVERSARY].map((alignment) => ({ period, alignment })),
+    );
+    const prices = [{ key: "fee", model: { case: "flat" as const, value: { amount: "1" } } }];
+    const catalog = create(CatalogSchema, {
+      plans: plans.map((plan, i) => ({ key: `p${i}`, currency: "USD", prices, ...plan })),
+    });
+    await pricing.pushCatalog({ catalog });
+    const day = fc.integer({ min: 0, max: 86_400 * 40 });
+    const arbitrary = fc.tuple(fc.constantFrom(...Intl.supportedValuesOf("timeZone")), day, fc.option(day, { nil: 0 }));
+    const from = Date.parse(TEST_CLOCK) / 1_000;
+    for (const [i, [timeZone, start, trial]] of fc.sample(arbitrary, { numRuns: 16, seed: 5 }).entries()) {
+      await tenant.updateTenant({ timeZone });
+      const request = { customerId: `c${i}`, plan: `p${i % plans.length}` };
+      const at = (seconds: number) => ({ seconds: BigInt(from + seconds), nanos: 0 });
+      await pricing.startSubscription({ ...request, startAt: at(start), trialEndsAt: at(start + trial) });
+    }
+    const now = { clock_frozen_at: new Date("2016-10-01T00:00:00Z") };
+    await harness.ownerDb.updateTable("tenant").set(now).where("tenant_id", "=", harness.tenant.testId).execute();
+    await harness.drain();
+    const invoices = Map.groupBy(await listAllInvoices(harness.clients), (invoice) => invoice.subscriptionId);
+    for (const subscription of (await pricing.listSubscriptions({})).subscriptions) {
+      const periods = (invoices.get(subscription.id) ?? []).map(({ periodStart, periodEnd }) => [
+        periodStart,
+        periodEnd,
+      ]);
+      const edges = [subscription.trialEndsAt ?? subscription.startedAt, ...periods.map(([, end]) => end)];
+      expect(periods.length).toBeGreaterThan(0);
+      expect(periods.map(([start]) => short(start))).toEqual(edges.slice(0, -1).map(short));
+      expect(short(subscription.periodStart)).toBe(short(edges.at(-1)));
+    }
   });
 
   test("until a subscription ends, with the period of its own that is open", async () => {

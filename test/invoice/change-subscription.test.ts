@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { describe, expect, test } from "vitest";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
-import { ChangeTiming, PlanSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { ChangeTiming, PlanSchema, PriceSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { use } from "../support/billing.ts";
 import type { Harness } from "../support/harness.ts";
 import { refused } from "../support/refused.ts";
@@ -97,9 +97,9 @@ describe("another plan at once", () => {
   test("keeps the day on which an anniversary falls", async () => {
     const harness = await offered();
     const id = await started(harness, "anniversary", { startAt: "2015-05-10T00:00:00Z" });
-    const prices = [{ key: "fee", model: { case: "flat" as const, value: { amount: "3" } } }];
-    const latest = { key: "anniversary", currency: "USD", period: 1, alignment: 2, prices };
-    await harness.clients.pricing.pushCatalog({ catalog: { plans: [create(PlanSchema, latest)] } });
+    const prices = [create(PriceSchema, { key: "fee", model: { case: "flat", value: { amount: "3" } } })];
+    const latest = create(PlanSchema, { key: "anniversary", currency: "USD", period: 1, alignment: 2, prices });
+    await harness.clients.pricing.pushCatalog({ catalog: { plans: [latest] } });
     expect(await change(harness, id, { plan: "anniversary" })).toBe("anniversary 2 x1, 05-21T00:00 to 06-10T00:00");
     expect(await change(harness, id, { plan: "anniversary", planVersion: 1 })).toBe(
       "anniversary 1 x1, 05-21T00:00 to 06-10T00:00",

@@ -24,13 +24,13 @@ const usage: Record<string, { quantity: string; unit: string }> = {
 const none = { quantity: "0", unit: "" };
 
 function linesOf(kind: InvoiceKind, used = usage) {
-  return draftLines(plan, kind, ({ key }) => used[key] ?? none);
+  return draftLines(plan, kind, ({ key }) => [used[key] ?? none]);
 }
 
 /** The line of one price, in words. */
 function words(price: JsonObject, quantity: string, unit = ""): string | undefined {
   const one = fromJson(PlanSchema, { key: "p", currency: "USD", prices: [price] });
-  return draftLines(one, InvoiceKind.IN_ARREARS, () => ({ quantity, unit }))[0]?.description;
+  return draftLines(one, InvoiceKind.IN_ARREARS, () => [{ quantity, unit }])[0]?.description;
 }
 
 describe("draftLines", () => {
@@ -60,7 +60,7 @@ describe("draftLines", () => {
   describe("where the plan has a minimum", () => {
     const committed = (minimumAmount: string, currency = "USD") => ({ ...plan, currency, minimumAmount });
     const trueUps = (of: typeof plan, kind: InvoiceKind = InvoiceKind.IN_ARREARS) =>
-      draftLines(of, kind, ({ key }) => usage[key] ?? none).filter((line) => line.priceKey === "minimum");
+      draftLines(of, kind, ({ key }) => [usage[key] ?? none]).filter((line) => line.priceKey === "minimum");
 
     test("has a line for what is missing to it, in arrears", () => {
       const [line, ...others] = trueUps(committed("100.00"));
@@ -96,7 +96,7 @@ describe("draftLines", () => {
       fc.assert(
         fc.property(cents, cents, fc.constantFrom("JPY", "USD", "KWD"), (minimum, used, currency) => {
           const of = { ...committed(fromMinor(minimum, currency), currency), prices: plan.prices.slice(1, 2) };
-          const lines = draftLines(of, InvoiceKind.IN_ARREARS, () => ({ quantity: `${used}`, unit: "" }));
+          const lines = draftLines(of, InvoiceKind.IN_ARREARS, () => [{ quantity: `${used}`, unit: "" }]);
           const total = lines.reduce((sum, line) => sum + line.amountMinor, 0n);
           const billed = lines[0]?.amountMinor ?? 0n;
           expect(total).toBe(billed > minimum ? billed : minimum);
@@ -140,7 +140,7 @@ describe("a period that is a part of a full one", () => {
   });
 
   test("owes its share of fees, minimum and maximum amounts, and all of what is of usage", () => {
-    const lines = draftLines(partly, InvoiceKind.IN_ARREARS, () => ({ quantity: "7", unit: "" }), time);
+    const lines = draftLines(partly, InvoiceKind.IN_ARREARS, () => [{ quantity: "7", unit: "" }], time);
     expect(lines.map(({ description, exactAmount }) => `${description}: ${exactAmount}`)).toEqual([
       "least: 7 units, 21 of 31 days: 21", // of 31
       "most: 7 units, 21 of 31 days: 4.2", // of 6.20
@@ -153,7 +153,7 @@ describe("a period that is a part of a full one", () => {
   test("comes to the same with what is before it as the full one, where all is shared", () => {
     const before = { ...part, start: may.start, end: part.start };
     const sum = (of: PeriodPart) =>
-      draftLines(partly, InvoiceKind.IN_ARREARS, () => ({ quantity: "0", unit: "" }), {
+      draftLines(partly, InvoiceKind.IN_ARREARS, () => [{ quantity: "0", unit: "" }], {
         ...of,
         seats: [{ start: of.start, end: of.end, quantity: 1 }],
       }).reduce((total, line) => total + line.amountMinor, 0n);

@@ -4,7 +4,7 @@ import { sql } from "kysely";
 import pg from "pg";
 import { expect, test } from "vitest";
 import { Aggregation, PlanSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
-import { UsageInterval } from "../../gen/usageflow/v1/usage_pb.ts";
+import { UsageInterval, VoidOutcome } from "../../gen/usageflow/v1/usage_pb.ts";
 import { catalog } from "../support/catalog.ts";
 import { type Harness, setup } from "../support/harness.ts";
 import { startReceiver } from "../support/receiver.ts";
@@ -43,8 +43,11 @@ async function live(harness: Harness, key: string, url: string): Promise<void> {
     { metric: "API_CALL", amount: "150", customerId: "user_123" },
     { metric: "API_CALL", amount: "1", customerId: "user_456" },
     { metric: "VISITOR", customerId: "user_123", properties: { ip: "::1" } },
+    { metric: "API_CALL", amount: "1", customerId: "user_123", idempotencyKey: "taken back" },
   ];
   await clients.usage.trackUsage({ events });
+  await clients.usage.voidUsage({ idempotencyKeys: ["taken back"], reason: "x" });
+  await clients.pricing.setSpendThresholds({ id: subscription?.id ?? "", amounts: ["1"] });
   const to = { seconds: BigInt(Date.parse("2015-06-02T00:00:00Z") / 1_000) };
   await clients.tenant.advanceClock({ destination: { case: "to", value: to } });
   await harness.drain();
@@ -143,6 +146,7 @@ test("a stranger's answer to every question about another tenant's things is not
       duration: { case: "forEver", value: true },
     }),
     stranger.pricing.endDiscount({ id: idOf(discounts) }),
+    stranger.pricing.setSpendThresholds({ id: idOf(subscriptions), amounts: ["1"] }),
     stranger.pricing.getPlan({ key: "pro" }),
     stranger.invoice.simulatePlan({ plan: { case: "published", value: { key: "pro" } } }),
     stranger.tenant.getCustomer({ id: "user_123" }),
@@ -169,6 +173,9 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.usage.listUsageEvents({}).then((answer) => answer.usageEvents),
     stranger.usage.listUnbilledUsage({}).then((answer) => answer.unbilledUsage),
     stranger.invoice.simulatePlan({ plan: { case: "definition", value: fee } }).then((answer) => answer.customers),
+    stranger.usage
+      .voidUsage({ idempotencyKeys: usageEvents.map((event) => event.idempotencyKey), reason: "x" })
+      .then((answer) => answer.results.filter((result) => result.outcome !== VoidOutcome.NOT_FOUND)),
   ]);
   expect(lists.flat()).toEqual([]);
   expect((await stranger.tenant.listApiKeys({})).apiKeys.map((key) => key.id)).not.toContain(idOf(keys));

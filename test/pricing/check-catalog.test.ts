@@ -9,7 +9,7 @@ import { catalog } from "../support/catalog.ts";
 
 const knownMetric = create(MetricSchema, { key: "KNOWN", aggregation: Aggregation.SUM });
 const known = { metrics: new Map([["KNOWN", knownMetric]]), plans: new Set(["basic"]) };
-const metric = { key: "CALLS", aggregation: "AGGREGATION_SUM" };
+const metric = { key: "CALLS", aggregation: "AGGREGATION_SUM", dimensions: ["region", "model"] };
 const flat = { key: "fee", flat: { amount: "1" } };
 const tiered = (...bounds: string[]) => tiers("graduated", bounds);
 
@@ -23,6 +23,7 @@ function planOf(...prices: JsonObject[]): JsonObject {
 
 const calls = { key: "calls", metric: "CALLS" };
 const perUnit = { ...calls, perUnit: { unitAmount: "1" } };
+const inEurope = { property: "region", in: { values: ["eu", "uk"] } };
 const percentage = (terms: JsonObject) => ({ ...calls, percentage: { percent: "2.9", ...terms } });
 
 function check(json: JsonObject) {
@@ -51,6 +52,7 @@ describe("checkCatalog", () => {
     ["a percentage with all its terms", planOf(percentage({ freeEvents: 3, minPerEvent: "1", maxPerEvent: "1.0" }))],
     ["a minimum that is the maximum", planOf({ ...perUnit, minimumAmount: "50", maximumAmount: "50.0" })],
     ["a price called minimum where the plan has none", planOf({ ...perUnit, key: "minimum" })],
+    ["a filter and a group over dimensions", planOf({ ...perUnit, filter: [inEurope], groupBy: ["model", "region"] })],
     ["the same price key in two plans", { plans: ["a", "b"].map((key) => ({ key, currency: "USD", prices: [flat] })) }],
   ])("accepts %s", (_, json) => {
     expect(check(json)).toBeUndefined();
@@ -192,6 +194,42 @@ describe("checkCatalog", () => {
       },
       "catalog.plans[0].prices[0].key",
       'must not be "minimum": the line for the plan\'s minimum amount has that key',
+    ],
+    [
+      "a filter on a property that is no dimension",
+      planOf(flat, { ...perUnit, filter: [inEurope, { property: "zone", exists: true }] }),
+      "catalog.plans[0].prices[1].filter[1].property",
+      'must be a dimension of the metric "CALLS", which declares region, model, and is "zone"',
+    ],
+    [
+      "a filter over a metric without dimensions",
+      planOf({ ...perUnit, metric: "KNOWN", filter: [inEurope] }),
+      "catalog.plans[0].prices[0].filter[0].property",
+      'must be a dimension of the metric "KNOWN", which declares none, and is "region"',
+    ],
+    [
+      "two filters on one property",
+      planOf({ ...perUnit, filter: [inEurope, { property: "region", equals: "eu" }] }),
+      "catalog.plans[0].prices[0].filter[1].property",
+      'must be unique, and there is a filter on "region" before',
+    ],
+    [
+      "a group by a property that is no dimension",
+      planOf({ ...perUnit, groupBy: ["region", "zone"] }),
+      "catalog.plans[0].prices[0].group_by[1]",
+      'must be a dimension of the metric "CALLS", which declares region, model, and is "zone"',
+    ],
+    [
+      "a flat price with a filter",
+      planOf({ ...flat, filter: [inEurope] }),
+      "catalog.plans[0].prices[0].filter",
+      "must be empty: a flat price does not depend on usage",
+    ],
+    [
+      "a flat price with groups",
+      planOf({ ...flat, groupBy: ["region"] }),
+      "catalog.plans[0].prices[0].group_by",
+      "must be empty: a flat price does not depend on usage",
     ],
     [
       "a default plan that does not exist",

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { inTenant } from "../../server/db/database.ts";
 import { eventAmounts } from "../../server/usage/event-amounts.ts";
-import type { UsageSpan } from "../../server/usage/usage-total.ts";
+import type { UsageSpan } from "../../server/usage/usage-span.ts";
 import { type Harness, setup } from "../support/harness.ts";
 
 const SECOND = 1_000;

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { inTenant } from "../../server/db/database.ts";
-import { type UsageSpan, usageTotals } from "../../server/usage/usage-total.ts";
+import type { UsageSpan } from "../../server/usage/usage-span.ts";
+import { usageTotals } from "../../server/usage/usage-total.ts";
 import { type Harness, setup } from "../support/harness.ts";
 
 const hourAt = (hour: number) => new Date(Date.UTC(2015, 4, 1) + hour * 3_600_000);
@@ -30,8 +31,9 @@ function fill({ ownerDb, tenant }: Harness, buckets: readonly Bucket[]) {
   return ownerDb.insertInto("usage_bucket").values(rows).execute();
 }
 
-function totals({ app, tenant }: Harness, spans: readonly UsageSpan[]) {
-  return inTenant(app.db, tenant.testId, (tx) => usageTotals(tx, tenant.testId, spans));
+async function totals({ app, tenant }: Harness, spans: readonly UsageSpan[]) {
+  const { groups, foldNumber } = await inTenant(app.db, tenant.testId, (tx) => usageTotals(tx, tenant.testId, spans));
+  return { quantities: groups.flat().map(({ quantity }) => quantity), foldNumber };
 }
 
 const span = (customerId: string, metric: string, aggregation: string, from: number, to: number): UsageSpan => ({

@@ -11,6 +11,7 @@ import {
   type Tiers,
 } from "../../../gen/usageflow/v1/pricing_pb.ts";
 import { PricingService } from "../../../gen/usageflow/v1/pricing_service_pb.ts";
+import type { DimensionFilter } from "../../../gen/usageflow/v1/usage_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
 import { type Column, facts, table } from "../../output/table.ts";
 import { count, word } from "../../output/text.ts";
@@ -70,10 +71,12 @@ const columns: Column<PriceRow>[] = [
 /** A row for the price, and one for each thing more that it says. */
 function rowsOf(price: Price): PriceRow[] {
   const [model, ...amounts] = modelTexts(price);
-  const { includedQuantity, minimumAmount, maximumAmount } = price;
+  const { includedQuantity, minimumAmount, maximumAmount, filter, groupBy } = price;
   if (includedQuantity) amounts.push(`the first ${includedQuantity} included`);
   if (minimumAmount) amounts.push(`at least ${minimumAmount}`);
   if (maximumAmount) amounts.push(`at most ${maximumAmount}`);
+  amounts.push(...filter.map(filterText));
+  if (groupBy.length > 0) amounts.push(`a line for each ${groupBy.join(" and ")}`);
   return amounts.map((amount, at) =>
     at === 0
       ? { key: price.key, metric: price.metric, model: model ?? "", amount }
@@ -97,6 +100,19 @@ function modelTexts({ model }: Price): string[] {
       return ["percentage", ...percentageTexts(model.value)];
     case undefined:
       return ["", ""]; // a model that this version of the CLI does not know
+  }
+}
+
+function filterText({ property, test }: DimensionFilter): string {
+  switch (test.case) {
+    case "equals":
+      return test.value === "" ? `only without ${property}` : `only ${property} ${test.value}`;
+    case "in":
+      return `only ${property} ${test.value.values.map((value) => value || "empty").join(" or ")}`;
+    case "exists":
+      return `only ${test.value ? "with" : "without"} ${property}`;
+    case undefined:
+      return `only some ${property}`; // a test that this version of the CLI does not know
   }
 }
 

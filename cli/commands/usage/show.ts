@@ -13,8 +13,9 @@ import { bar } from "../../output/bar.ts";
 import { type Column, table } from "../../output/table.ts";
 import { count, timeIn } from "../../output/text.ts";
 import type { ServerFlags } from "../../settings.ts";
-import { timeFlag, timeZoneFlag } from "../../time.ts";
-import { monthStart } from "../../usage/month-start.ts";
+import { timeFlag } from "../../time.ts";
+import { monthStart, timeZoneFlag } from "../../time-zone.ts";
+import { parseFilters } from "../../usage/dimension-filter.ts";
 
 const INTERVALS = {
   hour: UsageInterval.HOUR,
@@ -40,13 +41,14 @@ export default class UsageShow extends ClientCommand {
     "<%= config.bin %> <%= command.id %> API_CALL",
     "<%= config.bin %> <%= command.id %> API_CALL --customer user_123 --from 2015-05-01 --to 2015-06-01 --by month",
     "<%= config.bin %> <%= command.id %> API_CALL --by day --time-zone Europe/Berlin",
+    "<%= config.bin %> <%= command.id %> API_CALL --filter region=eu --filter region=us --group-by region",
     "<%= config.bin %> <%= command.id %> API_CALL --json",
   ];
   static override args = { metric: Args.string({ required: true, description: "Key of the metric." }) };
   static override flags = {
     customer: Flags.string({ description: "Only this customer's. Default: that of all, as if they were one." }),
-    from: timeFlag({ description: "From this hour on. Default: the first of the tenant's month." }),
-    to: timeFlag({ description: "Up to this hour, and without it. Default: the end of the tenant's hour." }),
+    from: timeFlag({ description: "From this time on. Default: the first of the tenant's month." }),
+    to: timeFlag({ description: "Up to this time, and without it. Default: the end of the tenant's hour." }),
     by: Flags.option({
       options: ["hour", "day", "month", "period"] as const,
       description: "Cut into these.",
@@ -55,6 +57,17 @@ export default class UsageShow extends ClientCommand {
     "time-zone": timeZoneFlag({
       description: "Days and months are those of this time zone, and times are shown in it, such as Europe/Berlin.",
       default: "UTC",
+    }),
+    filter: Flags.string({
+      multiple: true,
+      helpValue: "PROPERTY=VALUE",
+      description:
+        "Only usage with this value of a dimension of the metric; again for one of several. PROPERTY alone: that has it. !PROPERTY: that has it not.",
+    }),
+    "group-by": Flags.string({
+      multiple: true,
+      helpValue: "PROPERTY",
+      description: "Told apart by this dimension of the metric; again for several.",
     }),
   };
 
@@ -66,9 +79,13 @@ export default class UsageShow extends ClientCommand {
       customerId: flags.customer ?? "",
       interval: INTERVALS[flags.by],
       timeZone: flags["time-zone"],
+      filter: parseFilters(flags.filter ?? []),
+      groupBy: flags["group-by"] ?? [],
       ...(await this.span(flags)),
     });
-    this.answerOne(GetUsageResponseSchema, answer, () => seriesText(answer, flags["time-zone"]));
+    this.answerOne(GetUsageResponseSchema, answer, () =>
+      seriesText(answer, { groupBy: flags["group-by"] ?? [], timeZone: flags["time-zone"] }),
+    );
     const waiting = answer.progress?.pendingBatches ?? 0n;
     if (waiting > 0n) this.say(`Not all is counted yet: ${count(waiting, "commit")} of events to go.`);
   }
@@ -84,17 +101,41 @@ export default class UsageShow extends ClientCommand {
   }
 }
 
-function seriesText({ points, total }: GetUsageResponse, timeZone: string): string {
+/** A point of a series, and the group that it is of. */
+interface Row {
+  point: UsagePoint;
+  whole: boolean;
+  group: Record<string, string>;
+}
+
+/** How a series is to be shown. */
+interface Showing {
+  groupBy: readonly string[];
+  timeZone: string;
+}
+
+function seriesText({ points, total, groups }: GetUsageResponse, { groupBy, timeZone }: Showing): string {
+  const all = { points, total, dimensions: {} };
+  const shown = groupBy.length > 0 ? [...groups, { ...all, points: [] }] : [all];
+  const rows = shown.flatMap(({ points, total, dimensions: group }): Row[] => [
+    ...points.map((point) => ({ point, group, whole: false })),
+    ...(total ? [{ point: total, group, whole: true }] : []),
+  ]);
   // Only for the bars, which are drawn to an eighth of a character: what is read stays the decimal that came.
-  const most = Math.max(...points.map((point) => Number(point.quantity)));
-  const columns: Column<UsagePoint>[] = [
-    { title: "FROM", value: (point) => (point === total ? "Total" : timeIn(timeZone, point.start)) },
-    { title: "QUANTITY", value: (point) => point.quantity, right: true },
-    { title: "EVENTS", value: (point) => String(point.eventCount), right: true },
+  const most = Math.max(...rows.filter(({ whole }) => !whole).map(({ point }) => Number(point.quantity)));
+  const columns: Column<Row>[] = [
+    ...groupBy.map((property) => ({
+      title: property,
+      value: ({ group }: Row) => group[property] ?? "",
+      cut: true as const,
+    })),
+    { title: "FROM", value: ({ point, whole }) => (whole ? "Total" : timeIn(timeZone, point.start)) },
+    { title: "QUANTITY", value: ({ point }) => point.quantity, right: true },
+    { title: "EVENTS", value: ({ point }) => String(point.eventCount), right: true },
   ];
   if (process.stdout.isTTY) {
-    const share = (point: UsagePoint) => (point === total || most === 0 ? 0 : Number(point.quantity) / most);
-    columns.push({ title: "", value: (point) => bar(share(point), BAR_WIDTH), cut: true });
+    const share = ({ point, whole }: Row) => (whole || most <= 0 ? 0 : Math.max(0, Number(point.quantity) / most));
+    columns.push({ title: "", value: (row) => bar(share(row), BAR_WIDTH), cut: true });
   }
-  return table(columns, total ? [...points, total] : points);
+  return table(columns, rows);
 }

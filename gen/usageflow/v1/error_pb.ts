@@ -166,7 +166,7 @@ export const ErrorReason = {
   UNKNOWN_METRIC: 15,
 
   /**
-   * The amount is not a decimal number, is negative, or has too many digits.
+   * The amount is not a decimal number, is negative where it may not be, or has too many digits.
    *
    * @generated from enum value: ERROR_REASON_INVALID_AMOUNT = 16;
    */

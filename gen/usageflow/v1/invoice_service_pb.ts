@@ -337,7 +337,7 @@ export const VerifyInvoiceResponseSchema: GenMessage<VerifyInvoiceResponse> = /*
  */
 export type LineVerification = Message<"usageflow.v1.LineVerification"> & {
   /**
-   * Whether both are there and are the same: price, metric, quantity, amounts, and the amounts of every step.
+   * Whether both are there and are the same: price, metric, dimensions, quantity, amounts, and the amounts of every step.
    *
    * @generated from field: bool matches = 1;
    */

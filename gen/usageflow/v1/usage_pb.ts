@@ -15,13 +15,14 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/usage.proto.
  */
 export const file_usageflow_v1_usage: GenFile = /*@__PURE__*/
-  fileDesc("Chh1c2FnZWZsb3cvdjEvdXNhZ2UucHJvdG8SDHVzYWdlZmxvdy52MSK6AwoKVXNhZ2VFdmVudBI0CgZtZXRyaWMYASABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBIXCgZhbW91bnQYAiABKAlCB7pIBHICGEASNAoLY3VzdG9tZXJfaWQYAyABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSNgoPaWRlbXBvdGVuY3lfa2V5GAQgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIvCgtvY2N1cnJlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASigEKCnByb3BlcnRpZXMYBiADKAsyKC51c2FnZWZsb3cudjEuVXNhZ2VFdmVudC5Qcm9wZXJ0aWVzRW50cnlCTLpISZoBRhAgIiZyJBABGEAyE15bXlx4MDAtXHgxZlx4N2ZdKyRaCV9fcHJvdG9fXyoachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQaMQoPUHJvcGVydGllc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEingEKC1VzYWdlUmVzdWx0EisKB291dGNvbWUYASABKA4yGi51c2FnZWZsb3cudjEuVXNhZ2VPdXRjb21lEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCRIpCgZyZWFzb24YAyABKA4yGS51c2FnZWZsb3cudjEuRXJyb3JSZWFzb24SDQoFZmllbGQYBCABKAkSDwoHbWVzc2FnZRgFIAEoCSJxCg1Vc2FnZVByb2dyZXNzEhMKC2ZvbGRfbnVtYmVyGAEgASgDEhcKD3BlbmRpbmdfYmF0Y2hlcxgCIAEoAxIyCg5jb21wbGV0ZV91bnRpbBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAihwEKClVzYWdlUG9pbnQSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcXVhbnRpdHkYAyABKAkSEwoLZXZlbnRfY291bnQYBCABKAMizAIKDFVzYWdlQmlsbGluZxInCgVzdGF0ZRgBIAEoDjIYLnVzYWdlZmxvdy52MS5Vc2FnZVN0YXRlEjUKD3VuYmlsbGVkX3JlYXNvbhgCIAEoDjIcLnVzYWdlZmxvdy52MS5VbmJpbGxlZFJlYXNvbhIXCg9zdWJzY3JpcHRpb25faWQYAyABKAkSDAoEcGxhbhgEIAEoCRIUCgxwbGFuX3ZlcnNpb24YBSABKAUSEQoJcHJpY2Vfa2V5GAYgASgJEjAKDHBlcmlvZF9zdGFydBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcGVyaW9kX2VuZBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKaW52b2ljZV9pZBgJIAEoCRIWCg5pbnZvaWNlX251bWJlchgKIAEoCSK0AQoNVW5iaWxsZWRVc2FnZRITCgtjdXN0b21lcl9pZBgBIAEoCRIOCgZtZXRyaWMYAiABKAkSKQoFbW9udGgYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKBnJlYXNvbhgEIAEoDjIcLnVzYWdlZmxvdy52MS5VbmJpbGxlZFJlYXNvbhIQCghxdWFudGl0eRgFIAEoCRITCgtldmVudF9jb3VudBgGIAEoAyqeAQoMVXNhZ2VPdXRjb21lEh0KGVVTQUdFX09VVENPTUVfVU5TUEVDSUZJRUQQABIaChZVU0FHRV9PVVRDT01FX0FDQ0VQVEVEEAESGwoXVVNBR0VfT1VUQ09NRV9EVVBMSUNBVEUQAhIaChZVU0FHRV9PVVRDT01FX0NPTkZMSUNUEAMSGgoWVVNBR0VfT1VUQ09NRV9SRUpFQ1RFRBAEKpUBCg1Vc2FnZUludGVydmFsEh4KGlVTQUdFX0lOVEVSVkFMX1VOU1BFQ0lGSUVEEAASFwoTVVNBR0VfSU5URVJWQUxfSE9VUhABEhYKElVTQUdFX0lOVEVSVkFMX0RBWRACEhgKFFVTQUdFX0lOVEVSVkFMX01PTlRIEAMSGQoVVVNBR0VfSU5URVJWQUxfUEVSSU9EEAQqoQEKClVzYWdlU3RhdGUSGwoXVVNBR0VfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNVU0FHRV9TVEFURV9QRU5ESU5HEAESGAoUVVNBR0VfU1RBVEVfVU5CSUxMRUQQAhIUChBVU0FHRV9TVEFURV9PUEVOEAMSFQoRVVNBR0VfU1RBVEVfRFJBRlQQBBIWChJVU0FHRV9TVEFURV9CSUxMRUQQBSqpAQoOVW5iaWxsZWRSZWFzb24SHwobVU5CSUxMRURfUkVBU09OX1VOU1BFQ0lGSUVEEAASIwofVU5CSUxMRURfUkVBU09OX05PX1NVQlNDUklQVElPThABEhwKGFVOQklMTEVEX1JFQVNPTl9OT19QUklDRRACEhgKFFVOQklMTEVEX1JFQVNPTl9MQVRFEAMSGQoVVU5CSUxMRURfUkVBU09OX1RSSUFMEARiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_error]);
+  fileDesc("Chh1c2FnZWZsb3cvdjEvdXNhZ2UucHJvdG8SDHVzYWdlZmxvdy52MSK6AwoKVXNhZ2VFdmVudBI0CgZtZXRyaWMYASABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBIXCgZhbW91bnQYAiABKAlCB7pIBHICGEASNAoLY3VzdG9tZXJfaWQYAyABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSNgoPaWRlbXBvdGVuY3lfa2V5GAQgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIvCgtvY2N1cnJlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASigEKCnByb3BlcnRpZXMYBiADKAsyKC51c2FnZWZsb3cudjEuVXNhZ2VFdmVudC5Qcm9wZXJ0aWVzRW50cnlCTLpISZoBRhAgIiZyJBABGEAyE15bXlx4MDAtXHgxZlx4N2ZdKyRaCV9fcHJvdG9fXyoachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQaMQoPUHJvcGVydGllc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEingEKC1VzYWdlUmVzdWx0EisKB291dGNvbWUYASABKA4yGi51c2FnZWZsb3cudjEuVXNhZ2VPdXRjb21lEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCRIpCgZyZWFzb24YAyABKA4yGS51c2FnZWZsb3cudjEuRXJyb3JSZWFzb24SDQoFZmllbGQYBCABKAkSDwoHbWVzc2FnZRgFIAEoCSJxCg1Vc2FnZVByb2dyZXNzEhMKC2ZvbGRfbnVtYmVyGAEgASgDEhcKD3BlbmRpbmdfYmF0Y2hlcxgCIAEoAxIyCg5jb21wbGV0ZV91bnRpbBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwgEKD0RpbWVuc2lvbkZpbHRlchIwCghwcm9wZXJ0eRgBIAEoCUIeukgbchkQARhAMhNeW15ceDAwLVx4MWZceDdmXSskEi8KBmVxdWFscxgCIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiRIABIrCgJpbhgDIAEoCzIdLnVzYWdlZmxvdy52MS5EaW1lbnNpb25WYWx1ZXNIABIQCgZleGlzdHMYBCABKAhIAEINCgR0ZXN0EgW6SAIIASJLCg9EaW1lbnNpb25WYWx1ZXMSOAoGdmFsdWVzGAEgAygJQii6SCWSASIIARBkGAEiGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokIocBCgpVc2FnZVBvaW50EikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNlbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHF1YW50aXR5GAMgASgJEhMKC2V2ZW50X2NvdW50GAQgASgDItIBCgtVc2FnZVNlcmllcxI9CgpkaW1lbnNpb25zGAEgAygLMikudXNhZ2VmbG93LnYxLlVzYWdlU2VyaWVzLkRpbWVuc2lvbnNFbnRyeRIoCgZwb2ludHMYAiADKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VQb2ludBInCgV0b3RhbBgDIAEoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZVBvaW50GjEKD0RpbWVuc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIswCCgxVc2FnZUJpbGxpbmcSJwoFc3RhdGUYASABKA4yGC51c2FnZWZsb3cudjEuVXNhZ2VTdGF0ZRI1Cg91bmJpbGxlZF9yZWFzb24YAiABKA4yHC51c2FnZWZsb3cudjEuVW5iaWxsZWRSZWFzb24SFwoPc3Vic2NyaXB0aW9uX2lkGAMgASgJEgwKBHBsYW4YBCABKAkSFAoMcGxhbl92ZXJzaW9uGAUgASgFEhEKCXByaWNlX2tleRgGIAEoCRIwCgxwZXJpb2Rfc3RhcnQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnBlcmlvZF9lbmQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmludm9pY2VfaWQYCSABKAkSFgoOaW52b2ljZV9udW1iZXIYCiABKAkicwoJVXNhZ2VWb2lkEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRItCgl2b2lkZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgDIAEoCRIOCgZrZXlfaWQYBCABKAkiUQoKVm9pZFJlc3VsdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSKgoHb3V0Y29tZRgCIAEoDjIZLnVzYWdlZmxvdy52MS5Wb2lkT3V0Y29tZSK0AQoNVW5iaWxsZWRVc2FnZRITCgtjdXN0b21lcl9pZBgBIAEoCRIOCgZtZXRyaWMYAiABKAkSKQoFbW9udGgYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKBnJlYXNvbhgEIAEoDjIcLnVzYWdlZmxvdy52MS5VbmJpbGxlZFJlYXNvbhIQCghxdWFudGl0eRgFIAEoCRITCgtldmVudF9jb3VudBgGIAEoAyqeAQoMVXNhZ2VPdXRjb21lEh0KGVVTQUdFX09VVENPTUVfVU5TUEVDSUZJRUQQABIaChZVU0FHRV9PVVRDT01FX0FDQ0VQVEVEEAESGwoXVVNBR0VfT1VUQ09NRV9EVVBMSUNBVEUQAhIaChZVU0FHRV9PVVRDT01FX0NPTkZMSUNUEAMSGgoWVVNBR0VfT1VUQ09NRV9SRUpFQ1RFRBAEKpUBCg1Vc2FnZUludGVydmFsEh4KGlVTQUdFX0lOVEVSVkFMX1VOU1BFQ0lGSUVEEAASFwoTVVNBR0VfSU5URVJWQUxfSE9VUhABEhYKElVTQUdFX0lOVEVSVkFMX0RBWRACEhgKFFVTQUdFX0lOVEVSVkFMX01PTlRIEAMSGQoVVVNBR0VfSU5URVJWQUxfUEVSSU9EEAQqoQEKClVzYWdlU3RhdGUSGwoXVVNBR0VfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNVU0FHRV9TVEFURV9QRU5ESU5HEAESGAoUVVNBR0VfU1RBVEVfVU5CSUxMRUQQAhIUChBVU0FHRV9TVEFURV9PUEVOEAMSFQoRVVNBR0VfU1RBVEVfRFJBRlQQBBIWChJVU0FHRV9TVEFURV9CSUxMRUQQBSrFAQoOVW5iaWxsZWRSZWFzb24SHwobVU5CSUxMRURfUkVBU09OX1VOU1BFQ0lGSUVEEAASIwofVU5CSUxMRURfUkVBU09OX05PX1NVQlNDUklQVElPThABEhwKGFVOQklMTEVEX1JFQVNPTl9OT19QUklDRRACEhgKFFVOQklMTEVEX1JFQVNPTl9MQVRFEAMSGQoVVU5CSUxMRURfUkVBU09OX1RSSUFMEAQSGgoWVU5CSUxMRURfUkVBU09OX1ZPSURFRBAFKoEBCgtWb2lkT3V0Y29tZRIcChhWT0lEX09VVENPTUVfVU5TUEVDSUZJRUQQABIXChNWT0lEX09VVENPTUVfVk9JREVEEAESHwobVk9JRF9PVVRDT01FX0FMUkVBRFlfVk9JREVEEAISGgoWVk9JRF9PVVRDT01FX05PVF9GT1VORBADYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_error]);
 
 /**
  * One report of usage.
  *
  * `(tenant, idempotency_key)` identifies an event for ever. Sent again with the same content it is a duplicate and
- * counts once; with other content it is a conflict and changes nothing. Content is what the client sent: 1.5 and
+ * counts once; with other content it is a conflict and changes nothing. So it is with a voided event: sent again it is
+ * still a duplicate and stays void; what is to count anew needs a new key. Content is what the client sent: 1.5 and
  * 1.50 are the same amount, and a retry that leaves out `occurred_at` again is the same event.
  *
  * @generated from message usageflow.v1.UsageEvent
@@ -35,8 +36,9 @@ export type UsageEvent = Message<"usageflow.v1.UsageEvent"> & {
   metric: string;
 
   /**
-   * How much: a decimal number, not negative, at most 20 digits before the point and 12 after it. Zero is valid.
-   * Empty only for metrics that count events or unique values, where it means 1.
+   * How much: a decimal number, at most 20 digits before the point and 12 after it. Zero is valid. Not negative, but for a
+   * WEIGHTED_SUM metric, where it is the change of a level. Empty only for metrics that count events or unique values,
+   * where it means 1.
    *
    * @generated from field: string amount = 2;
    */
@@ -167,6 +169,79 @@ export const UsageProgressSchema: GenMessage<UsageProgress> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_usage, 2);
 
 /**
+ * What usage must be to count: of events, of which a metric has a property declared as a dimension.
+ *
+ * @generated from message usageflow.v1.DimensionFilter
+ */
+export type DimensionFilter = Message<"usageflow.v1.DimensionFilter"> & {
+  /**
+   * The property, one of the metric's dimensions, such as `region`.
+   *
+   * @generated from field: string property = 1;
+   */
+  property: string;
+
+  /**
+   * Exactly one of these. An event without the property has it empty.
+   *
+   * @generated from oneof usageflow.v1.DimensionFilter.test
+   */
+  test: {
+    /**
+     * It is this.
+     *
+     * @generated from field: string equals = 2;
+     */
+    value: string;
+    case: "equals";
+  } | {
+    /**
+     * It is one of these.
+     *
+     * @generated from field: usageflow.v1.DimensionValues in = 3;
+     */
+    value: DimensionValues;
+    case: "in";
+  } | {
+    /**
+     * True: it is there and not empty. False: it is not.
+     *
+     * @generated from field: bool exists = 4;
+     */
+    value: boolean;
+    case: "exists";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message usageflow.v1.DimensionFilter.
+ * Use `create(DimensionFilterSchema)` to create a new message.
+ */
+export const DimensionFilterSchema: GenMessage<DimensionFilter> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage, 3);
+
+/**
+ * Values of a dimension.
+ *
+ * @generated from message usageflow.v1.DimensionValues
+ */
+export type DimensionValues = Message<"usageflow.v1.DimensionValues"> & {
+  /**
+   * 1 to 100, each once.
+   *
+   * @generated from field: repeated string values = 1;
+   */
+  values: string[];
+};
+
+/**
+ * Describes the message usageflow.v1.DimensionValues.
+ * Use `create(DimensionValuesSchema)` to create a new message.
+ */
+export const DimensionValuesSchema: GenMessage<DimensionValues> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage, 4);
+
+/**
  * What was used in one piece of time.
  *
  * @generated from message usageflow.v1.UsagePoint
@@ -206,7 +281,42 @@ export type UsagePoint = Message<"usageflow.v1.UsagePoint"> & {
  * Use `create(UsagePointSchema)` to create a new message.
  */
 export const UsagePointSchema: GenMessage<UsagePoint> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage, 3);
+  messageDesc(file_usageflow_v1_usage, 5);
+
+/**
+ * The series of usage that is alike in some dimensions.
+ *
+ * @generated from message usageflow.v1.UsageSeries
+ */
+export type UsageSeries = Message<"usageflow.v1.UsageSeries"> & {
+  /**
+   * The value of each dimension that was asked to group by. Empty: its events do not have it.
+   *
+   * @generated from field: map<string, string> dimensions = 1;
+   */
+  dimensions: { [key: string]: string };
+
+  /**
+   * One point for each piece of the span, in order, without gaps.
+   *
+   * @generated from field: repeated usageflow.v1.UsagePoint points = 2;
+   */
+  points: UsagePoint[];
+
+  /**
+   * The whole span as one point.
+   *
+   * @generated from field: usageflow.v1.UsagePoint total = 3;
+   */
+  total?: UsagePoint | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.UsageSeries.
+ * Use `create(UsageSeriesSchema)` to create a new message.
+ */
+export const UsageSeriesSchema: GenMessage<UsageSeries> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage, 6);
 
 /**
  * How one subscription bills a usage event with one price.
@@ -250,7 +360,7 @@ export type UsageBilling = Message<"usageflow.v1.UsageBilling"> & {
   planVersion: number;
 
   /**
-   * Key of the price in that plan, which is also that of the line. Empty when the plan has no price for the metric.
+   * Key of the price in that plan, which is also that of the line. Empty when the plan has no price for it.
    *
    * @generated from field: string price_key = 6;
    */
@@ -271,7 +381,9 @@ export type UsageBilling = Message<"usageflow.v1.UsageBilling"> & {
   periodEnd?: Timestamp | undefined;
 
   /**
-   * The period's invoice, `inv_...`: the one that bills the event, or came too early to. Empty while the period is open.
+   * The invoice, `inv_...`, that bills the event: that of its period, or the later one with a line for late usage. Where
+   * nothing bills it any more: the void one of its period. Of a voided event: the one without it, which takes it off if it
+   * had been billed. Empty while it is not there yet.
    *
    * @generated from field: string invoice_id = 9;
    */
@@ -290,7 +402,77 @@ export type UsageBilling = Message<"usageflow.v1.UsageBilling"> & {
  * Use `create(UsageBillingSchema)` to create a new message.
  */
 export const UsageBillingSchema: GenMessage<UsageBilling> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage, 4);
+  messageDesc(file_usageflow_v1_usage, 7);
+
+/**
+ * That an event was taken back. The event stays stored and listed, and counts no more.
+ *
+ * @generated from message usageflow.v1.UsageVoid
+ */
+export type UsageVoid = Message<"usageflow.v1.UsageVoid"> & {
+  /**
+   * The event's idempotency key.
+   *
+   * @generated from field: string idempotency_key = 1;
+   */
+  idempotencyKey: string;
+
+  /**
+   * When it was voided, in the tenant's time.
+   *
+   * @generated from field: google.protobuf.Timestamp voided_at = 2;
+   */
+  voidedAt?: Timestamp | undefined;
+
+  /**
+   * Why.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * The API key that asked for it, `key_...`.
+   *
+   * @generated from field: string key_id = 4;
+   */
+  keyId: string;
+};
+
+/**
+ * Describes the message usageflow.v1.UsageVoid.
+ * Use `create(UsageVoidSchema)` to create a new message.
+ */
+export const UsageVoidSchema: GenMessage<UsageVoid> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage, 8);
+
+/**
+ * The answer for one key.
+ *
+ * @generated from message usageflow.v1.VoidResult
+ */
+export type VoidResult = Message<"usageflow.v1.VoidResult"> & {
+  /**
+   * The event's idempotency key.
+   *
+   * @generated from field: string idempotency_key = 1;
+   */
+  idempotencyKey: string;
+
+  /**
+   * What became of it.
+   *
+   * @generated from field: usageflow.v1.VoidOutcome outcome = 2;
+   */
+  outcome: VoidOutcome;
+};
+
+/**
+ * Describes the message usageflow.v1.VoidResult.
+ * Use `create(VoidResultSchema)` to create a new message.
+ */
+export const VoidResultSchema: GenMessage<VoidResult> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage, 9);
 
 /**
  * What one customer used of one metric in one calendar month (UTC) that is on no bill, for one reason.
@@ -328,7 +510,8 @@ export type UnbilledUsage = Message<"usageflow.v1.UnbilledUsage"> & {
 
   /**
    * These events as the metric aggregates them by themselves, as a decimal: for MAX their largest amount, for UNIQUE how
-   * many different values they have, whether or not others that are billed have them too.
+   * many different values they have, whether or not others that are billed have them too; for WEIGHTED_SUM their average
+   * over the month, from 0.
    *
    * @generated from field: string quantity = 5;
    */
@@ -347,7 +530,7 @@ export type UnbilledUsage = Message<"usageflow.v1.UnbilledUsage"> & {
  * Use `create(UnbilledUsageSchema)` to create a new message.
  */
 export const UnbilledUsageSchema: GenMessage<UnbilledUsage> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage, 5);
+  messageDesc(file_usageflow_v1_usage, 10);
 
 /**
  * What became of an event that was sent.
@@ -481,21 +664,22 @@ export const UsageState = {
   PENDING: 1,
 
   /**
-   * Counted, and on no bill, present or to come; the reason says why.
+   * On no bill, present or to come; the reason says why.
    *
    * @generated from enum value: USAGE_STATE_UNBILLED = 2;
    */
   UNBILLED: 2,
 
   /**
-   * Counted, and billed when its period, which is open, has ended.
+   * Counted, and billed when its period, which is open, has ended; or counted after the invoice of its period was final, and
+   * billed on the next one of the subscription.
    *
    * @generated from enum value: USAGE_STATE_OPEN = 3;
    */
   OPEN: 3,
 
   /**
-   * Counted on the draft of an invoice.
+   * Counted on the draft of an invoice: that of its period, or, where that was final, the next one.
    *
    * @generated from enum value: USAGE_STATE_DRAFT = 4;
    */
@@ -543,14 +727,14 @@ export const UnbilledReason = {
   NO_SUBSCRIPTION: 1,
 
   /**
-   * It had one, and no plan that it was on has a price for the metric.
+   * It had one, and no plan that it was on has a price for the metric, or for usage with those properties.
    *
    * @generated from enum value: UNBILLED_REASON_NO_PRICE = 2;
    */
   NO_PRICE: 2,
 
   /**
-   * The invoice that would have billed it was final before the usage was counted, or was voided since.
+   * Too late for all bills: the invoice of its period is void, and nothing bills it anew.
    *
    * @generated from enum value: UNBILLED_REASON_LATE = 3;
    */
@@ -562,6 +746,13 @@ export const UnbilledReason = {
    * @generated from enum value: UNBILLED_REASON_TRIAL = 4;
    */
   TRIAL: 4,
+
+  /**
+   * It was voided.
+   *
+   * @generated from enum value: UNBILLED_REASON_VOIDED = 5;
+   */
+  VOIDED: 5,
 } as const;
 
 /**
@@ -576,4 +767,52 @@ export type UnbilledReason = (typeof UnbilledReason)[keyof typeof UnbilledReason
  */
 export const UnbilledReasonSchema: GenEnum<UnbilledReason> = /*@__PURE__*/
   enumDesc(file_usageflow_v1_usage, 3);
+
+/**
+ * What became of a request to void an event.
+ *
+ * @generated from enum usageflow.v1.VoidOutcome
+ */
+export const VoidOutcome = {
+  /**
+   * Not given.
+   *
+   * @generated from enum value: VOID_OUTCOME_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Voided now.
+   *
+   * @generated from enum value: VOID_OUTCOME_VOIDED = 1;
+   */
+  VOIDED: 1,
+
+  /**
+   * It was before: nothing changed, and the first reason stands.
+   *
+   * @generated from enum value: VOID_OUTCOME_ALREADY_VOIDED = 2;
+   */
+  ALREADY_VOIDED: 2,
+
+  /**
+   * There is no event with this key. Should one come later, it counts.
+   *
+   * @generated from enum value: VOID_OUTCOME_NOT_FOUND = 3;
+   */
+  NOT_FOUND: 3,
+} as const;
+
+/**
+ * What became of a request to void an event.
+ *
+ * @generated from enum usageflow.v1.VoidOutcome
+ */
+export type VoidOutcome = (typeof VoidOutcome)[keyof typeof VoidOutcome] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.VoidOutcome.
+ */
+export const VoidOutcomeSchema: GenEnum<VoidOutcome> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_usage, 4);
 

@@ -8,7 +8,7 @@ import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/vali
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
-import type { UnbilledReason, UnbilledUsage, UsageBilling, UsageEvent, UsageInterval, UsagePoint, UsageProgress, UsageResult, UsageState } from "./usage_pb.ts";
+import type { DimensionFilter, UnbilledReason, UnbilledUsage, UsageBilling, UsageEvent, UsageInterval, UsagePoint, UsageProgress, UsageResult, UsageSeries, UsageState, UsageVoid, VoidResult } from "./usage_pb.ts";
 import { file_usageflow_v1_usage } from "./usage_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/usage_service.proto.
  */
 export const file_usageflow_v1_usage_service: GenFile = /*@__PURE__*/
-  fileDesc("CiB1c2FnZWZsb3cvdjEvdXNhZ2Vfc2VydmljZS5wcm90bxIMdXNhZ2VmbG93LnYxImEKEVRyYWNrVXNhZ2VSZXF1ZXN0EjoKBmV2ZW50cxgBIAMoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZUV2ZW50QhC6SA2SAQoIARDoByID2AEDEhAKCGJhY2tmaWxsGAIgASgIIkAKElRyYWNrVXNhZ2VSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkudXNhZ2VmbG93LnYxLlVzYWdlUmVzdWx0Iu8CCg9HZXRVc2FnZVJlcXVlc3QSNAoGbWV0cmljGAEgASgJQiS6SCFyHxABGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQSMgoLY3VzdG9tZXJfaWQYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEj4KBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEITukgQyAEBsgEKGgYIgLL4hBsyABI8CgNlbmQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhO6SBDIAQGyAQoaBgiAsviEGzIAEjkKCGludGVydmFsGAUgASgOMhsudXNhZ2VmbG93LnYxLlVzYWdlSW50ZXJ2YWxCCrpIB4IBBBABIAASOQoJdGltZV96b25lGAggASgJQia6SCNyIRhAMh1eKFtBLVphLXpdW0EtWmEtejAtOV8rLy1dKik/JCKUAQoQR2V0VXNhZ2VSZXNwb25zZRIoCgZwb2ludHMYASADKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VQb2ludBInCgV0b3RhbBgCIAEoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZVBvaW50Ei0KCHByb2dyZXNzGAMgASgLMhsudXNhZ2VmbG93LnYxLlVzYWdlUHJvZ3Jlc3MiggMKFkxpc3RVc2FnZUV2ZW50c1JlcXVlc3QSMgoLY3VzdG9tZXJfaWQYASABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjUKBm1ldHJpYxgCIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JBI7CgVzdGFydBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI2Cg9pZGVtcG90ZW5jeV9rZXkYBSABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEh0KCXBhZ2Vfc2l6ZRgGIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAcgASgJQhq6SBdyFRiACDIQXltBLVphLXowLTlfLV0qJCJiChdMaXN0VXNhZ2VFdmVudHNSZXNwb25zZRIuCgx1c2FnZV9ldmVudHMYASADKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiVAoYRXhwbGFpblVzYWdlRXZlbnRSZXF1ZXN0EjgKD2lkZW1wb3RlbmN5X2tleRgBIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJCKeAgoZRXhwbGFpblVzYWdlRXZlbnRSZXNwb25zZRItCgt1c2FnZV9ldmVudBgBIAEoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZUV2ZW50EicKBXN0YXRlGAIgASgOMhgudXNhZ2VmbG93LnYxLlVzYWdlU3RhdGUSNQoPdW5iaWxsZWRfcmVhc29uGAMgASgOMhwudXNhZ2VmbG93LnYxLlVuYmlsbGVkUmVhc29uEi8KC2J1Y2tldF9ob3VyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtmb2xkX251bWJlchgFIAEoAxIsCghiaWxsaW5ncxgGIAMoCzIaLnVzYWdlZmxvdy52MS5Vc2FnZUJpbGxpbmcilQIKGExpc3RVbmJpbGxlZFVzYWdlUmVxdWVzdBIyCgtjdXN0b21lcl9pZBgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSOwoFc3RhcnQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjkKA2VuZBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASHQoJcGFnZV9zaXplGAQgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YBSABKAlCGrpIF3IVGIAIMhBeW0EtWmEtejAtOV8tXSokIpgBChlMaXN0VW5iaWxsZWRVc2FnZVJlc3BvbnNlEjMKDnVuYmlsbGVkX3VzYWdlGAEgAygLMhsudXNhZ2VmbG93LnYxLlVuYmlsbGVkVXNhZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEi0KCHByb2dyZXNzGAMgASgLMhsudXNhZ2VmbG93LnYxLlVzYWdlUHJvZ3Jlc3MyswQKDFVzYWdlU2VydmljZRJgCgpUcmFja1VzYWdlEh8udXNhZ2VmbG93LnYxLlRyYWNrVXNhZ2VSZXF1ZXN0GiAudXNhZ2VmbG93LnYxLlRyYWNrVXNhZ2VSZXNwb25zZSIPirUYC3VzYWdlOndyaXRlElwKCEdldFVzYWdlEh0udXNhZ2VmbG93LnYxLkdldFVzYWdlUmVxdWVzdBoeLnVzYWdlZmxvdy52MS5HZXRVc2FnZVJlc3BvbnNlIhGQAgGKtRgKdXNhZ2U6cmVhZBJxCg9MaXN0VXNhZ2VFdmVudHMSJC51c2FnZWZsb3cudjEuTGlzdFVzYWdlRXZlbnRzUmVxdWVzdBolLnVzYWdlZmxvdy52MS5MaXN0VXNhZ2VFdmVudHNSZXNwb25zZSIRkAIBirUYCnVzYWdlOnJlYWQSdwoRRXhwbGFpblVzYWdlRXZlbnQSJi51c2FnZWZsb3cudjEuRXhwbGFpblVzYWdlRXZlbnRSZXF1ZXN0GicudXNhZ2VmbG93LnYxLkV4cGxhaW5Vc2FnZUV2ZW50UmVzcG9uc2UiEZACAYq1GAp1c2FnZTpyZWFkEncKEUxpc3RVbmJpbGxlZFVzYWdlEiYudXNhZ2VmbG93LnYxLkxpc3RVbmJpbGxlZFVzYWdlUmVxdWVzdBonLnVzYWdlZmxvdy52MS5MaXN0VW5iaWxsZWRVc2FnZVJlc3BvbnNlIhGQAgGKtRgKdXNhZ2U6cmVhZGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_permission, file_usageflow_v1_usage]);
+  fileDesc("CiB1c2FnZWZsb3cvdjEvdXNhZ2Vfc2VydmljZS5wcm90bxIMdXNhZ2VmbG93LnYxImEKEVRyYWNrVXNhZ2VSZXF1ZXN0EjoKBmV2ZW50cxgBIAMoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZUV2ZW50QhC6SA2SAQoIARDoByID2AEDEhAKCGJhY2tmaWxsGAIgASgIIkAKElRyYWNrVXNhZ2VSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkudXNhZ2VmbG93LnYxLlVzYWdlUmVzdWx0IogBChBWb2lkVXNhZ2VSZXF1ZXN0EkMKEGlkZW1wb3RlbmN5X2tleXMYASADKAlCKbpIJpIBIwgBEOgHIhxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEi8KBnJlYXNvbhgCIAEoCUIfukgcchoQARjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCI+ChFWb2lkVXNhZ2VSZXNwb25zZRIpCgdyZXN1bHRzGAEgAygLMhgudXNhZ2VmbG93LnYxLlZvaWRSZXN1bHQi4wMKD0dldFVzYWdlUmVxdWVzdBI0CgZtZXRyaWMYASABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBIyCgtjdXN0b21lcl9pZBgCIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSPgoFc3RhcnQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhO6SBDIAQGyAQoaBgiAsviEGzIAEjwKA2VuZBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCE7pIEMgBAbIBChoGCICy+IQbMgASOQoIaW50ZXJ2YWwYBSABKA4yGy51c2FnZWZsb3cudjEuVXNhZ2VJbnRlcnZhbEIKukgHggEEEAEgABI3CgZmaWx0ZXIYBiADKAsyHS51c2FnZWZsb3cudjEuRGltZW5zaW9uRmlsdGVyQgi6SAWSAQIQCBI5Cghncm91cF9ieRgHIAMoCUInukgkkgEhEAgYASIbchkQARhAMhNeW15ceDAwLVx4MWZceDdmXSskEjkKCXRpbWVfem9uZRgIIAEoCUImukgjciEYQDIdXihbQS1aYS16XVtBLVphLXowLTlfKy8tXSopPyQivwEKEEdldFVzYWdlUmVzcG9uc2USKAoGcG9pbnRzGAEgAygLMhgudXNhZ2VmbG93LnYxLlVzYWdlUG9pbnQSJwoFdG90YWwYAiABKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VQb2ludBItCghwcm9ncmVzcxgDIAEoCzIbLnVzYWdlZmxvdy52MS5Vc2FnZVByb2dyZXNzEikKBmdyb3VwcxgEIAMoCzIZLnVzYWdlZmxvdy52MS5Vc2FnZVNlcmllcyKCAwoWTGlzdFVzYWdlRXZlbnRzUmVxdWVzdBIyCgtjdXN0b21lcl9pZBgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSNQoGbWV0cmljGAIgASgJQiW6SCJyIBhAMhxeKFtBLVphLXpdW0EtWmEtejAtOV8uLV0qKT8kEjsKBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjYKD2lkZW1wb3RlbmN5X2tleRgFIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSHQoJcGFnZV9zaXplGAYgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YByABKAlCGrpIF3IVGIAIMhBeW0EtWmEtejAtOV8tXSokIooBChdMaXN0VXNhZ2VFdmVudHNSZXNwb25zZRIuCgx1c2FnZV9ldmVudHMYASADKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSJgoFdm9pZHMYAyADKAsyFy51c2FnZWZsb3cudjEuVXNhZ2VWb2lkIlQKGEV4cGxhaW5Vc2FnZUV2ZW50UmVxdWVzdBI4Cg9pZGVtcG90ZW5jeV9rZXkYASABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQixwIKGUV4cGxhaW5Vc2FnZUV2ZW50UmVzcG9uc2USLQoLdXNhZ2VfZXZlbnQYASABKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VFdmVudBInCgVzdGF0ZRgCIAEoDjIYLnVzYWdlZmxvdy52MS5Vc2FnZVN0YXRlEjUKD3VuYmlsbGVkX3JlYXNvbhgDIAEoDjIcLnVzYWdlZmxvdy52MS5VbmJpbGxlZFJlYXNvbhIvCgtidWNrZXRfaG91chgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZm9sZF9udW1iZXIYBSABKAMSLAoIYmlsbGluZ3MYBiADKAsyGi51c2FnZWZsb3cudjEuVXNhZ2VCaWxsaW5nEicKBnZvaWRlZBgHIAEoCzIXLnVzYWdlZmxvdy52MS5Vc2FnZVZvaWQilQIKGExpc3RVbmJpbGxlZFVzYWdlUmVxdWVzdBIyCgtjdXN0b21lcl9pZBgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSOwoFc3RhcnQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjkKA2VuZBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASHQoJcGFnZV9zaXplGAQgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YBSABKAlCGrpIF3IVGIAIMhBeW0EtWmEtejAtOV8tXSokIpgBChlMaXN0VW5iaWxsZWRVc2FnZVJlc3BvbnNlEjMKDnVuYmlsbGVkX3VzYWdlGAEgAygLMhsudXNhZ2VmbG93LnYxLlVuYmlsbGVkVXNhZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEi0KCHByb2dyZXNzGAMgASgLMhsudXNhZ2VmbG93LnYxLlVzYWdlUHJvZ3Jlc3MymgUKDFVzYWdlU2VydmljZRJgCgpUcmFja1VzYWdlEh8udXNhZ2VmbG93LnYxLlRyYWNrVXNhZ2VSZXF1ZXN0GiAudXNhZ2VmbG93LnYxLlRyYWNrVXNhZ2VSZXNwb25zZSIPirUYC3VzYWdlOndyaXRlEmUKCVZvaWRVc2FnZRIeLnVzYWdlZmxvdy52MS5Wb2lkVXNhZ2VSZXF1ZXN0Gh8udXNhZ2VmbG93LnYxLlZvaWRVc2FnZVJlc3BvbnNlIheQAgKKtRgQY29ycmVjdGlvbjp3cml0ZRJcCghHZXRVc2FnZRIdLnVzYWdlZmxvdy52MS5HZXRVc2FnZVJlcXVlc3QaHi51c2FnZWZsb3cudjEuR2V0VXNhZ2VSZXNwb25zZSIRkAIBirUYCnVzYWdlOnJlYWQScQoPTGlzdFVzYWdlRXZlbnRzEiQudXNhZ2VmbG93LnYxLkxpc3RVc2FnZUV2ZW50c1JlcXVlc3QaJS51c2FnZWZsb3cudjEuTGlzdFVzYWdlRXZlbnRzUmVzcG9uc2UiEZACAYq1GAp1c2FnZTpyZWFkEncKEUV4cGxhaW5Vc2FnZUV2ZW50EiYudXNhZ2VmbG93LnYxLkV4cGxhaW5Vc2FnZUV2ZW50UmVxdWVzdBonLnVzYWdlZmxvdy52MS5FeHBsYWluVXNhZ2VFdmVudFJlc3BvbnNlIhGQAgGKtRgKdXNhZ2U6cmVhZBJ3ChFMaXN0VW5iaWxsZWRVc2FnZRImLnVzYWdlZmxvdy52MS5MaXN0VW5iaWxsZWRVc2FnZVJlcXVlc3QaJy51c2FnZWZsb3cudjEuTGlzdFVuYmlsbGVkVXNhZ2VSZXNwb25zZSIRkAIBirUYCnVzYWdlOnJlYWRiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_permission, file_usageflow_v1_usage]);
 
 /**
  * Events to record.
@@ -68,6 +68,55 @@ export const TrackUsageResponseSchema: GenMessage<TrackUsageResponse> = /*@__PUR
   messageDesc(file_usageflow_v1_usage_service, 1);
 
 /**
+ * Names events to void.
+ *
+ * @generated from message usageflow.v1.VoidUsageRequest
+ */
+export type VoidUsageRequest = Message<"usageflow.v1.VoidUsageRequest"> & {
+  /**
+   * The events' idempotency keys, 1 to 1,000.
+   *
+   * @generated from field: repeated string idempotency_keys = 1;
+   */
+  idempotencyKeys: string[];
+
+  /**
+   * Why, 1 to 1,000 characters.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message usageflow.v1.VoidUsageRequest.
+ * Use `create(VoidUsageRequestSchema)` to create a new message.
+ */
+export const VoidUsageRequestSchema: GenMessage<VoidUsageRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage_service, 2);
+
+/**
+ * What became of the events.
+ *
+ * @generated from message usageflow.v1.VoidUsageResponse
+ */
+export type VoidUsageResponse = Message<"usageflow.v1.VoidUsageResponse"> & {
+  /**
+   * One answer for each key, in the order sent. A key that is sent twice is voided by its first place.
+   *
+   * @generated from field: repeated usageflow.v1.VoidResult results = 1;
+   */
+  results: VoidResult[];
+};
+
+/**
+ * Describes the message usageflow.v1.VoidUsageResponse.
+ * Use `create(VoidUsageResponseSchema)` to create a new message.
+ */
+export const VoidUsageResponseSchema: GenMessage<VoidUsageResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage_service, 3);
+
+/**
  * Asks for a series.
  *
  * @generated from message usageflow.v1.GetUsageRequest
@@ -88,14 +137,14 @@ export type GetUsageRequest = Message<"usageflow.v1.GetUsageRequest"> & {
   customerId: string;
 
   /**
-   * Start of the span, included. A whole hour, not before 1970.
+   * Start of the span, included. To the millisecond, not before 1970.
    *
    * @generated from field: google.protobuf.Timestamp start = 3;
    */
   start?: Timestamp | undefined;
 
   /**
-   * End of the span, not included. A whole hour after `start`, before the year 2200.
+   * End of the span, not included. After `start`, to the millisecond, before the year 2200.
    *
    * @generated from field: google.protobuf.Timestamp end = 4;
    */
@@ -107,6 +156,20 @@ export type GetUsageRequest = Message<"usageflow.v1.GetUsageRequest"> & {
    * @generated from field: usageflow.v1.UsageInterval interval = 5;
    */
   interval: UsageInterval;
+
+  /**
+   * Only usage that passes all of these, at most 8, each over another dimension of the metric. None: all usage.
+   *
+   * @generated from field: repeated usageflow.v1.DimensionFilter filter = 6;
+   */
+  filter: DimensionFilter[];
+
+  /**
+   * Dimensions of the metric, each once: their values tell usage apart into `groups`.
+   *
+   * @generated from field: repeated string group_by = 7;
+   */
+  groupBy: string[];
 
   /**
    * IANA name of the time zone that days and months are counted in, such as `Europe/Berlin`. Empty: UTC. Not read for
@@ -122,7 +185,7 @@ export type GetUsageRequest = Message<"usageflow.v1.GetUsageRequest"> & {
  * Use `create(GetUsageRequestSchema)` to create a new message.
  */
 export const GetUsageRequestSchema: GenMessage<GetUsageRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 2);
+  messageDesc(file_usageflow_v1_usage_service, 4);
 
 /**
  * A series.
@@ -150,6 +213,13 @@ export type GetUsageResponse = Message<"usageflow.v1.GetUsageResponse"> & {
    * @generated from field: usageflow.v1.UsageProgress progress = 3;
    */
   progress?: UsageProgress | undefined;
+
+  /**
+   * With `group_by`, a series for each combination of values that occurs in the span, in their order.
+   *
+   * @generated from field: repeated usageflow.v1.UsageSeries groups = 4;
+   */
+  groups: UsageSeries[];
 };
 
 /**
@@ -157,7 +227,7 @@ export type GetUsageResponse = Message<"usageflow.v1.GetUsageResponse"> & {
  * Use `create(GetUsageResponseSchema)` to create a new message.
  */
 export const GetUsageResponseSchema: GenMessage<GetUsageResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 3);
+  messageDesc(file_usageflow_v1_usage_service, 5);
 
 /**
  * Asks for events.
@@ -220,7 +290,7 @@ export type ListUsageEventsRequest = Message<"usageflow.v1.ListUsageEventsReques
  * Use `create(ListUsageEventsRequestSchema)` to create a new message.
  */
 export const ListUsageEventsRequestSchema: GenMessage<ListUsageEventsRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 4);
+  messageDesc(file_usageflow_v1_usage_service, 6);
 
 /**
  * A page of events.
@@ -241,6 +311,13 @@ export type ListUsageEventsResponse = Message<"usageflow.v1.ListUsageEventsRespo
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * Those of them that are voided, in the same order.
+   *
+   * @generated from field: repeated usageflow.v1.UsageVoid voids = 3;
+   */
+  voids: UsageVoid[];
 };
 
 /**
@@ -248,7 +325,7 @@ export type ListUsageEventsResponse = Message<"usageflow.v1.ListUsageEventsRespo
  * Use `create(ListUsageEventsResponseSchema)` to create a new message.
  */
 export const ListUsageEventsResponseSchema: GenMessage<ListUsageEventsResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 5);
+  messageDesc(file_usageflow_v1_usage_service, 7);
 
 /**
  * Asks what became of an event.
@@ -269,7 +346,7 @@ export type ExplainUsageEventRequest = Message<"usageflow.v1.ExplainUsageEventRe
  * Use `create(ExplainUsageEventRequestSchema)` to create a new message.
  */
 export const ExplainUsageEventRequestSchema: GenMessage<ExplainUsageEventRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 6);
+  messageDesc(file_usageflow_v1_usage_service, 8);
 
 /**
  * What became of an event.
@@ -319,6 +396,13 @@ export type ExplainUsageEventResponse = Message<"usageflow.v1.ExplainUsageEventR
    * @generated from field: repeated usageflow.v1.UsageBilling billings = 6;
    */
   billings: UsageBilling[];
+
+  /**
+   * That it was voided, if it was.
+   *
+   * @generated from field: usageflow.v1.UsageVoid voided = 7;
+   */
+  voided?: UsageVoid | undefined;
 };
 
 /**
@@ -326,7 +410,7 @@ export type ExplainUsageEventResponse = Message<"usageflow.v1.ExplainUsageEventR
  * Use `create(ExplainUsageEventResponseSchema)` to create a new message.
  */
 export const ExplainUsageEventResponseSchema: GenMessage<ExplainUsageEventResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 7);
+  messageDesc(file_usageflow_v1_usage_service, 9);
 
 /**
  * Asks for usage that is on no bill.
@@ -342,14 +426,14 @@ export type ListUnbilledUsageRequest = Message<"usageflow.v1.ListUnbilledUsageRe
   customerId: string;
 
   /**
-   * Only usage in this hour or later. A whole hour. Absent: from the first on.
+   * Only usage of this time or later, to the millisecond. Absent: from the first on.
    *
    * @generated from field: google.protobuf.Timestamp start = 2;
    */
   start?: Timestamp | undefined;
 
   /**
-   * Only usage before this hour. A whole hour, not before `start`. Absent: to the last.
+   * Only usage before this time, to the millisecond; not before `start`. Absent: to the last.
    *
    * @generated from field: google.protobuf.Timestamp end = 3;
    */
@@ -375,7 +459,7 @@ export type ListUnbilledUsageRequest = Message<"usageflow.v1.ListUnbilledUsageRe
  * Use `create(ListUnbilledUsageRequestSchema)` to create a new message.
  */
 export const ListUnbilledUsageRequestSchema: GenMessage<ListUnbilledUsageRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 8);
+  messageDesc(file_usageflow_v1_usage_service, 10);
 
 /**
  * A page of usage that is on no bill.
@@ -411,7 +495,7 @@ export type ListUnbilledUsageResponse = Message<"usageflow.v1.ListUnbilledUsageR
  * Use `create(ListUnbilledUsageResponseSchema)` to create a new message.
  */
 export const ListUnbilledUsageResponseSchema: GenMessage<ListUnbilledUsageResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 9);
+  messageDesc(file_usageflow_v1_usage_service, 11);
 
 /**
  * Usage goes in here, and is asked about.
@@ -438,14 +522,32 @@ export const UsageService: GenService<{
     output: typeof TrackUsageResponseSchema;
   },
   /**
+   * Voids up to 1,000 events by their idempotency keys: they stay stored and count no more, from the next fold on, which is
+   * within a second as a rule. Together or not at all, but a key that is not found fails none of the others. Doing it again
+   * changes nothing. There is no way back: send the usage again under a new key.
+   *
+   * An event whose period is invoiced already is taken off: the period is priced again without it, and the difference is a
+   * line of the subscription's next invoice, as for usage that comes late.
+   *
+   * @generated from rpc usageflow.v1.UsageService.VoidUsage
+   */
+  voidUsage: {
+    methodKind: "unary";
+    input: typeof VoidUsageRequestSchema;
+    output: typeof VoidUsageResponseSchema;
+  },
+  /**
    * Answers the usage of one metric as a series, for one customer or for all of them, and its total over the whole span.
    * Exact: a UNIQUE metric's value that comes again in another hour counts once in each point, and once in the total, which
    * may therefore be less than the sum of the points.
    *
-   * All customers are taken as if they were one: SUM and COUNT add up, MAX is the largest of all, and for UNIQUE a value
-   * that two customers share counts once. (What is billed is counted for each customer by itself.)
+   * All customers are taken as if they were one: SUM, COUNT and WEIGHTED_SUM add up, MAX is the largest of all, LATEST the
+   * latest, and for UNIQUE a value that two customers share counts once. (What is billed is counted for each customer by
+   * itself.)
    *
-   * Reads buckets, never events, all at one instant. Errors: NOT_FOUND when there is no such metric.
+   * All of it is of one instant. Whole hours are read from buckets, and events where the span begins or ends within an
+   * hour. Errors: NOT_FOUND when there is no such metric; INVALID_FIELD for a dimension that it does not declare, and for
+   * more than 10,000 points in all groups.
    *
    * @generated from rpc usageflow.v1.UsageService.GetUsage
    */
@@ -479,11 +581,12 @@ export const UsageService: GenService<{
     output: typeof ExplainUsageEventResponseSchema;
   },
   /**
-   * Lists usage that is on no bill, and on none to come, by customer, metric, calendar month and reason.
+   * Lists usage that is on no bill, and on none to come, by customer, metric, calendar month and reason. Voided usage is
+   * none.
    *
-   * What has no subscription or no price is decided for whole buckets, which is exact: subscriptions and periods begin
-   * and end on whole hours. Of a bucket to which usage came after its period's invoice was final, the late events alone
-   * are reported. Usage that several subscriptions price is unbilled when none of them bills it.
+   * What has no subscription or no price is decided for whole buckets, and for events where a subscription or a period
+   * begins or ends within an hour; so it is exact. Of a bucket that a void invoice counted, the events that no later invoice
+   * billed are reported. Usage that several subscriptions price is unbilled when none of them bills it.
    *
    * @generated from rpc usageflow.v1.UsageService.ListUnbilledUsage
    */
