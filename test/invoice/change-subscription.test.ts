@@ -144,6 +144,21 @@ describe("another plan at once", () => {
     expect(await invoiceWords(harness)).toHaveLength(3);
   });
 
+  test("and a start on the same plan at the same time: one of them is refused", async () => {
+    const harness = await offered();
+    const { pricing } = harness.clients;
+    const customers = ["ann", "bob", "cat", "dan"];
+    for (const customerId of customers) {
+      const id = await started(harness, "starter", { customerId });
+      const calls = [
+        refused(pricing.changeSubscription({ id, plan: "team" })),
+        refused(pricing.startSubscription({ customerId, plan: "team" })),
+      ];
+      const reasons = (await Promise.all(calls)).map((refusal) => refusal?.reason);
+      expect(reasons.toSorted()).toEqual([ErrorReason.ALREADY_EXISTS, undefined]);
+    }
+  });
+
   test("is refused where it cannot be billed", async () => {
     const harness = await offered();
     const { clients, ownerDb, tenant } = harness;
@@ -288,5 +303,6 @@ describe("a change when the period ends", () => {
       "starter 1 x1, 06-01T00:00 to 07-01T00:00",
       "free 1 x1, 06-01T00:00 to 07-01T00:00",
     ]);
+    expect((await told(harness)).at(-1)).toBe("subscription.changed starter 1 x1, 06-01T00:00 to 07-01T00:00");
   });
 });
