@@ -33,6 +33,7 @@ const GIVEN_BY: Record<string, string> = {
   endpoint_id: "--endpoint",
   event_id: "--event",
   event_types: "--event",
+  time_zone: "--time-zone",
   customer_id: "--customer",
   "customer.id": "CUSTOMER",
   "customer.name": "--name",
