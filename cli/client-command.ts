@@ -1,4 +1,4 @@
-import type { DescMessage, DescService, MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, DescService, JsonValue, MessageShape } from "@bufbuild/protobuf";
 import { type Client, createClient } from "@connectrpc/connect";
 import { Flags } from "@oclif/core";
 import { BaseCommand } from "./base-command.ts";
@@ -33,15 +33,16 @@ export abstract class ClientCommand extends BaseCommand {
     this.answer(() => bare(schema, message), text);
   }
 
-  /** Answers a list: under `--json` as `{"<name>": [...]}`. */
+  /** Answers a list: under `--json` as `{"<name>": [...]}`, with what belongs beside it. */
   protected answerList<S extends DescMessage>(
     name: string,
     schema: S,
     { items, more }: Found<MessageShape<S>>,
     columns: readonly Column<MessageShape<S>>[],
+    beside: Record<string, JsonValue> = {},
   ): void {
     this.answer(
-      () => ({ [name]: items.map((item) => bare(schema, item)) }),
+      () => ({ [name]: items.map((item) => bare(schema, item)), ...beside }),
       () => (items.length > 0 ? table(columns, items) : ""),
     );
     if (items.length === 0)

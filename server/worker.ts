@@ -1,5 +1,6 @@
 import type { App } from "./app.ts";
 import { billLateUsage } from "./invoice/bill-late-usage.ts";
+import { checkThresholds } from "./invoice/check-thresholds.ts";
 import { closePeriods } from "./invoice/close-periods.ts";
 import { expireCredits } from "./invoice/expire-credits.ts";
 import { finalizeInvoices } from "./invoice/finalize-invoices.ts";
@@ -71,6 +72,7 @@ async function billTenant(app: App, tenantId: string): Promise<number> {
   let done = 0;
   for (let folded = 1; folded > 0; done += folded) folded = await foldUsage(app, tenantId);
   done += await subscribeArrivals(app, tenantId);
+  done += await checkThresholds(app, tenantId); // while the period is open that the usage is of
   done += await billLateUsage(app, tenantId);
   done += await closePeriods(app, tenantId);
   done += await expireCredits(app, tenantId);

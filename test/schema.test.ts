@@ -152,7 +152,7 @@ test("the server's roles bypass nothing, own no tables, and cannot change what i
   const writable = await column(`
     select r.rolname || ' ' || p || ' ' || t
     from pg_roles r, unnest(array['UPDATE', 'DELETE', 'TRUNCATE']) p,
-      unnest(array['invoice_document', 'invoice_line', 'invoice_change', 'credit_entry', 'plan_version', 'usage_event',
+      unnest(array['invoice_document', 'invoice_line', 'invoice_change', 'credit_note', 'credit_entry', 'plan_version', 'usage_event',
         'outbox_event']) t
     where r.rolname like 'usageflow\\_%'
       and (has_table_privilege(r.oid, t, p) or (p = 'UPDATE' and has_any_column_privilege(r.oid, t, p)))`);
@@ -199,11 +199,15 @@ test("the invoice role may change the state of an invoice, write it down, and do
   expect(others).toEqual([]);
 });
 
-test("the only functions that run with another's rights are the two doors, each of its own role", async () => {
+test("the only functions that run with another's rights are the three doors, each of its own role", async () => {
   const doors = await column(`
     select p.proname || ' of ' || r.rolname from pg_proc p join pg_roles r on r.oid = p.proowner
     where p.prosecdef and p.pronamespace = 'public'::regnamespace order by 1`);
-  expect(doors).toEqual(["change_invoice_state of usageflow_invoice", "ingest_usage of usageflow_ingest"]);
+  expect(doors).toEqual([
+    "change_invoice_state of usageflow_invoice",
+    "hold_invoice of usageflow_invoice",
+    "ingest_usage of usageflow_ingest",
+  ]);
 });
 
 test("the row types are those of the migrated database", async () => {

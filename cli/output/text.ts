@@ -22,6 +22,11 @@ export function timeIn(timeZone: string, at: Timestamp | undefined): string {
   return text.endsWith(":00") ? text.slice(0, -3) : text;
 }
 
+/** A day in UTC, such as `2015-05-01`. */
+export function date(at: Timestamp | undefined): string {
+  return at ? timestampDate(at).toISOString().slice(0, 10) : "";
+}
+
 /** A span in the form that `clock advance --by` takes, such as `35d`. */
 export function span(duration: Duration | undefined): string {
   let rest = duration?.seconds ?? 0n;
@@ -43,9 +48,14 @@ export function span(duration: Duration | undefined): string {
 const NO_MINOR_DIGITS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(" ");
 const THREE_MINOR_DIGITS = "BHD IQD JOD KWD LYD OMR TND".split(" ");
 
+/** Digits of the currency's minor unit: JPY 0, USD 2, KWD 3. */
+export function minorDigits(currency: string): number {
+  return NO_MINOR_DIGITS.includes(currency) ? 0 : THREE_MINOR_DIGITS.includes(currency) ? 3 : 2;
+}
+
 /** An amount with its currency, such as `35.22 USD`. */
 export function money(minor: bigint, currency: string): string {
-  const digits = NO_MINOR_DIGITS.includes(currency) ? 0 : THREE_MINOR_DIGITS.includes(currency) ? 3 : 2;
+  const digits = minorDigits(currency);
   const text = (minor < 0n ? -minor : minor).toString().padStart(digits + 1, "0");
   const cut = text.length - digits;
   const point = digits > 0 ? `.${text.slice(cut)}` : "";

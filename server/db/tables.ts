@@ -64,7 +64,34 @@ export interface CreditGrant {
   tenant_id: string;
 }
 
+export interface CreditNote {
+  amount_minor: bigint;
+  before_minor: bigint;
+  created_at: Timestamp;
+  credited_minor: bigint;
+  customer_id: string;
+  due_reduced_minor: bigint;
+  id: string;
+  invoice_id: string;
+  key_id: string;
+  lines: Json;
+  number: string;
+  reason: string;
+  refunded_minor: bigint;
+  sequence: bigint;
+  settlement: string;
+  tax_minor: bigint;
+  tenant_id: string;
+  value_minor: bigint;
+}
+
+export interface CreditNoteCounter {
+  last_sequence: bigint;
+  tenant_id: string;
+}
+
 export interface Customer {
+  billing: Generated<Json>;
   created_at: Timestamp;
   id: string;
   name: Generated<string>;
@@ -166,11 +193,16 @@ export interface InvoiceCounter {
 }
 
 export interface InvoiceDocument {
+  buyer: Generated<Json>;
   discounts: Json;
+  due_at: Timestamp | null;
   finalized_at: Timestamp;
   invoice_id: string;
+  memo: Generated<string>;
   number: string;
   phase_number: number;
+  purchase_order: Generated<string>;
+  seller: Generated<Json>;
   sequence: bigint;
   taxes: Json;
   tenant_id: string;
@@ -254,6 +286,14 @@ export interface RpcAnswer {
   tenant_id: string;
 }
 
+export interface SpendThresholdReached {
+  amount: Numeric;
+  period_start: Timestamp;
+  reached_at: Timestamp;
+  subscription_id: string;
+  tenant_id: string;
+}
+
 export interface Subscription {
   advance_billed_until: Timestamp;
   anchor: Timestamp | null;
@@ -271,6 +311,7 @@ export interface Subscription {
   plan_key: string;
   plan_version: number;
   quantity: number;
+  spend_thresholds: string[];
   started_at: Timestamp;
   tenant_id: string;
   time_zone: string;
@@ -298,7 +339,10 @@ export interface Tenant {
   grace_period_s: Generated<number>;
   invoice_prefix: Generated<string>;
   kind: string;
+  memo: Generated<string>;
   organization_id: string;
+  payment_terms_days: Generated<number>;
+  seller: Generated<Json>;
   tenant_id: string;
   time_zone: Generated<string>;
 }
@@ -388,6 +432,8 @@ export interface Tables {
   api_key: ApiKey;
   credit_entry: CreditEntry;
   credit_grant: CreditGrant;
+  credit_note: CreditNote;
+  credit_note_counter: CreditNoteCounter;
   customer: Customer;
   customer_arrival: CustomerArrival;
   delivery: Delivery;
@@ -407,6 +453,7 @@ export interface Tables {
   plan: Plan;
   plan_version: PlanVersion;
   rpc_answer: RpcAnswer;
+  spend_threshold_reached: SpendThresholdReached;
   subscription: Subscription;
   subscription_phase: SubscriptionPhase;
   tenant: Tenant;

@@ -23,7 +23,7 @@ export function createCreditGrant(app: App, caller: Caller, request: CreateCredi
     const now = await tenantNow(tx, tenantId, app.clock);
     const expiresAt = request.expiresAt ? timestampDate(request.expiresAt) : null;
     if (expiresAt && expiresAt <= now) {
-      throw invalid("expires_at", `must lie ahead of the tenant's clock, which shows ${now.toISOString()}`);
+      throw invalid("expires_at", `expires_at: must lie ahead of the tenant's clock, which shows ${now.toISOString()}`);
     }
     await registerCustomers(tx, tenantId, [customerId], now);
     const credit = {

@@ -52,13 +52,15 @@ export function draftLines(
   usageOf: (price: Price) => readonly Usage[],
   time: BilledTime = ANY_PERIOD,
 ): InvoiceLine[] {
-  const lines = billedPrices(plan, kind).flatMap((price) => {
-    if (!price.metric) return [flatLine(price, plan.currency, time)];
-    const usages = usageOf(price);
-    // A price may be owed without usage too, and so without a group.
-    return (usages.length > 0 ? usages : [noUsage(price)]).map((usage) => usageLine(price, usage, plan.currency, time));
-  });
+  const lines = billedPrices(plan, kind).flatMap((price) =>
+    price.metric ? usageLines(price, usageOf(price), plan.currency, time) : [flatLine(price, plan.currency, time)],
+  );
   return kind === InvoiceKind.IN_ARREARS ? [...lines, ...trueUp(plan, lines, time)] : lines;
+}
+
+/** A price may be owed without usage too, and so without a group. */
+function usageLines(price: Price, usages: readonly Usage[], currency: string, time: BilledTime): InvoiceLine[] {
+  return (usages.length > 0 ? usages : [noUsage(price)]).map((usage) => usageLine(price, usage, currency, time));
 }
 
 function noUsage({ model }: Price): Usage {
@@ -151,7 +153,7 @@ function nameOf(price: Price, dimensions: ReadonlyMap<string, string> = new Map(
   return `${name} (${group.join(", ")})`;
 }
 
-/** Such as `API calls: 482 units`, `Egress: 76 packages of 1000000 byte`, `Platform fee`. */
+/** Such as `API calls: 482 units`, `Egress: 76 packages of 1000000 byte`. */
 function describe(name: string, price: Price, quantity: string, unit: string): string {
   const { model } = price;
   const below = quantity.startsWith("-") ? ", priced as 0" : "";

@@ -142,10 +142,10 @@ export async function chargesOfDrafts(
   );
   const tallies = await tallyEvents(tx, tenantId, used.flat(), foldNumber);
   let place = 0; // in `used`: prices are asked for in the same order again
-  const lines = drafts.map((draft) => {
-    const usageOf = () => (used[place++] as Used[]).map((one) => usageOfGroup(one, tallies));
-    return draftLines(planOf(draft), kindOf(draft), usageOf, timeOf(draft, phasesOfDraft(draft)));
-  });
+  const next = () => (used[place++] as Used[]).map((one) => usageOf(one, tallies));
+  const lines = drafts.map((draft) =>
+    draftLines(planOf(draft), kindOf(draft), next, timeOf(draft, phasesOfDraft(draft))),
+  );
   const phaseNumbers = drafts.map((draft) => phasesOfDraft(draft).at(-1)?.position ?? 0);
   return { lines, foldNumber, phaseNumbers };
 }
@@ -163,7 +163,7 @@ function timeOf(draft: Draft, phases: readonly PhaseRow[]): BilledTime {
   };
 }
 
-function usageOfGroup(used: Used, tallies: Map<Used, EventTally>): Usage {
+function usageOf(used: Used, tallies: Map<Used, EventTally>): Usage {
   const { price, group, unit } = used;
   const dimensions = price.groupBy.map((property, i) => [property, group.values[i] ?? ""] as const);
   return { quantity: group.quantity, unit, dimensions: new Map(dimensions), events: tallies.get(used) };

@@ -5,6 +5,7 @@ import type { Tx } from "../db/database.ts";
 import { parseId } from "../id.ts";
 import { appendEvents } from "../outbox/append-event.ts";
 import { watchUsage } from "../usage/usage-watch.ts";
+import { type BillingDetails, detailsColumns, detailsOfDrafts } from "./billing-details.ts";
 import { grantCredits } from "./credit.ts";
 import { moveCredits } from "./credit-entry.ts";
 import { linesOfDrafts } from "./draft-invoice-lines.ts";
@@ -18,6 +19,7 @@ import { discountOf, discountsToJson } from "./terms.ts";
 /** An invoice that becomes final. */
 interface Final {
   invoice: InvoiceRow;
+  details: BillingDetails;
   phaseNumber: number;
   terms: Terms;
   settlement: Settlement;
@@ -43,21 +45,19 @@ export async function finalizeDrafts(
   const step = { from_state: "DRAFT", to_state: "FINALIZED", changed_at: now, key_id: keyId, note: "", paid_at: null };
   const moved = await changeState(tx, tenantId, ids, step);
   if (moved.length !== ids.length) throw new Error("an invoice that is no draft was to be finalized");
+  const details = await detailsOfDrafts(tx, tenantId, drafts, now);
   const prefix = await invoicePrefix(tx, tenantId);
   const firstSequence = await takeSequences(tx, tenantId, drafts.length);
   const finals = drafts.map((draft, i): Final => {
     const sequence = firstSequence + BigInt(i);
     const invoice = { ...draft, state: "FINALIZED" };
-    const phaseNumber = phaseNumbers[i] as number;
-    const number = invoiceNumber(prefix, sequence);
-    return {
-      invoice,
-      phaseNumber,
+    const parts = {
+      phaseNumber: phaseNumbers[i] as number,
+      details: details[i] as BillingDetails,
       terms: terms[i] as Terms,
       settlement: settlements[i] as Settlement,
-      sequence,
-      number,
     };
+    return { invoice, ...parts, sequence, number: invoiceNumber(prefix, sequence) };
   });
   await tx
     .insertInto("invoice_document")
@@ -71,6 +71,7 @@ export async function finalizeDrafts(
         usage_number: foldNumber,
         phase_number: final.phaseNumber,
         finalized_at: now,
+        ...detailsColumns(final.details),
         discounts: JSON.stringify(discountsToJson(final.terms.discounts)),
         taxes: JSON.stringify(taxesToJson(final.settlement.taxes)),
       })),
@@ -85,11 +86,15 @@ export async function finalizeDrafts(
   const ended = drafts.filter((draft) => draft.kind === "IN_ARREARS");
   const watches = ended.map((draft) => ({ customerId: draft.customer_id, until: draft.period_end }));
   await watchUsage(tx, tenantId, "LATE_USAGE", watches);
-  const events = finals.map(({ invoice, settlement, number }) => ({
+  const events = finals.map(({ invoice, settlement, details, number }) => ({
     type: "invoice.finalized" as const,
     occurredAt: now,
     facts: {
-      invoice: toInvoice(invoice, settlement, { number, finalized_at: now, changes: [toInvoiceChange(step)] }),
+      invoice: toInvoice(invoice, settlement, details, {
+        number,
+        finalized_at: now,
+        changes: [toInvoiceChange(step)],
+      }),
     },
   }));
   await appendEvents(tx, tenantId, events);

@@ -15,6 +15,8 @@ import type { Invoice as InvoiceTable } from "../db/tables.ts";
 import { formatId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { type BillingDetails, type DetailsColumns, detailsOfDrafts, storedDetails } from "./billing-details.ts";
+import { takenBackOf } from "./credit-note.ts";
 import { kindOf } from "./draft.ts";
 import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { changesOf, stateOf } from "./invoice-change.ts";
@@ -39,8 +41,9 @@ interface DocumentFacts {
   finalized_at: Date | null;
 }
 
-/** An invoice's row with what its document adds. */
-type WholeRow = InvoiceRow & DocumentFacts & { taxes: unknown };
+/** An invoice as it is found: a draft's document is all null. */
+type FoundInvoice = InvoiceRow &
+  DocumentFacts & { [Column in keyof DetailsColumns]: DetailsColumns[Column] | null } & { taxes: unknown };
 
 /** What was made of an invoice's charges. */
 type Settled = Pick<Settlement, "lines" | "taxes">;
@@ -49,7 +52,8 @@ type Settled = Pick<Settlement, "lines" | "taxes">;
 export function toInvoice(
   row: InvoiceRow,
   { lines, taxes }: Settled,
-  document?: DocumentFacts & { changes: InvoiceChange[] },
+  details: BillingDetails,
+  document?: DocumentFacts & { changes: InvoiceChange[]; creditedMinor?: bigint },
 ): Invoice {
   return create(InvoiceSchema, {
     id: formatId("inv", row.id),
@@ -73,6 +77,8 @@ export function toInvoice(
     fullPeriodEnd: timestampFromDate(row.full_period_end),
     ...partsOf(lines),
     taxes,
+    ...details,
+    creditedMinor: document?.creditedMinor ?? 0n,
   });
 }
 
@@ -83,7 +89,7 @@ export async function getInvoice(tx: Tx, tenantId: string, id: string): Promise<
 }
 
 /** The row of one invoice by id or number, or not-found. */
-export async function getInvoiceRow(tx: Tx, tenantId: string, id: string): Promise<WholeRow> {
+export async function getInvoiceRow(tx: Tx, tenantId: string, id: string): Promise<FoundInvoice> {
   const uuid = parseId("inv", id);
   const invoices = selectInvoices(tx, tenantId);
   const found = uuid ? invoices.where("invoice.id", "=", uuid) : invoices.where("number", "=", id);
@@ -124,25 +130,30 @@ function selectInvoices(tx: Tx, tenantId: string) {
         .onRef("invoice_document.invoice_id", "=", "invoice.id"),
     )
     .selectAll("invoice")
-    .select(["number", "finalized_at", "taxes"])
+    .select(["number", "finalized_at", "taxes", "seller", "buyer", "purchase_order", "due_at", "memo"])
     .where("invoice.tenant_id", "=", tenantId);
 }
 
 /**
- * Adds what is not in the row: the lines that finalized invoices have, and those that drafts would have now; and the steps
- * of their lives.
+ * Adds what is not in the row: the lines and terms that finalized invoices have, and those that drafts would have now; and
+ * the steps of their lives.
  */
-async function whole(tx: Tx, tenantId: string, rows: readonly WholeRow[]): Promise<Invoice[]> {
+async function whole(tx: Tx, tenantId: string, rows: readonly FoundInvoice[]): Promise<Invoice[]> {
   const ids = rows.map((row) => row.id);
   const stored = await storedLines(tx, tenantId, ids);
   const storedOf = Map.groupBy(stored, (line) => line.invoice_id);
   const changes = await changesOf(tx, tenantId, ids);
+  const credited = await takenBackOf(tx, tenantId, ids);
   const drafts = rows.filter((row) => row.state === "DRAFT");
   const { settlements } = await linesOfDrafts(tx, tenantId, drafts);
   const settlementOf = new Map(drafts.map((draft, i) => [draft.id, settlements[i]]));
+  const details = await detailsOfDrafts(tx, tenantId, drafts);
+  const detailsOf = new Map(drafts.map((draft, i) => [draft.id, details[i]]));
   return rows.map((row) => {
     const lines = storedOf.get(row.id)?.map(toInvoiceLine) ?? [];
     const settled = settlementOf.get(row.id) ?? { lines, taxes: taxesFromJson(row.taxes) };
-    return toInvoice(row, settled, { ...row, changes: changes.get(row.id) ?? [] });
+    const its = detailsOf.get(row.id) ?? storedDetails(row as DetailsColumns); // what is no draft has a document
+    const since = { changes: changes.get(row.id) ?? [], creditedMinor: credited.get(row.id) ?? 0n };
+    return toInvoice(row, settled, its, { ...row, ...since });
   });
 }

@@ -12,10 +12,10 @@ import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
 import { customerIds } from "../tenant/customer.ts";
 import { testsOf } from "../usage/dimension.ts";
 import { type MetricRow, metricsByKey } from "../usage/metric.ts";
-import { type Cover, type UnbilledRow, unbilledUsage } from "../usage/unbilled-usage.ts";
+import { type Billing, type Cover, type UnbilledRow, unbilledUsage } from "../usage/unbilled-usage.ts";
 import { getProgress, toProgress } from "../usage/usage-progress.ts";
 import { wholeMillisecond } from "../usage/usage-time.ts";
-import { billingOf, type SubscriptionBilling } from "./usage-billing.ts";
+import { type BillingSpan, billingOf, type SubscriptionBilling } from "./usage-billing.ts";
 
 /** Usage that no invoice bills or will bill, a number of customers at a time. */
 export function listUnbilledUsage(app: App, tenantId: string, request: ListUnbilledUsageRequest) {
@@ -51,10 +51,11 @@ async function unbilledOf(
   const metrics = await metricsByKey(tx, tenantId);
   const billings = subscriptions
     .flatMap(({ spans }) => spans)
-    .flatMap(({ customer_id, start, end, usage_number, prices }) =>
-      prices.map(({ metric, filter }) => {
+    .flatMap((span) =>
+      span.prices.map(({ metric, filter }) => {
         const tests = testsOf(metrics.get(metric) as MetricRow, filter);
-        return { customerId: customer_id, metric, tests, start, end, foldNumber: usage_number };
+        const { customer_id, start, end } = span;
+        return { customerId: customer_id, metric, tests, start, end, ...billedFolds(span) };
       }),
     );
   return unbilledUsage(tx, tenantId, filter, { covers, billings });
@@ -66,6 +67,13 @@ function coversOf({ customer_id: customerId, start, end, trial_ends_at }: Subscr
     { customerId, start, end: trial_ends_at, trial: true },
     { customerId, start: trial_ends_at, end, trial: false },
   ];
+}
+
+/** What is not billed on its period's invoice will be on a later one, unless that invoice is void. */
+function billedFolds({ is_void, usage_number, later }: BillingSpan): Pick<Billing, "afterFold" | "upToFold"> {
+  if (!is_void || usage_number === null) return { afterFold: 0n, upToFold: null };
+  const last = later.at(-1);
+  return { afterFold: usage_number, upToFold: last ? BigInt(last.usage_number) : usage_number };
 }
 
 function toUnbilledUsage(row: UnbilledRow): UnbilledUsage {

@@ -3,6 +3,7 @@ import type { Tx } from "../db/database.ts";
 import { appendEvents } from "../outbox/append-event.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { stateConflict } from "../rpc/errors.ts";
+import { creditNotesOf } from "./credit-note.ts";
 import { getInvoice, getInvoiceRow } from "./invoice.ts";
 import { changeState } from "./invoice-change.ts";
 
@@ -42,6 +43,12 @@ export async function moveInvoice(tx: Tx, caller: Caller, id: string, move: Move
   });
   // Another call was first. Where the invoice is now decides; its life goes one way, so this ends.
   if (moved.length === 0) return moveInvoice(tx, caller, id, move);
+  // Only now, because a note that is just being made holds the invoice.
+  if (move.to === "VOID" && (await creditNotesOf(tx, tenantId, row.id)).length > 0) {
+    throw stateConflict(
+      `invoice "${id}" has credit notes, and cannot become VOID: take back the rest with another one`,
+    );
+  }
   const invoice = await getInvoice(tx, tenantId, id);
   await appendEvents(tx, tenantId, [{ type: event, occurredAt: move.at, facts: { invoice } }]);
   return invoice;

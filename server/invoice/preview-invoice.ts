@@ -8,6 +8,7 @@ import { getSubscription, type SubscriptionRow } from "../pricing/subscription.t
 import { notFound, stateConflict } from "../rpc/errors.ts";
 import { gracePeriodMs } from "../tenant/grace-period.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
+import { type BillingDetails, detailsOfDrafts } from "./billing-details.ts";
 import { arrearsDraft } from "./draft.ts";
 import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { toInvoice } from "./invoice.ts";
@@ -24,7 +25,8 @@ export function previewInvoice(app: App, tenantId: string, { subject }: PreviewI
     const now = await tenantNow(tx, tenantId, app.clock);
     const draft = arrearsDraft(subscription, plan, now, await gracePeriodMs(tx, tenantId));
     const { settlements, foldNumber } = await linesOfDrafts(tx, tenantId, [draft]);
-    const invoice = { ...toInvoice(draft, settlements[0] as Settlement), id: "" };
+    const [details] = await detailsOfDrafts(tx, tenantId, [draft]);
+    const invoice = { ...toInvoice(draft, settlements[0] as Settlement, details as BillingDetails), id: "" };
     return create(PreviewInvoiceResponseSchema, { invoice, usageFold: foldNumber });
   });
 }

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Tx } from "../db/database.ts";
 import { appendEvents } from "../outbox/append-event.ts";
 import { insertPhases } from "../pricing/phase.ts";
+import { askThresholds } from "../pricing/spend-threshold.ts";
 import { type SubscriptionRow, toSubscription } from "../pricing/subscription.ts";
 import { insertDrafts } from "./insert-drafts.ts";
 import type { SubscriptionMove } from "./subscription-move.ts";
@@ -28,6 +29,7 @@ export async function saveMoves(
   await appendEvents(tx, tenantId, events);
   const drafts = moves.flatMap((move) => move.draft ?? []);
   await insertDrafts(tx, tenantId, drafts, now);
+  await askThresholds(tx, tenantId, [...last.values()], now); // usage may lie in the period that is open now
 }
 
 /** One parameter for all rows: a batch may have more values than a statement can have parameters. */

@@ -1,6 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
-import { GetInvoiceResponseSchema, type InvoiceService } from "../../gen/usageflow/v1/invoice_service_pb.ts";
+import {
+  GetCreditNoteResponseSchema,
+  GetInvoiceResponseSchema,
+  type InvoiceService,
+} from "../../gen/usageflow/v1/invoice_service_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
 import type { SubscriptionBillingMethods } from "../pricing/service.ts";
@@ -8,8 +12,10 @@ import { callerOf } from "../rpc/caller.ts";
 import type { UsageBillingMethods } from "../usage/service.ts";
 import { changeSubscription } from "./change-subscription.ts";
 import { createCreditGrant } from "./create-credit-grant.ts";
+import { createCreditNote } from "./create-credit-note.ts";
 import { listCreditGrants } from "./credit.ts";
 import { listCreditEntries } from "./credit-entry.ts";
+import { getCreditNote, listCreditNotes } from "./credit-note.ts";
 import { endSubscription } from "./end-subscription.ts";
 import { explainUsageEvent } from "./explain-usage-event.ts";
 import { finalizeInvoice } from "./finalize-invoice.ts";
@@ -39,6 +45,14 @@ export function invoiceService(app: App): ServiceImpl<typeof InvoiceService> {
     markInvoicePaid: (request, call) => markInvoicePaid(app, callerOf(call), request),
     voidInvoice: (request, call) => voidInvoice(app, callerOf(call), request),
     markInvoiceUncollectible: (request, call) => markInvoiceUncollectible(app, callerOf(call), request),
+    createCreditNote: (request, call) => createCreditNote(app, callerOf(call), request),
+    getCreditNote: ({ id }, call) => {
+      const { tenantId } = callerOf(call);
+      return inTenant(app.db, tenantId, async (tx) =>
+        create(GetCreditNoteResponseSchema, { creditNote: await getCreditNote(tx, tenantId, id) }),
+      );
+    },
+    listCreditNotes: (request, call) => listCreditNotes(app, callerOf(call).tenantId, request),
     createCreditGrant: (request, call) => createCreditGrant(app, callerOf(call), request),
     listCreditGrants: (request, call) => listCreditGrants(app, callerOf(call).tenantId, request),
     listCreditEntries: (request, call) => listCreditEntries(app, callerOf(call).tenantId, request),

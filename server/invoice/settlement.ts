@@ -6,7 +6,7 @@ import {
   type InvoiceLineStep,
   type InvoiceTax,
 } from "../../gen/usageflow/v1/invoice_pb.ts";
-import { decimal, fromMinor, plain, toMinor } from "../money.ts";
+import { type Decimal, decimal, fromMinor, plain, toMinor } from "../money.ts";
 import { one, step, sumOf } from "../pricing/price-step.ts";
 import { fractionOf, type Rate, taxesOn } from "./invoice-tax.ts";
 
@@ -131,7 +131,7 @@ function discountLines(subtotalMinor: bigint, { discounts, currency }: Terms): I
 function discountLine({ id, name, percent, leftMinor }: DiscountTerms, restMinor: bigint, currency: string) {
   const kind = InvoiceLineKind.DISCOUNT;
   if (percent !== null) {
-    const steps = [partOf(restMinor, `-${percent}`, currency)];
+    const steps = [partOf(restMinor, fractionOf(percent).neg(), `${percent}%`, currency)];
     return lineOf({ kind, description: `${name} (${percent}%)`, discountId: id }, steps, currency);
   }
   const mostMinor = leftMinor ?? 0n;
@@ -141,7 +141,7 @@ function discountLine({ id, name, percent, leftMinor }: DiscountTerms, restMinor
 }
 
 function taxLine({ name, percent, baseMinor }: InvoiceTax, currency: string): InvoiceLine {
-  const steps = [partOf(baseMinor, percent, currency)];
+  const steps = [partOf(baseMinor, fractionOf(percent), `${percent}%`, currency)];
   return lineOf({ kind: InvoiceLineKind.TAX, description: `${name} (${percent}%)` }, steps, currency);
 }
 
@@ -183,10 +183,10 @@ function lineOf(
   });
 }
 
-/** So many percent of an amount. */
-function partOf(minor: bigint, percent: string, currency: string): InvoiceLineStep {
+/** A fraction of an amount, which is named in words too. */
+function partOf(minor: bigint, fraction: Decimal, words: string, currency: string): InvoiceLineStep {
   const base = fromMinor(minor, currency);
-  return step(decimal(base), fractionOf(percent), `${percent}% of ${base}`);
+  return step(decimal(base), fraction, `${words} of ${base}`);
 }
 
 function whole(minor: bigint, description: string, currency: string): InvoiceLineStep {

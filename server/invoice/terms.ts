@@ -28,26 +28,28 @@ export async function termsOfDrafts(
   const discounts = await discountsOf(tx, tenantId, [...new Set(drafts.map((draft) => draft.subscription_id))]);
   const used = await usedOf(tx, tenantId, discounts);
   const credits = await creditsOf(tx, tenantId, customerIds, finalizedAt !== undefined);
+  const discountsBy = Map.groupBy(discounts, (discount) => discount.subscription_id);
+  const creditsBy = Map.groupBy(credits, (credit) => credit.customer_id);
   return drafts.map((draft) => {
     const at = finalizedAt ?? draft.finalize_at;
     return {
       currency: draft.currency,
-      discounts: discounts
-        .filter((discount) => discount.subscription_id === draft.subscription_id && covers(discount, draft))
+      discounts: (discountsBy.get(draft.subscription_id) ?? [])
+        .filter((discount) => covers(discount, draft))
         .filter((discount) => discount.amount_minor === null || discount.currency === draft.currency)
         .map((discount) => discountTerms(discount, used.get(usedKey(discount.id, draft)) ?? 0n)),
       taxRates: ratesOf.get(draft.customer_id) ?? [],
-      credits: credits
-        .filter((credit) => credit.customer_id === draft.customer_id && credit.currency === draft.currency)
+      credits: (creditsBy.get(draft.customer_id) ?? [])
+        .filter((credit) => credit.currency === draft.currency)
         .filter((credit) => credit.expires_at === null || credit.expires_at > at)
         .map(({ id, note, remaining_minor }) => ({ grantId: id, note, leftMinor: remaining_minor })),
     };
   });
 }
 
-/** Names the period that a discount's amount is for: invoices of the same period share it. */
-export function discountPeriod({ period_start }: Pick<InvoiceRow, "period_start">): string {
-  return period_start.toISOString();
+/** Names the period that a discount's amount is for: the full one, so that its parts share it however it is cut. */
+export function discountPeriod({ full_period_start }: Pick<InvoiceRow, "full_period_start">): string {
+  return full_period_start.toISOString();
 }
 
 function discountTerms({ id, name, percent, amount_minor }: DiscountRow, usedMinor: bigint): DiscountTerms {
@@ -62,16 +64,16 @@ function discountTerms({ id, name, percent, amount_minor }: DiscountRow, usedMin
 async function usedOf(tx: Tx, tenantId: string, discounts: readonly DiscountRow[]): Promise<Map<string, bigint>> {
   const ids = discounts.filter((discount) => discount.amount_minor !== null).map((discount) => discount.id);
   if (ids.length === 0) return new Map();
-  const { rows } = await sql<{ discount_id: string; period_start: Date; used_minor: bigint }>`
-    select discount_id, period_start, (-sum(amount_minor))::bigint as used_minor
+  const { rows } = await sql<{ discount_id: string; full_period_start: Date; used_minor: bigint }>`
+    select discount_id, full_period_start, (-sum(amount_minor))::bigint as used_minor
     from invoice_line
     join invoice on invoice.tenant_id = invoice_line.tenant_id and invoice.id = invoice_id
     where invoice_line.tenant_id = ${tenantId} and discount_id = any(${ids}) and state <> 'VOID'
-    group by discount_id, period_start`.execute(tx);
+    group by discount_id, full_period_start`.execute(tx);
   return new Map(rows.map((row) => [usedKey(row.discount_id, row), row.used_minor]));
 }
 
-function usedKey(discountId: string, period: Pick<InvoiceRow, "period_start">): string {
+function usedKey(discountId: string, period: Pick<InvoiceRow, "full_period_start">): string {
   return `${discountId} ${discountPeriod(period)}`;
 }
 

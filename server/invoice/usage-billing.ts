@@ -14,12 +14,24 @@ export interface BillingSpan extends PlanRef {
   period_end: Date;
   /** Null while the period is open. */
   invoice_id: string | null;
-  /** Of the finalized invoice, and so null while what is folded still counts. */
+  /** Of the finalized invoice. */
   number: string | null;
-  /** The last fold that the finalized invoice bills: 0, so none, when it is void. */
+  /** The last fold that the finalized invoice counts; null while what is folded still counts. */
   usage_number: bigint | null;
+  /** Whether it is void, and so bills nothing of what it counts; nor does a later one, but for those that did before. */
+  is_void: boolean;
+  /** The final invoices with a line for what came later, first one first. */
+  later: LaterInvoice[];
   /** What the plan, as it is or was in that time, asks for usage. */
   prices: Price[];
+}
+
+/** A final invoice that bills what was folded after that of the period, or the one of these before it, and up to its own fold. */
+interface LaterInvoice {
+  invoice_id: string;
+  number: string;
+  /** As text: JSON has no bigint. */
+  usage_number: string;
 }
 
 /** A subscription from its start to its end, and its spans. They may leave out time in which its plan asked nothing for usage. */
@@ -31,6 +43,8 @@ export interface SubscriptionBilling extends PlanRef {
   end: Date | null;
   /** Where its trial ends: nothing before is charged. Null: it has none. */
   trial_ends_at: Date | null;
+  /** The draft that bills what comes late, if there is one. */
+  draft_id: string | null;
   spans: BillingSpan[];
 }
 
@@ -48,15 +62,22 @@ export async function billingOf(
   tenantId: string,
   customerIds: readonly string[],
 ): Promise<SubscriptionBilling[]> {
-  const { rows } = await sql<Omit<BillingSpan, "prices"> & { started_at: Date; trial_ends_at: Date | null }>`
-    select s.customer_id, s.id as subscription_id, s.started_at, s.trial_ends_at, span.*
+  const { rows } = await sql<
+    Omit<BillingSpan, "prices"> & { started_at: Date; trial_ends_at: Date | null; draft_id: string | null }
+  >`
+    select s.customer_id, s.id as subscription_id, s.started_at, s.trial_ends_at, span.*, (
+      select id from invoice draft
+      where draft.tenant_id = ${tenantId} and draft.customer_id = s.customer_id
+        and draft.subscription_id = s.id and draft.state = 'DRAFT'
+      order by finalize_at, id limit 1
+    ) as draft_id
     from subscription s
     cross join lateral (
       select s.plan_key, s.plan_version, s.period_start as start, s.ends_at as "end", s.period_end,
-        null::uuid as invoice_id, null as number, null::bigint as usage_number
+        null::uuid as invoice_id, null as number, null::bigint as usage_number, false as is_void, '[]'::json as later
       union all
       select plan_key, plan_version, period_start, period_end, period_end, invoice.id, number,
-        case when state = 'VOID' then 0 else usage_number end -- a void invoice bills nothing of what it counted
+        usage_number, state = 'VOID', ${laterInvoices(tenantId)}
       from invoice
       left join invoice_document on invoice_document.tenant_id = invoice.tenant_id and invoice_id = invoice.id
       where invoice.tenant_id = ${tenantId} and subscription_id = s.id and kind = 'IN_ARREARS'
@@ -74,7 +95,21 @@ export async function billingOf(
       start: open.started_at,
       end: open.end,
       trial_ends_at: open.trial_ends_at,
+      draft_id: open.draft_id,
       spans: its.map((row) => ({ ...row, prices: planOf(row).prices.filter((price) => price.metric !== "") })),
     };
   });
+}
+
+/** Those with a line that adjusts `invoice`. */
+function laterInvoices(tenantId: string) {
+  return sql`(
+    select coalesce(json_agg(json_build_object(
+      'invoice_id', carrier.id, 'number', document.number, 'usage_number', document.usage_number::text
+    ) order by document.usage_number), '[]')
+    from invoice_line line
+    join invoice carrier on carrier.tenant_id = line.tenant_id and carrier.id = line.invoice_id
+    join invoice_document document on document.tenant_id = line.tenant_id and document.invoice_id = line.invoice_id
+    where line.tenant_id = ${tenantId} and line.adjusted_invoice_id = invoice.id and carrier.state <> 'VOID'
+  )`;
 }

@@ -98,9 +98,9 @@ function compareLines(stored: Map<number, InvoiceLine>, recomputed: Map<number, 
 
 /** What must be the same: everything but the words, in which a metric's unit may have changed since. */
 function factsOf(line: InvoiceLine): string {
-  const { kind, priceKey, metric, quantity, amountMinor, exactAmount, adjustedInvoiceId, discountId } = line;
-  const group = Object.entries(line.dimensions).sort(); // as stored, in no order
+  const { kind, priceKey, metric, dimensions, quantity, exactAmount, adjustedInvoiceId, discountId } = line;
+  const group = Object.entries(dimensions).sort(); // as stored, in no order
+  const amounts = [quantity, String(line.amountMinor), exactAmount];
   const parts = line.steps.map((step) => [step.quantity, step.unitAmount, step.amount, step.invoiceNumber]);
-  const whole = [kind, priceKey, metric, quantity, String(amountMinor), exactAmount, adjustedInvoiceId, discountId];
-  return JSON.stringify([...whole, group, parts]);
+  return JSON.stringify([kind, priceKey, metric, group, ...amounts, adjustedInvoiceId, discountId, parts]);
 }

@@ -1,4 +1,6 @@
+import type { CreditNote } from "../../gen/usageflow/v1/credit_note_pb.ts";
 import type { CreditGrant } from "../../gen/usageflow/v1/credit_pb.ts";
+import type { ThresholdReached } from "../../gen/usageflow/v1/event_pb.ts";
 import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { Subscription } from "../../gen/usageflow/v1/pricing_pb.ts";
 import type { Customer } from "../../gen/usageflow/v1/tenant_pb.ts";
@@ -17,6 +19,8 @@ export interface EventFacts {
   "invoice.voided": { invoice: Invoice };
   /** An invoice is not expected to be paid. */
   "invoice.uncollectible": { invoice: Invoice };
+  /** An invoice was taken back, wholly or in part. */
+  "credit_note.created": { creditNote: CreditNote };
   /** A customer was subscribed to a plan, from now or another time on. */
   "subscription.started": { subscription: Subscription };
   /** A subscription is on another plan or has another number of seats. */
@@ -27,6 +31,8 @@ export interface EventFacts {
   "credit.granted": { creditGrant: CreditGrant };
   /** Nothing is left of a credit. */
   "credit.depleted": { creditGrant: CreditGrant };
+  /** What the usage of a period comes to has reached a threshold of its subscription. */
+  "usage.threshold_reached": { threshold: ThresholdReached };
 }
 
 export type EventType = keyof EventFacts;
@@ -39,11 +45,13 @@ const known: Record<EventType, true> = {
   "invoice.paid": true,
   "invoice.voided": true,
   "invoice.uncollectible": true,
+  "credit_note.created": true,
   "subscription.started": true,
   "subscription.changed": true,
   "subscription.ended": true,
   "credit.granted": true,
   "credit.depleted": true,
+  "usage.threshold_reached": true,
 };
 
 /** The event types by name. */

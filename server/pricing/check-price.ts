@@ -31,13 +31,16 @@ export function checkCurrency(path: string, currency: string): void {
 /** An amount of money that somebody is to get, in minor units: more than 0, and nothing finer than the currency has. */
 export function moneyOf({ currency, amount }: { currency: string; amount: string }): bigint {
   if (!isCurrency(currency)) {
-    throw invalid("currency", `must be an ISO 4217 code such as USD, and is "${currency}"`);
+    throw invalid("currency", `currency: must be an ISO 4217 code such as USD, and is "${currency}"`);
   }
   const minor = exactMinor(decimal(amount), currency);
   if (minor === undefined) {
-    throw invalid("amount", `must have at most ${minorDigits(currency)} digits after the point: it is in ${currency}`);
+    throw invalid(
+      "amount",
+      `amount: must have at most ${minorDigits(currency)} digits after the point, in ${currency}`,
+    );
   }
-  if (minor === 0n) throw invalid("amount", "must be more than 0");
+  if (minor === 0n) throw invalid("amount", "amount: must be more than 0");
   return minor;
 }
 

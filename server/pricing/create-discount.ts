@@ -46,7 +46,7 @@ export function createDiscount(app: App, caller: Caller, request: CreateDiscount
 function termsOf({ value }: CreateDiscountRequest, currency: string): Pick<DiscountRow, "percent" | "amount_minor"> {
   if (value.case === "amount") return { percent: null, amount_minor: moneyOf({ currency, amount: value.value }) };
   const percent = decimal(value.value ?? "0");
-  if (percent.lte(zero)) throw invalid("percent", "must be more than 0");
+  if (percent.lte(zero)) throw invalid("percent", "percent: must be more than 0");
   return { percent: plain(percent), amount_minor: null };
 }
 

@@ -38,10 +38,15 @@ export function covers({ starts_at, ends_at }: DiscountRow, period: { period_sta
   return starts_at <= period.period_start && (ends_at === null || period.period_start < ends_at);
 }
 
-/** The period that is open now, by the clock: the workers may be some periods behind. In a trial, the first that is billed. */
+/**
+ * The period that is open now, by the clock: the workers may be some periods behind. It goes on to the end of the full one,
+ * also where it is cut. In a trial it is the first that is billed.
+ */
 export function openPeriod(subscription: SubscriptionRow, plan: Plan, now: Date): BillingPeriod {
-  const { period_start, period_end } = subscription;
-  return now < period_end ? { start: period_start, end: period_end } : periodAt(cadenceOf(subscription, plan), now);
+  const { period_start, period_end, full_period_end } = subscription;
+  return now < period_end
+    ? { start: period_start, end: full_period_end }
+    : periodAt(cadenceOf(subscription, plan), now);
 }
 
 /** One discount, or not-found. */

@@ -16,6 +16,7 @@ import { getPlan, listPlans } from "./plan.ts";
 import { previewPrice } from "./preview-price.ts";
 import { pushCatalog } from "./push-catalog.ts";
 import { resumeSubscription } from "./resume-subscription.ts";
+import { setSpendThresholds } from "./set-spend-thresholds.ts";
 import { startSubscription } from "./start-subscription.ts";
 import { getSubscription, listSubscriptions, toSubscription } from "./subscription.ts";
 
@@ -40,6 +41,7 @@ export function pricingService(app: App, billing: SubscriptionBillingMethods): S
     previewPrice: (request) => previewPrice(request),
     startSubscription: (request, call) => startSubscription(app, callerOf(call), request),
     resumeSubscription: (request, call) => resumeSubscription(app, callerOf(call), request),
+    setSpendThresholds: (request, call) => setSpendThresholds(app, callerOf(call), request),
     getSubscription: ({ id }, call) => {
       const { tenantId } = callerOf(call);
       return inTenant(app.db, tenantId, async (tx) =>

@@ -47,6 +47,7 @@ export function toSubscription(row: SubscriptionRow): Subscription {
     nextPlan: row.next_plan_key ?? "",
     nextPlanVersion: row.next_plan_version ?? 0,
     nextQuantity: row.next_quantity ?? 0,
+    spendThresholds: row.spend_thresholds,
   });
 }
 
@@ -94,6 +95,7 @@ export function newSubscription(
     next_quantity: null,
     advance_billed_until: period.start,
     due_at: periodDueAt(plan, period),
+    spend_thresholds: [],
   };
 }
 

@@ -1,7 +1,7 @@
 import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { type Selectable, sql } from "kysely";
-import { CustomerSchema, type TaxRate, TaxRateSchema } from "../../gen/usageflow/v1/tenant_pb.ts";
+import { BillingSchema, CustomerSchema, type TaxRate, TaxRateSchema } from "../../gen/usageflow/v1/tenant_pb.ts";
 import { type ListCustomersRequest, ListCustomersResponseSchema } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
@@ -16,6 +16,7 @@ export function toCustomer(row: Selectable<CustomerRow>) {
     id: row.id,
     name: row.name,
     createdAt: timestampFromDate(row.created_at),
+    billing: fromJson(BillingSchema, row.billing as JsonValue),
     taxRates: toTaxRates(row),
   });
 }

@@ -1,5 +1,5 @@
 import { create, toJson } from "@bufbuild/protobuf";
-import { type Customer, TaxRateSchema } from "../../gen/usageflow/v1/tenant_pb.ts";
+import { BillingSchema, type Customer, TaxRateSchema } from "../../gen/usageflow/v1/tenant_pb.ts";
 import { type PutCustomerRequest, PutCustomerResponseSchema } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
 import type { Tx } from "../db/database.ts";
@@ -11,8 +11,12 @@ import { tenantNow } from "./tenant-clock.ts";
 /** Creates a customer and tells of it, or replaces what is known of it. */
 export function putCustomer(app: App, caller: Caller, request: PutCustomerRequest) {
   const { tenantId } = caller;
-  const { id, name, taxRates } = request.customer as Customer; // required by the contract
-  const known = { name, tax_rates: JSON.stringify(taxRates.map((rate) => toJson(TaxRateSchema, rate))) };
+  const { id, name, taxRates, billing } = request.customer as Customer; // required by the contract
+  const known = {
+    name,
+    tax_rates: JSON.stringify(taxRates.map((rate) => toJson(TaxRateSchema, rate))),
+    billing: JSON.stringify(toJson(BillingSchema, billing ?? create(BillingSchema))),
+  };
   return change(app, caller, PutCustomerResponseSchema, async (tx) => {
     const created = await tx
       .insertInto("customer")
@@ -26,7 +30,7 @@ export function putCustomer(app: App, caller: Caller, request: PutCustomerReques
   });
 }
 
-function update(tx: Tx, tenantId: string, id: string, known: { name: string; tax_rates: string }) {
+function update(tx: Tx, tenantId: string, id: string, known: { name: string; tax_rates: string; billing: string }) {
   return tx
     .updateTable("customer")
     .set(known)

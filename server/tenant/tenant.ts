@@ -1,6 +1,6 @@
-import { create } from "@bufbuild/protobuf";
+import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { type Tenant, TenantKind, TenantSchema } from "../../gen/usageflow/v1/tenant_pb.ts";
+import { PartySchema, type Tenant, TenantKind, TenantSchema } from "../../gen/usageflow/v1/tenant_pb.ts";
 import type { App } from "../app.ts";
 import type { Tx } from "../db/database.ts";
 import { formatId } from "../id.ts";
@@ -24,5 +24,8 @@ export async function getTenant(app: App, tx: Tx, tenantId: string): Promise<Ten
     backfillWindow: durationFromMs(row.backfill_window_s * 1_000),
     invoicePrefix: row.invoice_prefix,
     timeZone: row.time_zone,
+    seller: fromJson(PartySchema, row.seller as JsonValue),
+    paymentTermsDays: row.payment_terms_days,
+    memo: row.memo,
   });
 }

@@ -1,5 +1,6 @@
-import { create } from "@bufbuild/protobuf";
+import { create, toJson } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
+import { PartySchema } from "../../gen/usageflow/v1/tenant_pb.ts";
 import { type UpdateTenantRequest, UpdateTenantResponseSchema } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
 import type { Caller } from "../rpc/caller.ts";
@@ -15,6 +16,9 @@ export function updateTenant(app: App, caller: Caller, request: UpdateTenantRequ
     ...(request.backfillWindow ? { backfill_window_s: wholeSeconds(request.backfillWindow) } : {}),
     ...(request.invoicePrefix ? { invoice_prefix: request.invoicePrefix } : {}),
     ...(request.timeZone ? { time_zone: knownTimeZone("time_zone", request.timeZone) } : {}),
+    ...(request.seller ? { seller: JSON.stringify(toJson(PartySchema, request.seller)) } : {}),
+    ...(request.paymentTermsDays !== undefined ? { payment_terms_days: request.paymentTermsDays } : {}),
+    ...(request.memo !== undefined ? { memo: request.memo } : {}),
   };
   return change(app, caller, UpdateTenantResponseSchema, async (tx) => {
     if (Object.keys(settings).length > 0) {

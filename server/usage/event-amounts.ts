@@ -1,8 +1,9 @@
 import { sql } from "kysely";
 import type { Tx } from "../db/database.ts";
 import { passesTests } from "./dimension.ts";
+import { isFolded } from "./folded.ts";
 import { dimensionsOfEvent } from "./usage-bucket.ts";
-import type { UsageSpan } from "./usage-span.ts";
+import { eventsOfSpan, type UsageSpan } from "./usage-span.ts";
 
 // Read by one statement, of all spans together: bounds its time and what is held in memory.
 const EVENTS_MAX = 50_000;
@@ -72,10 +73,9 @@ async function readPages(tx: Tx, tenantId: string, rests: readonly Rest[], limit
       from (
         select trim_scale(e.amount)::text as amount, e.occurred_at, e.idempotency_key
         from usage_event e
-        join usage_fold f on f.tenant_id = ${tenantId} and f.batch_id = e.batch_id and f.number <= ${foldNumber}
-        where e.tenant_id = ${tenantId} and e.customer_id = span.customer and e.metric = span.metric_key
-          and e.occurred_at >= span.from_at and e.occurred_at < span.end_at
-          and (e.occurred_at, e.idempotency_key) > (span.from_at, span.after_key)
+        where e.tenant_id = ${tenantId} and ${eventsOfSpan(sql`span.from_at`, sql`span.end_at`)}
+          and (e.occurred_at > span.from_at or e.idempotency_key > span.after_key)
+          and ${isFolded(tenantId, foldNumber)}
           ${told ? sql`and ${passesTests(dimensionsOfEvent, sql`span.tests`)}` : sql``}
         order by e.occurred_at, e.idempotency_key
         limit ${limit}

@@ -5,6 +5,8 @@ import { registerCustomers } from "../tenant/customer.ts";
 import { makeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { tenantsInTurn } from "../tenants-in-turn.ts";
+import { isStanding } from "./folded.ts";
+import { takeBackVoided } from "./take-back-voided.ts";
 import { selectBuckets, selectValues } from "./usage-bucket.ts";
 import { lockProgress } from "./usage-progress.ts";
 import { tellWatchers } from "./usage-watch.ts";
@@ -28,13 +30,15 @@ export function foldUsage(app: App, tenantId: string): Promise<number> {
     const batches = await claimBatches(tx, tenantId);
     if (batches.length === 0) return 0;
     await registerArrivals(app, tx, tenantId, batches);
-    await addToBuckets(tx, tenantId, batches, number);
-    await addValues(tx, tenantId, batches);
-    await tellWatchers(app, tx, tenantId, batches);
+    // First: what this fold voids of its own usage is not to be counted.
     await tx
       .insertInto("usage_fold")
       .values(batches.map((batch_id) => ({ tenant_id: tenantId, batch_id, number })))
       .execute();
+    await addToBuckets(tx, tenantId, batches, number);
+    await addValues(tx, tenantId, batches, number);
+    await takeBackVoided(tx, tenantId, batches, number);
+    await tellWatchers(app, tx, tenantId, batches);
     await tx.updateTable("usage_progress").set({ last_number: number }).where("tenant_id", "=", tenantId).execute();
     return batches.length;
   });
@@ -78,7 +82,7 @@ async function addToBuckets(tx: Tx, tenantId: string, batches: readonly string[]
       tenant_id, customer_id, metric, hour, dimensions,
       event_count, amount_sum, amount_max, amount_seconds, latest, last_number
     )
-    select bucket.*, ${number}::bigint from (${selectBuckets(tenantId, ofBatches(batches))}) as bucket
+    select bucket.*, ${number}::bigint from (${selectBuckets(tenantId, standing(tenantId, batches, number))}) as bucket
     on conflict on constraint usage_bucket_pkey do update set
       event_count = usage_bucket.event_count + excluded.event_count,
       amount_sum = usage_bucket.amount_sum + excluded.amount_sum,
@@ -88,7 +92,7 @@ async function addToBuckets(tx: Tx, tenantId: string, batches: readonly string[]
       last_number = excluded.last_number`.execute(tx);
 }
 
-async function addValues(tx: Tx, tenantId: string, batches: readonly string[]): Promise<void> {
+async function addValues(tx: Tx, tenantId: string, batches: readonly string[], number: bigint): Promise<void> {
   const unique = await tx
     .selectFrom("metric")
     .select("key")
@@ -99,11 +103,11 @@ async function addValues(tx: Tx, tenantId: string, batches: readonly string[]): 
   if (unique.length === 0) return;
   await sql`
     insert into usage_value (tenant_id, customer_id, metric, hour, dimensions, value)
-    ${selectValues(tenantId, ofBatches(batches))}
+    ${selectValues(tenantId, standing(tenantId, batches, number))}
     on conflict on constraint usage_value_pkey do nothing`.execute(tx);
 }
 
-/** The condition on an event `e` that it came in one of some batches. */
-function ofBatches(batches: readonly string[]) {
-  return sql`e.batch_id = any(${batches})`;
+/** The condition on an event `e` that it came in one of some batches, and is not voided. */
+function standing(tenantId: string, batches: readonly string[], number: bigint) {
+  return sql`e.batch_id = any(${batches}) and ${isStanding(tenantId, number)}`;
 }

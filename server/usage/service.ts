@@ -6,6 +6,7 @@ import { callerOf } from "../rpc/caller.ts";
 import type { Tracker } from "./track-usage.ts";
 import { listUsageEvents } from "./usage-event.ts";
 import { type FindPeriodEdges, getUsage } from "./usage-series.ts";
+import { voidUsage } from "./void-usage.ts";
 
 /** The methods that only the invoices can answer: see `server/invoice/service.ts`. */
 export type UsageBillingMethods = Pick<ServiceImpl<typeof UsageService>, "explainUsageEvent" | "listUnbilledUsage">;
@@ -22,6 +23,7 @@ export function usageService(
       create(TrackUsageResponseSchema, { results: await tracker.track(callerOf(call), request.events, request) }),
     getUsage: (request, call) => getUsage(app, callerOf(call).tenantId, request, findPeriodEdges),
     listUsageEvents: (request, call) => listUsageEvents(app, callerOf(call).tenantId, request),
+    voidUsage: (request, call) => voidUsage(app, callerOf(call), request),
     ...billing,
   };
 }

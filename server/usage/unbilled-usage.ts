@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Tx } from "../db/database.ts";
 import { type DimensionTest, passesTests } from "./dimension.ts";
+import { isFolded } from "./folded.ts";
 import { hourSlices } from "./hour-slices.ts";
 import { dimensionsOfEvent, selectBuckets, selectValues } from "./usage-bucket.ts";
 import { quantityOfAny } from "./usage-quantity.ts";
@@ -23,8 +24,10 @@ export interface Billing extends Time {
   metric: string;
   /** What the values of the usage's dimensions must be. */
   tests: readonly DimensionTest[];
-  /** The last fold that the period's final invoice counts; null while what comes is still billed. */
-  foldNumber: bigint | null;
+  /** It bills what was folded after this one. */
+  afterFold: bigint;
+  /** And no later than this one; null: whatever comes. */
+  upToFold: bigint | null;
 }
 
 /** What to look at. */
@@ -45,13 +48,13 @@ export interface UnbilledRow {
   event_count: bigint;
 }
 
-// The fold that never comes: what is not final counts all of them.
-const NOT_FINAL = 2n ** 63n - 1n;
+// The fold that never comes: no other is after it.
+const LAST_FOLD = 2n ** 63n - 1n;
 
 /**
  * Usage of some customers at a time for which none of `covers` (NO_SUBSCRIPTION), a trial of one (TRIAL) or none of
- * `billings` (NO_PRICE) stands, or that was folded after all billings that do were final (LATE), by customer, metric, month
- * and reason. From whole buckets; but of hours that one of those times cuts, and of buckets that late usage came to, the
+ * `billings` (NO_PRICE) stands, or that was folded when none that does bills it (LATE), by customer, metric, month and
+ * reason. From whole buckets; but of hours that one of those times cuts, and of buckets that late usage may lie in, the
  * events are looked at.
  */
 export async function unbilledUsage(
@@ -68,27 +71,30 @@ export async function unbilledUsage(
     used as (${usedIn(tenantId, filter, [...covers, ...billings])}),
     unit as (
       select billed.*, case
-        when billed_to is not null then 'LATE'
+        when billings > 0 then 'LATE'
         else coalesce((
           select case when bool_or(trial) then 'TRIAL' when count(*) > 0 then 'NO_PRICE' end
           from cover where cover.customer_id = billed.customer_id and ${contained}
         ), 'NO_SUBSCRIPTION')
-      end as reason, cut or billed_to is not null as reread
+      end as reason, cut or billings > 0 as reread
       from (
-        select used.*, (
-          select max(fold_number) from billing
+        select used.*, its.*
+        from used
+        cross join lateral (
+          select count(*) as billings, bool_or(after_fold = 0 and up_to >= last_number) as all_billed
+          from billing
           where billing.customer_id = used.customer_id and billing.metric = used.metric and ${contained}
             and ${passesTests(sql`used.dimensions`, sql`billing.tests`)}
-        ) as billed_to
-        from used
+        ) as its
       ) as billed
-      where billed_to is null or last_number > billed_to
+      where all_billed is not true
     )
     select customer_id, part.metric, month, reason,
       ${quantityOfAny(sql`aggregation`, month)} as quantity, sum(event_count)::bigint as event_count
     from (select *, date_trunc('month', hour, 'UTC') as month from (${partsOfUnits(tenantId)}) as part) as part
     join metric on metric.tenant_id = ${tenantId} and metric.key = part.metric
     group by customer_id, part.metric, aggregation, month, reason
+    having sum(event_count) > 0 -- all events of a bucket may be void
     order by customer_id, part.metric, month, reason`.execute(tx);
   return rows;
 }
@@ -114,7 +120,7 @@ function usedIn(tenantId: string, { customerIds, start, end }: UnbilledFilter, t
       where slice.customer_id = usage_bucket.customer_id and from_at >= hour and from_at < hour + interval '1 hour'
     )
     union all
-    select distinct e.customer_id, e.metric, from_at, to_at, ${dimensionsOfEvent}, ${NOT_FINAL}::bigint, true
+    select distinct e.customer_id, e.metric, from_at, to_at, ${dimensionsOfEvent}, ${LAST_FOLD}::bigint, true
     from (${slice}) as slice
     join usage_event e on e.tenant_id = ${tenantId} and e.customer_id = slice.customer_id
       and e.occurred_at >= from_at and e.occurred_at < to_at
@@ -125,9 +131,13 @@ function usedIn(tenantId: string, { customerIds, start, end }: UnbilledFilter, t
 function partsOfUnits(tenantId: string) {
   const events = sql`e.customer_id = unit.customer_id and e.metric = unit.metric
     and e.occurred_at >= unit.from_at and e.occurred_at < unit.to_at and ${dimensionsOfEvent} = unit.dimensions
-    and exists (
+    and ${isFolded(tenantId)} and not exists (
       select from usage_fold fold
-      where fold.tenant_id = ${tenantId} and fold.batch_id = e.batch_id and fold.number > coalesce(unit.billed_to, 0)
+      join billing on billing.customer_id = unit.customer_id and billing.metric = unit.metric
+        and unit.from_at >= start_at and unit.from_at < coalesce(end_at, 'infinity')
+        and ${passesTests(sql`unit.dimensions`, sql`billing.tests`)}
+      where fold.tenant_id = ${tenantId} and fold.batch_id = e.batch_id
+        and fold.number > after_fold and fold.number <= up_to
     )`;
   const unit = sql`unit.customer_id, unit.metric, reason`;
   const bucket = sql`hour, event_count, amount_sum, amount_max, amount_seconds, latest, null as value`;
@@ -161,6 +171,7 @@ function billingRows(billings: readonly Billing[]) {
       ${billings.map((billing) => billing.start)}::timestamptz[],
       ${billings.map((billing) => billing.end)}::timestamptz[],
       ${billings.map((billing) => JSON.stringify(billing.tests))}::jsonb[],
-      ${billings.map((billing) => billing.foldNumber ?? NOT_FINAL)}::bigint[]
-    ) as billing (customer_id, metric, start_at, end_at, tests, fold_number)`;
+      ${billings.map((billing) => billing.afterFold)}::bigint[],
+      ${billings.map((billing) => billing.upToFold ?? LAST_FOLD)}::bigint[]
+    ) as billing (customer_id, metric, start_at, end_at, tests, after_fold, up_to)`;
 }

@@ -7,6 +7,7 @@ import { inTenant, type Tx } from "../db/database.ts";
 import { invalid, notFound } from "../rpc/errors.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
 import { fromMicroseconds, toMicroseconds } from "./usage-time.ts";
+import { toUsageVoid, voidsOf } from "./usage-void.ts";
 
 /** What is told of a row of `usage_event`. */
 export interface UsageEventRow {
@@ -58,7 +59,9 @@ export function listUsageEvents(app: App, tenantId: string, request: ListUsageEv
   return inTenant(app.db, tenantId, async (tx) => {
     const found = await newestEvents(tx, tenantId, request, { after, limit: size + 1 });
     const { rows, nextPageToken } = pageOf(app, scope, found, size, placeOf);
-    return create(ListUsageEventsResponseSchema, { usageEvents: rows.map(toUsageEvent), nextPageToken });
+    const keys = rows.map((row) => row.idempotency_key);
+    const voids = (await voidsOf(tx, tenantId, keys)).map(toUsageVoid);
+    return create(ListUsageEventsResponseSchema, { usageEvents: rows.map(toUsageEvent), nextPageToken, voids });
   });
 }
 

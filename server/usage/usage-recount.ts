@@ -4,7 +4,15 @@ import { passesTests, valuesAt } from "./dimension.ts";
 import { isFolded } from "./folded.ts";
 import { dimensionsOfEvent } from "./usage-bucket.ts";
 import { averageLevel } from "./usage-quantity.ts";
-import { type GroupRow, groupsOf, spanEnds, spanRows, type UsageSpan, type UsageTotals } from "./usage-span.ts";
+import {
+  eventsOfSpan,
+  type GroupRow,
+  groupsOf,
+  spanEnds,
+  spanRows,
+  type UsageSpan,
+  type UsageTotals,
+} from "./usage-span.ts";
 
 /**
  * What `usageTotals` answered when `foldNumber` was the last fold, counted again from the events themselves. Reads every
@@ -17,6 +25,7 @@ export async function recountUsage(
   foldNumber: bigint,
 ): Promise<UsageTotals> {
   const seconds = sql`extract(epoch from span.end_at - greatest(e.occurred_at, span.start_at))`;
+  const since = sql`case when span.carry_over then '-infinity' else span.start_at end`;
   const average = averageLevel(sql`sum(e.amount * ${seconds})`, spanEnds);
   const { rows } = await sql<{ number: bigint; values: string[]; quantity: string }>`
     select number, used.*
@@ -33,8 +42,7 @@ export async function recountUsage(
           when 'WEIGHTED_SUM' then ${average}
         end::text as quantity
       from usage_event e
-      where e.tenant_id = ${tenantId} and e.customer_id = span.customer and e.metric = span.metric_key
-        and (e.occurred_at >= span.start_at or span.carry_over) and e.occurred_at < span.end_at
+      where e.tenant_id = ${tenantId} and ${eventsOfSpan(since, sql`span.end_at`)}
         and ${isFolded(tenantId, foldNumber)} and ${passesTests(dimensionsOfEvent, sql`span.tests`)}
       group by 1
       having count(*) filter (where e.occurred_at >= span.start_at) > 0 or sum(e.amount) <> 0

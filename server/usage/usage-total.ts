@@ -4,7 +4,16 @@ import { passesTests, valuesAt } from "./dimension.ts";
 import { isFolded } from "./folded.ts";
 import { selectBuckets, selectValues } from "./usage-bucket.ts";
 import { quantityOf, quantityOfAny } from "./usage-quantity.ts";
-import { type GroupRow, groupsOf, spanEnds, spanRows, type UsageSpan, type UsageTotals } from "./usage-span.ts";
+import {
+  eventsOfSpan,
+  type GroupRow,
+  groupsOf,
+  hoursOfSpan,
+  spanEnds,
+  spanRows,
+  type UsageSpan,
+  type UsageTotals,
+} from "./usage-span.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -35,8 +44,7 @@ function isPlain({ start, end, carryOver, tests = [], groupBy = [] }: UsageSpan)
 
 /** What buckets alone answer: of each aggregation, no more than it needs. */
 function plainQuantities(tenantId: string, spans: readonly UsageSpan[]) {
-  const range = sql`tenant_id = ${tenantId} and customer_id = span.customer and metric = span.metric_key
-    and hour >= span.first_hour and hour < span.last_hour`;
+  const range = sql`tenant_id = ${tenantId} and ${hoursOfSpan(sql`span.first_hour`, sql`span.last_hour`)}`;
   const of = (aggregation: string, table = sql`usage_bucket`) => sql`
     when ${sql.lit(aggregation)} then (select ${quantityOf(aggregation, spanEnds)} from ${table} where ${range})`;
   return sql`
@@ -71,16 +79,15 @@ function partsOfSpan(tenantId: string) {
   // What changed before the span counts over all of it, as if it had changed where the span begins.
   const level = sql`hour, dimensions, 0, amount_sum, 0,
     amount_sum * extract(epoch from hour + interval '1 hour' - span.start_at), null, null`;
-  const stored = (hours: RawBuilder<unknown>) =>
-    sql`tenant_id = ${tenantId} and customer_id = span.customer and metric = span.metric_key and ${hours}`;
-  const whole = stored(sql`hour >= span.first_hour and hour < span.last_hour`);
-  const events = (times: RawBuilder<unknown>) =>
-    sql`e.customer_id = span.customer and e.metric = span.metric_key and ${times} and ${isFolded(tenantId)}`;
-  const head = events(sql`e.occurred_at >= span.start_at and e.occurred_at < least(span.first_hour, span.end_at)`);
-  const tail = events(sql`e.occurred_at >= greatest(span.last_hour, span.first_hour) and e.occurred_at < span.end_at`);
+  const stored = (hours: RawBuilder<unknown>) => sql`tenant_id = ${tenantId} and ${hours}`;
+  const whole = stored(hoursOfSpan(sql`span.first_hour`, sql`span.last_hour`));
+  const events = (from: RawBuilder<unknown>, to: RawBuilder<unknown>) =>
+    sql`${eventsOfSpan(from, to)} and ${isFolded(tenantId)}`;
+  const head = events(sql`span.start_at`, sql`least(span.first_hour, span.end_at)`);
+  const tail = events(sql`greatest(span.last_hour, span.first_hour)`, sql`span.end_at`);
   const unique = sql`span.aggregation = 'UNIQUE'`;
   const before = sql`date_trunc('hour', span.start_at, 'UTC')`;
-  const cutBefore = events(sql`e.occurred_at >= ${before} and e.occurred_at < span.start_at`);
+  const cutBefore = events(before, sql`span.start_at`);
   return sql`
     select ${bucket} from usage_bucket where ${whole} and not ${unique}
     union all select ${value} from usage_value where ${whole} and ${unique}
@@ -88,6 +95,6 @@ function partsOfSpan(tenantId: string) {
     union all select ${value} from (${selectValues(tenantId, head)}) as head where ${unique}
     union all select ${bucket} from (${selectBuckets(tenantId, tail)}) as tail where not ${unique}
     union all select ${value} from (${selectValues(tenantId, tail)}) as tail where ${unique}
-    union all select ${level} from usage_bucket where ${stored(sql`hour < ${before}`)} and span.carry_over
+    union all select ${level} from usage_bucket where ${stored(hoursOfSpan(sql`timestamptz '-infinity'`, before))} and span.carry_over
     union all select ${level} from (${selectBuckets(tenantId, cutBefore)}) as before where span.carry_over`;
 }

@@ -13,10 +13,10 @@ const WORK = { LATE_USAGE: "BILL_LATE_USAGE", THRESHOLDS: "CHECK_THRESHOLDS" } a
 /** Who hears of usage. */
 export type Watcher = keyof typeof WORK;
 
-/** What a watcher wants to hear of: a customer's usage from before a time. */
+/** What a watcher wants to hear of: a customer's usage from before a time, or all of it. */
 export interface Watch {
   customerId: string;
-  until: Date;
+  until: Date | "infinity";
 }
 
 /** What a watcher has not looked at yet: a customer's usage of this hour or later ones changed. */
@@ -41,17 +41,33 @@ export async function watchUsage(tx: Tx, tenantId: string, watcher: Watcher, wat
     where usage_watch.until < excluded.until`.execute(tx);
 }
 
-/** Leaves news of batches that are being folded for those who watch their customers. Part of a fold. */
+/**
+ * Leaves news of batches that are being folded, of usage or of voids, for those who watch their customers. Part of a fold.
+ */
 export async function tellWatchers(app: App, tx: Tx, tenantId: string, batches: readonly string[]): Promise<void> {
   const { rows } = await sql<News & { watcher: Watcher }>`
     select watch.watcher, watch.customer_id, date_trunc('hour', min(occurred_at), 'UTC') as first_hour
-    from usage_event event
-    join usage_watch watch on watch.tenant_id = event.tenant_id and watch.customer_id = event.customer_id
+    from (
+      select customer_id, occurred_at from usage_event where tenant_id = ${tenantId} and batch_id = any(${batches})
+      union all
+      select customer_id, occurred_at
+      from usage_void void
+      join usage_event on usage_event.tenant_id = void.tenant_id and usage_event.idempotency_key = void.idempotency_key
+      where void.tenant_id = ${tenantId} and void.batch_id = any(${batches})
+    ) event
+    join usage_watch watch on watch.tenant_id = ${tenantId} and watch.customer_id = event.customer_id
       and event.occurred_at < watch.until
-    where event.tenant_id = ${tenantId} and event.batch_id = any(${batches})
     group by watch.watcher, watch.customer_id`.execute(tx);
-  if (rows.length === 0) return;
-  const now = await tenantNow(tx, tenantId, app.clock);
+  if (rows.length > 0) await leaveNews(tx, tenantId, rows, await tenantNow(tx, tenantId, app.clock));
+}
+
+/** Leaves news for watchers, and makes their work due. */
+export async function leaveNews(
+  tx: Tx,
+  tenantId: string,
+  rows: readonly (News & { watcher: Watcher })[],
+  now: Date,
+): Promise<void> {
   // First the right, then the rows: who takes the news has it too.
   for (const watcher of new Set(rows.map((row) => row.watcher))) await makeDue(tx, tenantId, WORK[watcher], now);
   await sql`
@@ -61,6 +77,7 @@ export async function tellWatchers(app: App, tx: Tx, tenantId: string, batches: 
       ${rows.map((row) => row.customer_id)}::text[],
       ${rows.map((row) => row.first_hour)}::timestamptz[]
     )
+    order by 2, 3
     on conflict on constraint usage_news_pkey
       do update set first_hour = least(usage_news.first_hour, excluded.first_hour)`.execute(tx);
 }

@@ -16,6 +16,7 @@ import { createSecrets } from "../../server/secrets.ts";
 import { createOrganization } from "../../server/tenant/create-organization.ts";
 import { catalog } from "../support/catalog.ts";
 import { createClients } from "../support/clients.ts";
+import { type ClosedMonth, openMonths } from "./close-month.ts";
 import { grpcLoad } from "./grpc-load.ts";
 import { httpLoad } from "./http-load.ts";
 import type { LoadResult } from "./load.ts";
@@ -82,6 +83,9 @@ const scenarios: Scenario[] = [
   },
 ];
 
+const CLOSING = "closing a month";
+const MONTHS = [1_000, 10_000]; // customers
+
 const folder = await mkdtemp(join(tmpdir(), "usageflow-bench-"));
 await chmod(folder, 0o755);
 const postgres = await startPostgres({ dataDir: join(folder, "postgres"), durable: true, password: "bench" });
@@ -114,6 +118,16 @@ try {
     }
     floor.process.kill();
     print(scenario, pairs);
+  }
+  if (CLOSING.includes(flags.only)) {
+    const close = await openMonths(postgres.url, log);
+    const months: ClosedMonth[] = [];
+    for (const customers of MONTHS) {
+      const runs: ClosedMonth[] = [];
+      for (let round = 0; round < rounds; round++) runs.push(await close(customers));
+      months.push(runs.sort((a, b) => a.ms / a.floorMs - b.ms / b.floorMs)[Math.floor(rounds / 2)] as ClosedMonth);
+    }
+    printMonths(months);
   }
 } finally {
   for (const child of children) child.kill();
@@ -150,4 +164,28 @@ function print(scenario: Scenario, pairs: readonly { floor: LoadResult; ours: Lo
       `  ours  ${round(ours.rate)}/s  p50 ${ours.p50Ms.toFixed(1)} ms  p99 ${ours.p99Ms.toFixed(1)} ms  ${JSON.stringify(ours.statuses)}\n` +
       `  floor ${round(floor.rate)}/s  p50 ${floor.p50Ms.toFixed(1)} ms  p99 ${floor.p99Ms.toFixed(1)} ms\n`,
   );
+}
+
+/** Months of growing size: what each took, and how much more the larger one than the smaller one. */
+function printMonths(months: readonly ClosedMonth[]): void {
+  let before: ClosedMonth | undefined;
+  for (const month of months) {
+    const { customers, ms, floorMs, peakMb } = month;
+    const ratio = floorMs / ms;
+    const growth = before ? { time: ms / before.ms, memory: peakMb / before.peakMb } : undefined;
+    const name = `${CLOSING}, ${customers} customers`;
+    before = month;
+    if (flags.json) {
+      process.stdout.write(`${JSON.stringify({ scenario: name, ratio, reach: 0.5, ...month, growth })}\n`);
+      continue;
+    }
+    const grown = growth
+      ? `; ${growth.time.toFixed(1)} times the time before, ${growth.memory.toFixed(1)} the memory`
+      : "";
+    process.stdout.write(
+      `${name.padEnd(28)} ratio ${ratio.toFixed(2)} (reach 0.5)\n` +
+        `  ours  ${(ms / 1_000).toFixed(2)} s, ${peakMb.toFixed(0)} MB${grown}\n` +
+        `  floor ${(floorMs / 1_000).toFixed(2)} s\n`,
+    );
+  }
 }

@@ -173,8 +173,8 @@ test("the demo shows a month of usage as invoices and verified webhooks, and lea
   expect({ accepted, duplicate, received, verified }).toEqual({
     accepted: 4_000,
     duplicate: 182,
-    received: 72,
-    verified: 72,
+    received: 144, // 36 customers are new, subscribed, and invoiced: created and finalized
+    verified: 144,
   });
   expect(invoices).toHaveLength(36);
   const total = invoices.reduce((sum: number, { totalMinor }: { totalMinor: string }) => sum + Number(totalMinor), 0);

@@ -27,15 +27,16 @@ test("a preview shows what the open period comes to, and through which fold", as
     stdout: `\
 Customer  ann
 State     draft
-Period    2015-05-01 00:00 to 2015-06-01 00:00, in arrears
+Due       2015-07-01
+Period    2015-05-01 00:00 to 2015-06-01 00:00 UTC, in arrears
 Plan      pro, version 1
 
 LINE                                QUANTITY     AMOUNT
 Platform fee                               1  20.00 USD
 API calls: 482 units                     482  17.22 USD
-  tier up to 10: 10 x 0                               0
-  tier up to 100: 90 x 0.05                         4.5
-  tier above 100: 382 x 0.0333                  12.7206
+  tier up to 10: 10 × 0                               0
+  tier up to 100: 90 × 0.05                         4.5
+  tier above 100: 382 × 0.0333                  12.7206
 Egress: 0 packages of 1000000 byte         0   0.00 USD
 Total                                         37.22 USD
 `,
@@ -55,7 +56,8 @@ test("a draft is finalized, an invoice is given up and paid after all, and its h
   const [draft] = await listAllInvoices(harness.clients);
   const key = (await harness.clients.tenant.listApiKeys({})).apiKeys[0]?.id ?? "";
   const { invoices, json } = await commands(harness);
-  const finalized = "Invoice   INV-000001\nCustomer  ann\nState     finalized\nTotal     37.22 USD\n";
+  const finalized =
+    "Invoice   INV-000001\nCustomer  ann\nState     finalized\nTotal     37.22 USD\nDue       2015-07-01\n";
   expect(await invoices("finalize", draft?.id ?? "")).toEqual({ code: 0, stdout: finalized, stderr: "" });
   const givenUp = await json("uncollectible", "INV-000001", "--reason", "bankrupt");
   expect(givenUp).toMatchObject({ code: 0, json: { state: "INVOICE_STATE_UNCOLLECTIBLE" } });

@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -101,15 +103,61 @@ pro, version 1  sum    2015-05-01 00:00  billed  INV-000001
 
   await clients.usage.trackUsage({ events: [send("late", "2015-05-01T10:59:59Z", "ann")] });
   await drain();
+  expect(await text("explain", "late")).toMatch(/State {5}open\n/);
   expect(await text("unbilled")).toBe(`\
 CUSTOMER  METRIC  MONTH    REASON           QUANTITY  EVENTS
-ann       SUM     2015-05  late                  2.5       1
+bob       SUM     2015-05  no subscription       2.5       1
+`);
+  await clients.invoice.voidInvoice({ id: "INV-000001", reason: "a mistake" });
+  expect(await text("unbilled")).toBe(`\
+CUSTOMER  METRIC  MONTH    REASON           QUANTITY  EVENTS
+ann       SUM     2015-05  late                    5       2
 bob       SUM     2015-05  no subscription       2.5       1
 `);
   expect(await text("explain", "late")).toMatch(/State {5}unbilled: late\n/);
   const limited = await run(["usage", "unbilled", "--limit", "1", "--json"], { env });
   expect(JSON.parse(limited.stdout).unbilledUsage).toMatchObject([{ customerId: "ann" }]);
   expect(await run(["usage", "explain", "none"], { env })).toMatchObject({ code: 4 });
+});
+
+test("usage is voided by keys and by a file of keys, and shown as that", { timeout: 60_000 }, async () => {
+  const { run, folder } = await createPlace();
+  const { api, tenant, clients, drain } = await setup();
+  const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
+  await clients.pricing.pushCatalog({ catalog: usageCatalog });
+  const events = ["a", "b", "c d"].map((idempotencyKey) => ({
+    metric: "SUM",
+    amount: "1",
+    customerId: "ann",
+    idempotencyKey,
+    occurredAt: timestampFromDate(new Date("2015-05-20T00:00:00Z")),
+  }));
+  await clients.usage.trackUsage({ events });
+  const file = join(folder, "keys.txt");
+  await writeFile(file, "b\r\nnone\n\nc d");
+  expect(await run(["usage", "void", "a", "--reason", "a test"], { env })).toMatchObject({
+    code: 0,
+    stdout: "KEY  OUTCOME\na    voided\n",
+  });
+  expect(await run(["usage", "void", "a", "--file", file, "--reason", "a test"], { env })).toEqual({
+    code: 4,
+    stdout: "KEY   OUTCOME\na     already voided\nb     voided\nnone  not found\nc d   voided\n",
+    stderr: "1 key not found.\n",
+  });
+  await drain();
+  expect((await run(["usage", "events"], { env })).stdout).toBe(`\
+OCCURRED          METRIC  AMOUNT  CUSTOMER  KEY  VOIDED
+2015-05-20 00:00  SUM          1  ann       c d  2015-05-21 00:00
+2015-05-20 00:00  SUM          1  ann       b    2015-05-21 00:00
+2015-05-20 00:00  SUM          1  ann       a    2015-05-21 00:00
+`);
+  const { stdout } = await run(["usage", "events", "--key", "a", "--json"], { env });
+  expect(JSON.parse(stdout)).toMatchObject({ usageEvents: [{}], voids: [{ idempotencyKey: "a", reason: "a test" }] });
+  expect((await run(["usage", "explain", "a"], { env })).stdout).toMatch(
+    /State {5}unbilled: voided\nVoided {4}2015-05-21 00:00 UTC, by key_\w+: a test\n/,
+  );
+  expect(await run(["usage", "void", "--reason", "a test"], { env })).toMatchObject({ code: 2 });
+  expect(await run(["usage", "void", "a"], { env })).toMatchObject({ code: 2 });
 });
 
 test("usage is shown by dimension", { timeout: 60_000 }, async () => {

@@ -43,7 +43,7 @@ describe("an end at once", () => {
     await harness.advanceTo("2015-05-21T01:00:00Z");
     expect((await invoiceWords(harness)).slice(1)).toEqual([
       "INV-000002 adjustment seats 05-01T00:00 to 06-01T00:00: " +
-        "Changes in 2015-05-01 to 2015-06-01: 60.00 instead of 93.00 -33.00",
+        "Changes in 2015-05-01 to 2015-06-01: 60.00 instead of 93.00 -33.00; Granted as credit 33.00",
     ]);
     expect(await mismatches(harness)).toEqual([]);
   });
@@ -68,7 +68,7 @@ describe("an end at once", () => {
     await harness.advanceTo("2015-05-21T01:00:00Z");
     expect((await invoiceWords(harness)).slice(1)).toEqual([
       "INV-000002 adjustment starter 05-21T00:00 to 06-01T00:00: " +
-        "Changes in 2015-05-21 to 2015-06-01: 0.00 instead of 11.00 -11.00",
+        "Changes in 2015-05-21 to 2015-06-01: 0.00 instead of 11.00 -11.00; Granted as credit 11.00",
     ]);
   });
 

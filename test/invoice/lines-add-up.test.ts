@@ -70,6 +70,6 @@ test("the lines of an invoice add up to its total, each is rounded once, and the
         expect(matches).toBe(true);
       }
     }),
-    { numRuns: 5 },
+    { numRuns: 5, endOnFailure: true }, // to make such a month again for every shorter list would take minutes
   );
 });

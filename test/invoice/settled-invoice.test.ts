@@ -1,6 +1,7 @@
 import { create, fromJsonString } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { describe, expect, test } from "vitest";
+import { CreditEntryKind } from "../../gen/usageflow/v1/credit_pb.ts";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { EventDataSchema } from "../../gen/usageflow/v1/event_pb.ts";
 import { type Invoice, InvoiceLineKind, InvoiceState } from "../../gen/usageflow/v1/invoice_pb.ts";
@@ -185,10 +186,17 @@ describe("credits", () => {
     const api = await startApi(await harness.addApp());
     const both = [clients, createClients(api.url, harness.tenant.testKey)];
     const finalize = drafts.map(({ id }, i) => both[i % 2]?.invoice.finalizeInvoice({ id }));
-    await Promise.all(finalize);
+    const [third] = ids.slice(2);
+    await Promise.all([...finalize, clients.invoice.revokeCreditGrant({ id: third as string })]);
     await expectLedgerToAddUp(harness);
     const finals = await listAllInvoices(clients);
-    expect(finals.reduce((sum, invoice) => sum + invoice.creditMinor, 0n)).toBe(3600n);
+    const { creditEntries } = await clients.invoice.listCreditEntries({});
+    const taken = creditEntries.filter((entry) => entry.amountMinor < 0n);
+    expect(taken.reduce((sum, entry) => sum - entry.amountMinor, 0n)).toBe(3600n);
+    const drawn = taken.filter((entry) => entry.kind === CreditEntryKind.DRAWN);
+    expect(finals.reduce((sum, invoice) => sum + invoice.creditMinor, 0n)).toBe(
+      drawn.reduce((sum, entry) => sum - entry.amountMinor, 0n),
+    );
     await Promise.allSettled([
       ...finals.slice(0, 3).flatMap(({ id }) => both.map((one) => one.invoice.voidInvoice({ id, reason: "x" }))),
       ...ids.map((id) => clients.invoice.revokeCreditGrant({ id })),

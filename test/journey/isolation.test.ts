@@ -4,7 +4,7 @@ import { sql } from "kysely";
 import pg from "pg";
 import { expect, test } from "vitest";
 import { Aggregation, PlanSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
-import { UsageInterval } from "../../gen/usageflow/v1/usage_pb.ts";
+import { UsageInterval, VoidOutcome } from "../../gen/usageflow/v1/usage_pb.ts";
 import { catalog } from "../support/catalog.ts";
 import { type Harness, setup } from "../support/harness.ts";
 import { startReceiver } from "../support/receiver.ts";
@@ -23,7 +23,7 @@ const WORKERS_DOORS = [
 /** Tables whose rows come and go with the work that they stand for. */
 const TRANSIENT = ["usage_batch", "usage_news", "outbox_pending", "customer_arrival", "tenant_due", "invoice_rerating"];
 
-/** A month of an organization with usage, an invoice, an endpoint, a delivery and a stored answer. */
+/** A month of an organization with usage, an invoice, a credit note, an endpoint, a delivery and a stored answer. */
 async function live(harness: Harness, key: string, url: string): Promise<void> {
   const clients = harness.clientsFor(key);
   const headers = { "idempotency-key": "push" };
@@ -43,10 +43,16 @@ async function live(harness: Harness, key: string, url: string): Promise<void> {
     { metric: "API_CALL", amount: "150", customerId: "user_123" },
     { metric: "API_CALL", amount: "1", customerId: "user_456" },
     { metric: "VISITOR", customerId: "user_123", properties: { ip: "::1" } },
+    { metric: "API_CALL", amount: "1", customerId: "user_123", idempotencyKey: "taken back" },
   ];
   await clients.usage.trackUsage({ events });
+  await clients.usage.voidUsage({ idempotencyKeys: ["taken back"], reason: "x" });
+  await clients.pricing.setSpendThresholds({ id: subscription?.id ?? "", amounts: ["1"] });
   const to = { seconds: BigInt(Date.parse("2015-06-02T00:00:00Z") / 1_000) };
   await clients.tenant.advanceClock({ destination: { case: "to", value: to } });
+  await harness.drain();
+  const invoiceId = (await clients.invoice.listInvoices({})).invoices[0]?.id ?? "";
+  await clients.invoice.createCreditNote({ invoiceId, scope: { case: "amountMinor", value: 1n }, reason: "x" });
   await harness.drain();
 }
 
@@ -94,6 +100,7 @@ test("a stranger's answer to every question about another tenant's things is not
   const { invoice, webhook, tenant, pricing, usage } = harness.clients;
   const stranger = harness.clientsFor((await harness.addOrganization("Other")).testKey);
   const invoices = (await invoice.listInvoices({})).invoices;
+  const { creditNotes } = await invoice.listCreditNotes({});
   const deliveries = (await webhook.listDeliveries({})).deliveries;
   const endpoints = (await webhook.listEndpoints({})).endpoints;
   const subscriptions = (await pricing.listSubscriptions({})).subscriptions;
@@ -110,6 +117,8 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.invoice.markInvoicePaid({ id: idOf(invoices) }),
     stranger.invoice.markInvoiceUncollectible({ id: idOf(invoices), reason: "x" }),
     stranger.invoice.voidInvoice({ id: idOf(invoices), reason: "x" }),
+    stranger.invoice.createCreditNote({ invoiceId: idOf(invoices), scope: { case: "full", value: true }, reason: "x" }),
+    stranger.invoice.getCreditNote({ id: idOf(creditNotes) }),
     stranger.invoice.previewInvoice({ subject: { case: "customerId", value: "user_123" } }),
     stranger.invoice.previewInvoice({ subject: { case: "subscriptionId", value: idOf(subscriptions) } }),
     stranger.usage.getUsage({ metric: "API_CALL", ...may, interval: UsageInterval.DAY }),
@@ -137,6 +146,7 @@ test("a stranger's answer to every question about another tenant's things is not
       duration: { case: "forEver", value: true },
     }),
     stranger.pricing.endDiscount({ id: idOf(discounts) }),
+    stranger.pricing.setSpendThresholds({ id: idOf(subscriptions), amounts: ["1"] }),
     stranger.pricing.getPlan({ key: "pro" }),
     stranger.invoice.simulatePlan({ plan: { case: "published", value: { key: "pro" } } }),
     stranger.tenant.getCustomer({ id: "user_123" }),
@@ -151,6 +161,7 @@ test("a stranger's answer to every question about another tenant's things is not
   });
   const lists = await Promise.all([
     stranger.invoice.listInvoices({}).then((answer) => answer.invoices),
+    stranger.invoice.listCreditNotes({}).then((answer) => answer.creditNotes),
     stranger.invoice.listCreditGrants({}).then((answer) => answer.creditGrants),
     stranger.invoice.listCreditEntries({}).then((answer) => answer.creditEntries),
     stranger.webhook.listDeliveries({}).then((answer) => answer.deliveries),
@@ -162,6 +173,9 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.usage.listUsageEvents({}).then((answer) => answer.usageEvents),
     stranger.usage.listUnbilledUsage({}).then((answer) => answer.unbilledUsage),
     stranger.invoice.simulatePlan({ plan: { case: "definition", value: fee } }).then((answer) => answer.customers),
+    stranger.usage
+      .voidUsage({ idempotencyKeys: usageEvents.map((event) => event.idempotencyKey), reason: "x" })
+      .then((answer) => answer.results.filter((result) => result.outcome !== VoidOutcome.NOT_FOUND)),
   ]);
   expect(lists.flat()).toEqual([]);
   expect((await stranger.tenant.listApiKeys({})).apiKeys.map((key) => key.id)).not.toContain(idOf(keys));

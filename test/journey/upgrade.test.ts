@@ -97,13 +97,15 @@ test("a customer grows, is upgraded in the middle of a day, and leaves: each sec
   await advanceTo("2015-06-16T13:00:00Z");
   // 15.5 of June's 30 days are 372 of 720 hours.
   expect(await numbered(4, 5)).toEqual([
-    "plus 06-16T12 to 07-01T00: -2.90",
+    "plus 06-16T12 to 07-01T00: 0.00",
     // 49.00 less 49.00 x 372/720 = 25.32.
     "  Base, 348 of 720 hours: 23.68",
     // 19.99 x 372/720 = 10.328..., 35.00 x 372/720 = 18.083...: 10.33 + 18.08 of the 54.99 that were billed.
     "  Changes in 2015-06-01 to 2015-07-01: 28.41 instead of 54.99: -26.58",
-    "basic 06-01T00 to 06-16T12: 30.00",
+    "  Granted as credit: 2.90",
+    "basic 06-01T00 to 06-16T12: 27.10",
     "  Calls: 400 units: 30.00", // more than 8.01, the minimum's share
+    "  Paid with credit: -2.90",
   ]);
 
   await pricing.changeSubscription({ id, quantity: 2, timing: ChangeTiming.PERIOD_END });
@@ -119,10 +121,11 @@ test("a customer grows, is upgraded in the middle of a day, and leaves: each sec
   await pricing.endSubscription({ id, timing: ChangeTiming.NOW });
   await advanceTo("2015-09-01T00:00:00Z");
   expect(await numbered(8, 8)).toEqual([
-    "plus 07-01T00 to 07-11T00: -29.96",
+    "plus 07-01T00 to 07-11T00: 0.00",
     "  Seats, 10 of 31 days: 3.23", // 2 x 5.00 x 10/31
     "  Calls: 0 units: 0.00",
     "  Changes in 2015-07-01 to 2015-08-01: 15.81 instead of 49.00: -33.19", // 49.00 x 10/31 = 15.806...
+    "  Granted as credit: 29.96",
   ]);
   expect(await listAllInvoices(clients)).toHaveLength(8);
   expect(await mismatches(harness)).toEqual([]);

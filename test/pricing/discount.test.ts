@@ -132,6 +132,27 @@ describe("a discount", () => {
     expect((await found(harness)).slice(0, 2).sort()).toEqual(["advance 5 -1000", "arrears 5 -200"]);
   });
 
+  test("of an amount is once for a period that is cut, however many parts it has", async () => {
+    const harness = await subscribed();
+    const { clients, subscriptionId } = harness;
+    const fee = { key: "fee", flat: { amount: "31" } };
+    const plan = { key: "other", currency: "USD", period: "PERIOD_MONTHLY", prices: [fee] };
+    await clients.pricing.pushCatalog({ catalog: fromJson(CatalogSchema, { plans: [plan] }) });
+    await use(harness, "ann", "8", "2015-05-20T00:00:00Z");
+    await clients.pricing.createDiscount({ subscriptionId, name: "Off", value: amount("20"), duration: periods(1) });
+    await harness.drain();
+    await clients.pricing.changeSubscription({ id: subscriptionId, plan: "other" });
+    await harness.advanceTo("2015-07-02T00:00:00Z");
+    const invoices = await listAllInvoices(clients);
+    expect(invoices.map((invoice) => [invoice.plan, invoice.discountMinor])).toEqual([
+      ["pro", 1000n],
+      ["pro", 445n], // 8 calls, less 3.55 of the seat that come back
+      ["other", 555n],
+      ["other", 0n],
+    ]);
+    for (const { id } of invoices) expect((await clients.invoice.verifyInvoice({ id })).matches).toBe(true);
+  });
+
   test("comes after those that were made before it, and takes of what they left", async () => {
     const harness = await subscribed();
     const { clients, subscriptionId } = harness;

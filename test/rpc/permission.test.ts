@@ -64,7 +64,7 @@ test("roles are what their descriptions promise", () => {
   expect(of(Role.INGEST)).toEqual(["usage:write"]);
   expect(of(Role.DEVELOPER)).not.toEqual(expect.arrayContaining(["key:write"]));
   expect(of(Role.DEVELOPER)).not.toEqual(expect.arrayContaining(["tenant:write"]));
-  expect(of(Role.BILLING)).toEqual(["customer:write", "invoice:write", "subscription:write"]);
+  expect(of(Role.BILLING)).toEqual(["correction:write", "customer:write", "invoice:write", "subscription:write"]);
 });
 
 test("a method without a permission is refused even to an owner", () => {

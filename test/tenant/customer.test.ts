@@ -47,6 +47,25 @@ test("a customer needs an id, and nothing is longer than it may be", async () =>
   expect(await ownerDb.selectFrom("customer").selectAll().execute()).toEqual([]);
 });
 
+test("billing details are kept as they are given, and go when they are left out", async () => {
+  const { clients } = await setup();
+  const billing = {
+    buyer: { name: "Łódź sp. z o.o.", address: ["ul. Piotrkowska 1"], taxId: "PL1", email: "a@lodz.test" },
+    purchaseOrder: "PO 7",
+    paymentTermsDays: 0,
+  };
+  const { customer } = await clients.tenant.putCustomer({ customer: { id: "c", name: "C", billing } });
+  expect(customer).toMatchObject({ name: "C", billing });
+  expect((await clients.tenant.listCustomers({})).customers).toEqual([customer]);
+  const bare = (await clients.tenant.putCustomer({ customer: { id: "c", name: "C" } })).customer;
+  expect(bare?.billing).toMatchObject({ purchaseOrder: "" });
+  expect(bare?.billing?.paymentTermsDays).toBeUndefined();
+  const long = { id: "c", billing: { paymentTermsDays: 366 } };
+  expect(await refused(clients.tenant.putCustomer({ customer: long }))).toMatchObject({
+    field: "customer.billing.payment_terms_days",
+  });
+});
+
 test("a customer has the tax rates that it was put with, as they were written, and loses those that are left out", async () => {
   const { clients } = await setup();
   const taxRates = [

@@ -71,3 +71,20 @@ test("settings out of their range are refused", async () => {
   const tooLong = { seconds: 401n * DAY };
   expect(await refused(updateTenant({ backfillWindow: tooLong }))).toMatchObject({ code: 3, field: "backfill_window" });
 });
+
+test("the seller is replaced whole, and terms and memo one by one", async () => {
+  const { clients } = await setup();
+  const seller = { name: "Acme GmbH", address: ["Hauptstr. 1", "10115 Berlin"], taxId: "DE1", email: "a@acme.test" };
+  expect((await clients.tenant.getTenant({})).tenant).toMatchObject({ paymentTermsDays: 30, memo: "" });
+  const set = await clients.tenant.updateTenant({ seller, paymentTermsDays: 0, memo: "Thank you." });
+  expect(set.tenant).toMatchObject({ seller, paymentTermsDays: 0, memo: "Thank you." });
+  const { tenant } = await clients.tenant.updateTenant({ seller: { name: "Acme" } });
+  expect(tenant).toMatchObject({ seller: { name: "Acme", address: [], taxId: "", email: "" }, memo: "Thank you." });
+  expect((await clients.tenant.updateTenant({ memo: "" })).tenant).toMatchObject({ paymentTermsDays: 0, memo: "" });
+  const { updateTenant } = clients.tenant;
+  expect(await refused(updateTenant({ paymentTermsDays: 366 }))).toMatchObject({ field: "payment_terms_days" });
+  expect(await refused(updateTenant({ paymentTermsDays: -1 }))).toMatchObject({ field: "payment_terms_days" });
+  const address = Array(9).fill("x");
+  expect(await refused(updateTenant({ seller: { address } }))).toMatchObject({ field: "seller.address" });
+  expect(await refused(updateTenant({ seller: { name: "a\nb" } }))).toMatchObject({ field: "seller.name" });
+});

@@ -7,7 +7,7 @@ import { invoiceFacts } from "../../output/invoice.ts";
 export default class InvoicesVoid extends ClientCommand {
   static override summary = "Void an invoice: nothing is owed for it.";
   static override description =
-    "For an invoice that is final and not paid. It keeps its number and its lines. Its period is not billed anew. Doing it again changes nothing: the first reason stands.";
+    "For an invoice that is final and not paid. It keeps its number and its lines. Its period is not billed anew; what it billed for earlier periods is, by the next invoice. Doing it again changes nothing: the first reason stands.";
   static override examples = ['<%= config.bin %> <%= command.id %> INV-000001 --reason "wrong customer"'];
   static override args = {
     invoice: Args.string({ required: true, description: "Its number, or its id (inv_...)." }),

@@ -1,7 +1,13 @@
 import { Flags } from "@oclif/core";
-import { type UsageEvent, UsageEventSchema } from "../../../gen/usageflow/v1/usage_pb.ts";
+import {
+  type UsageEvent,
+  UsageEventSchema,
+  type UsageVoid,
+  UsageVoidSchema,
+} from "../../../gen/usageflow/v1/usage_pb.ts";
 import { UsageService } from "../../../gen/usageflow/v1/usage_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
+import { bare } from "../../output/json.ts";
 import type { Column } from "../../output/table.ts";
 import { time } from "../../output/text.ts";
 import { listFlags, readPages } from "../../pages.ts";
@@ -14,6 +20,12 @@ const columns: Column<UsageEvent>[] = [
   { title: "CUSTOMER", value: (event) => event.customerId, cut: true },
   { title: "KEY", value: (event) => event.idempotencyKey },
 ];
+
+/** When an event was voided: a column that is there when one was. */
+function voidedColumn(voids: readonly UsageVoid[]): Column<UsageEvent> {
+  const atOf = new Map(voids.map((one) => [one.idempotencyKey, one.voidedAt]));
+  return { title: "VOIDED", value: (event) => time(atOf.get(event.idempotencyKey)), spare: true };
+}
 
 export default class UsageEvents extends ClientCommand {
   static override summary = "List usage events as they were stored, newest first.";
@@ -43,11 +55,18 @@ export default class UsageEvents extends ClientCommand {
       ...(flags.from && { start: flags.from }),
       ...(flags.to && { end: flags.to }),
     };
+    const voids: UsageVoid[] = [];
     const found = await readPages(
       flags,
       (page) => service.listUsageEvents({ ...filter, ...page }),
-      (answer) => answer.usageEvents,
+      (answer) => {
+        voids.push(...answer.voids);
+        return answer.usageEvents;
+      },
     );
-    this.answerList("usageEvents", UsageEventSchema, found, columns);
+    const shown = voids.length > 0 ? [...columns, voidedColumn(voids)] : columns;
+    this.answerList("usageEvents", UsageEventSchema, found, shown, {
+      voids: voids.map((one) => bare(UsageVoidSchema, one)),
+    });
   }
 }

@@ -42,13 +42,14 @@ export default class UsageExplain extends ClientCommand {
 }
 
 function explanation(answer: ExplainUsageEventResponse): string {
-  const { usageEvent, bucketHour, foldNumber, billings } = answer;
+  const { usageEvent, bucketHour, foldNumber, billings, voided } = answer;
   const head = facts({
     Event: usageEvent?.idempotencyKey ?? "",
     Usage: `${usageEvent?.amount} of ${usageEvent?.metric} by ${usageEvent?.customerId}`,
     Occurred: `${time(usageEvent?.occurredAt)} UTC`,
     Counted: bucketHour ? `in the hour of ${time(bucketHour)}, by fold ${foldNumber}` : "not yet",
     State: stateText(answer),
+    Voided: voided ? `${time(voided.voidedAt)} UTC, by ${voided.keyId}: ${voided.reason}` : "",
   });
   return billings.length > 0 ? `${head}\n\n${table(columns, billings)}` : head;
 }

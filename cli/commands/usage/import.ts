@@ -1,5 +1,4 @@
-import { open } from "node:fs/promises";
-import { addAbortSignal, type Readable } from "node:stream";
+import { addAbortSignal } from "node:stream";
 import { Args, Flags } from "@oclif/core";
 import { UsageService } from "../../../gen/usageflow/v1/usage_service_pb.ts";
 import { CliError } from "../../cli-error.ts";
@@ -8,6 +7,7 @@ import { createProgress } from "../../output/progress.ts";
 import { count, printable } from "../../output/text.ts";
 import { stopSignal } from "../../stop-signal.ts";
 import { importUsage, type Tally } from "../../usage/import-usage.ts";
+import { openInput } from "../../usage/open-input.ts";
 import { readLines } from "../../usage/read-lines.ts";
 
 const PROBLEMS_TOLD_MAX = 20;
@@ -80,14 +80,4 @@ Lines that were not stored are named on stderr, the rest goes in, and the exit c
     );
     if (problems > 0) process.exitCode = 1;
   }
-}
-
-async function openInput(name: string): Promise<Readable> {
-  if (name === "-") return process.stdin;
-  const file = await open(name).catch((cause) => {
-    if (cause.code === "ENOENT") throw new CliError("not_found", `${name}: no such file`, {}, cause);
-    throw new CliError("failed", `${name}: ${cause.message}`, {}, cause);
-  });
-  if ((await file.stat()).isDirectory()) throw new CliError("failed", `${name}: is a folder`);
-  return file.createReadStream();
 }

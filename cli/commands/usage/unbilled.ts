@@ -19,7 +19,7 @@ const columns: Column<UnbilledUsage>[] = [
 export default class UsageUnbilled extends ClientCommand {
   static override summary = "List usage that is on no bill, and why.";
   static override description =
-    "By customer, metric and month: usage at a time without a subscription, of a metric or with properties for which the plan has no price, or that came after its period's invoice was final (late).";
+    "By customer, metric and month: usage at a time without a subscription, of a metric or with properties for which the plan has no price, or whose invoice is void (late). What comes after its period's invoice was final is on the next one.";
   static override examples = [
     "<%= config.bin %> <%= command.id %>",
     "<%= config.bin %> <%= command.id %> --customer user_123 --from 2015-05-01 --to 2015-06-01",

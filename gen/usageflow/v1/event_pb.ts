@@ -8,6 +8,8 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { CreditGrant } from "./credit_pb.ts";
 import { file_usageflow_v1_credit } from "./credit_pb.ts";
+import type { CreditNote } from "./credit_note_pb.ts";
+import { file_usageflow_v1_credit_note } from "./credit_note_pb.ts";
 import type { Invoice } from "./invoice_pb.ts";
 import { file_usageflow_v1_invoice } from "./invoice_pb.ts";
 import type { Subscription } from "./pricing_pb.ts";
@@ -20,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/event.proto.
  */
 export const file_usageflow_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("Chh1c2FnZWZsb3cvdjEvZXZlbnQucHJvdG8SDHVzYWdlZmxvdy52MSKDAQoLV2ViaG9va0JvZHkSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAMgASgDEiUKBGRhdGEYBCABKAsyFy51c2FnZWZsb3cudjEuRXZlbnREYXRhIsABCglFdmVudERhdGESJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEjAKDHN1YnNjcmlwdGlvbhgCIAEoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24SLwoMY3JlZGl0X2dyYW50GAMgASgLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEdyYW50EigKCGN1c3RvbWVyGAQgASgLMhYudXNhZ2VmbG93LnYxLkN1c3RvbWVyYgZwcm90bzM", [file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_invoice, file_usageflow_v1_pricing, file_usageflow_v1_tenant]);
+  fileDesc("Chh1c2FnZWZsb3cvdjEvZXZlbnQucHJvdG8SDHVzYWdlZmxvdy52MSKDAQoLV2ViaG9va0JvZHkSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAMgASgDEiUKBGRhdGEYBCABKAsyFy51c2FnZWZsb3cudjEuRXZlbnREYXRhIqICCglFdmVudERhdGESJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEjAKDHN1YnNjcmlwdGlvbhgCIAEoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24SLwoMY3JlZGl0X2dyYW50GAMgASgLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEdyYW50EigKCGN1c3RvbWVyGAQgASgLMhYudXNhZ2VmbG93LnYxLkN1c3RvbWVyEi0KC2NyZWRpdF9ub3RlGAUgASgLMhgudXNhZ2VmbG93LnYxLkNyZWRpdE5vdGUSMQoJdGhyZXNob2xkGAYgASgLMh4udXNhZ2VmbG93LnYxLlRocmVzaG9sZFJlYWNoZWQiiAIKEFRocmVzaG9sZFJlYWNoZWQSFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgJEhMKC2N1c3RvbWVyX2lkGAIgASgJEgwKBHBsYW4YAyABKAkSFAoMcGxhbl92ZXJzaW9uGAQgASgFEjAKDHBlcmlvZF9zdGFydBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcGVyaW9kX2VuZBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIY3VycmVuY3kYByABKAkSGAoQdGhyZXNob2xkX2Ftb3VudBgIIAEoCRIUCgxhbW91bnRfbWlub3IYCSABKANiBnByb3RvMw", [file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_credit_note, file_usageflow_v1_invoice, file_usageflow_v1_pricing, file_usageflow_v1_tenant]);
 
 /**
  * A webhook's body, as proto3 JSON: the envelope of Standard Webhooks 1.0.0 and the sequence. The event's id is in the
@@ -101,6 +103,20 @@ export type EventData = Message<"usageflow.v1.EventData"> & {
    * @generated from field: usageflow.v1.Customer customer = 4;
    */
   customer?: Customer | undefined;
+
+  /**
+   * `credit_note.created`: the credit note.
+   *
+   * @generated from field: usageflow.v1.CreditNote credit_note = 5;
+   */
+  creditNote?: CreditNote | undefined;
+
+  /**
+   * `usage.threshold_reached`: the threshold, and what reached it.
+   *
+   * @generated from field: usageflow.v1.ThresholdReached threshold = 6;
+   */
+  threshold?: ThresholdReached | undefined;
 };
 
 /**
@@ -109,4 +125,81 @@ export type EventData = Message<"usageflow.v1.EventData"> & {
  */
 export const EventDataSchema: GenMessage<EventData> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_event, 1);
+
+/**
+ * Spending that has reached a threshold of its subscription: see SetSpendThresholds.
+ *
+ * @generated from message usageflow.v1.ThresholdReached
+ */
+export type ThresholdReached = Message<"usageflow.v1.ThresholdReached"> & {
+  /**
+   * The subscription, `sub_...`.
+   *
+   * @generated from field: string subscription_id = 1;
+   */
+  subscriptionId: string;
+
+  /**
+   * The customer.
+   *
+   * @generated from field: string customer_id = 2;
+   */
+  customerId: string;
+
+  /**
+   * Key of the plan.
+   *
+   * @generated from field: string plan = 3;
+   */
+  plan: string;
+
+  /**
+   * Version of the plan.
+   *
+   * @generated from field: int32 plan_version = 4;
+   */
+  planVersion: number;
+
+  /**
+   * Start of the period, included.
+   *
+   * @generated from field: google.protobuf.Timestamp period_start = 5;
+   */
+  periodStart?: Timestamp | undefined;
+
+  /**
+   * End of the period, not included.
+   *
+   * @generated from field: google.protobuf.Timestamp period_end = 6;
+   */
+  periodEnd?: Timestamp | undefined;
+
+  /**
+   * ISO 4217 code of the currency of both amounts.
+   *
+   * @generated from field: string currency = 7;
+   */
+  currency: string;
+
+  /**
+   * The threshold, in major units, as a decimal.
+   *
+   * @generated from field: string threshold_amount = 8;
+   */
+  thresholdAmount: string;
+
+  /**
+   * What the usage of the period comes to by now, in minor units: as much as the threshold, or more.
+   *
+   * @generated from field: int64 amount_minor = 9;
+   */
+  amountMinor: bigint;
+};
+
+/**
+ * Describes the message usageflow.v1.ThresholdReached.
+ * Use `create(ThresholdReachedSchema)` to create a new message.
+ */
+export const ThresholdReachedSchema: GenMessage<ThresholdReached> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_event, 2);
 

@@ -9,6 +9,8 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { CreditEntry, CreditGrant, CreditSource } from "./credit_pb.ts";
 import { file_usageflow_v1_credit } from "./credit_pb.ts";
+import type { CreditNote, CreditNoteSettlement } from "./credit_note_pb.ts";
+import { file_usageflow_v1_credit_note } from "./credit_note_pb.ts";
 import type { Invoice, InvoiceLine, InvoiceState } from "./invoice_pb.ts";
 import { file_usageflow_v1_invoice } from "./invoice_pb.ts";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
@@ -20,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/invoice_service.proto.
  */
 export const file_usageflow_v1_invoice_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ1c2FnZWZsb3cvdjEvaW52b2ljZV9zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEiPAoRR2V0SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCI8ChJHZXRJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIuECChNMaXN0SW52b2ljZXNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIzCgVzdGF0ZRgCIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGVCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgDIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAQgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJBJHChFwZXJpb2Rfc3RhcnRfZnJvbRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASSQoTcGVyaW9kX3N0YXJ0X2JlZm9yZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgAiWAoUTGlzdEludm9pY2VzUmVzcG9uc2USJwoIaW52b2ljZXMYASADKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimgEKFVByZXZpZXdJbnZvaWNlUmVxdWVzdBI3Cg9zdWJzY3JpcHRpb25faWQYASABKAlCHLpIGXIXMhVec3ViX1swLTlBLVphLXpdezIyfSRIABI2CgtjdXN0b21lcl9pZBgCIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJEgAQhAKB3N1YmplY3QSBbpIAggBIlQKFlByZXZpZXdJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEhIKCnVzYWdlX2ZvbGQYAiABKAMiPwoUVmVyaWZ5SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCKSAgoVVmVyaWZ5SW52b2ljZVJlc3BvbnNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRIPCgdtYXRjaGVzGAMgASgIEi0KBWxpbmVzGAQgAygLMh4udXNhZ2VmbG93LnYxLkxpbmVWZXJpZmljYXRpb24SEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSHgoWcmVjb21wdXRlZF90b3RhbF9taW5vchgHIAEoAxIWCg5udW1iZXJfbWF0Y2hlcxgIIAEoCBISCgp1c2FnZV9mb2xkGAkgASgDEhMKC3RheGVzX21hdGNoGAogASgIEhUKDWNyZWRpdHNfbWF0Y2gYCyABKAgifQoQTGluZVZlcmlmaWNhdGlvbhIPCgdtYXRjaGVzGAEgASgIEikKBnN0b3JlZBgCIAEoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZRItCgpyZWNvbXB1dGVkGAMgASgLMhkudXNhZ2VmbG93LnYxLkludm9pY2VMaW5lIkIKFkZpbmFsaXplSW52b2ljZVJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVeaW52X1swLTlBLVphLXpdezIyfSQiQQoXRmluYWxpemVJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIrIBChZNYXJrSW52b2ljZVBhaWRSZXF1ZXN0EicKAmlkGAEgASgJQhu6SBhyFhABGEAyEF5bQS1aYS16MC05Xy1dKyQSPQoHcGFpZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASMAoJcmVmZXJlbmNlGAMgASgJQh26SBpyGBjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCJBChdNYXJrSW52b2ljZVBhaWRSZXNwb25zZRImCgdpbnZvaWNlGAEgASgLMhUudXNhZ2VmbG93LnYxLkludm9pY2UibgoSVm9pZEludm9pY2VSZXF1ZXN0EicKAmlkGAEgASgJQhu6SBhyFhABGEAyEF5bQS1aYS16MC05Xy1dKyQSLwoGcmVhc29uGAIgASgJQh+6SBxyGhABGOgHMhNeW15ceDAwLVx4MWZceDdmXSokIj0KE1ZvaWRJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIvMCChhDcmVhdGVDcmVkaXRHcmFudFJlcXVlc3QSNAoLY3VzdG9tZXJfaWQYASABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSIwoIY3VycmVuY3kYAiABKAlCEbpIDnIMMgpeW0EtWl17M30kEjYKBmFtb3VudBgDIAEoCUImukgjciEYHzIdXlswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyQSOAoGc291cmNlGAQgASgOMhoudXNhZ2VmbG93LnYxLkNyZWRpdFNvdXJjZUIMukgJggEGGAAYARgCEhsKCHByaW9yaXR5GAUgASgFQgm6SAYaBBhkKAASQAoKZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASKwoEbm90ZRgHIAEoCUIdukgachgY6AcyE15bXlx4MDAtXHgxZlx4N2ZdKiQiTAoZQ3JlYXRlQ3JlZGl0R3JhbnRSZXNwb25zZRIvCgxjcmVkaXRfZ3JhbnQYASABKAsyGS51c2FnZWZsb3cudjEuQ3JlZGl0R3JhbnQinAEKF0xpc3RDcmVkaXRHcmFudHNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgDIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiZQoYTGlzdENyZWRpdEdyYW50c1Jlc3BvbnNlEjAKDWNyZWRpdF9ncmFudHMYASADKAsyGS51c2FnZWZsb3cudjEuQ3JlZGl0R3JhbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJItABChhMaXN0Q3JlZGl0RW50cmllc1JlcXVlc3QSMgoLY3VzdG9tZXJfaWQYASABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjEKCGdyYW50X2lkGAIgASgJQh+6SBxyGjIYXihjcmdfWzAtOUEtWmEtel17MjJ9KT8kEh0KCXBhZ2Vfc2l6ZRgDIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAQgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJnChlMaXN0Q3JlZGl0RW50cmllc1Jlc3BvbnNlEjEKDmNyZWRpdF9lbnRyaWVzGAEgAygLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJzChhSZXZva2VDcmVkaXRHcmFudFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVeY3JnX1swLTlBLVphLXpdezIyfSQSLQoGcmVhc29uGAIgASgJQh26SBpyGBjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCJMChlSZXZva2VDcmVkaXRHcmFudFJlc3BvbnNlEi8KDGNyZWRpdF9ncmFudBgBIAEoCzIZLnVzYWdlZmxvdy52MS5DcmVkaXRHcmFudCJ5Ch9NYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXF1ZXN0EicKAmlkGAEgASgJQhu6SBhyFhABGEAyEF5bQS1aYS16MC05Xy1dKyQSLQoGcmVhc29uGAIgASgJQh26SBpyGBjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCJKCiBNYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXNwb25zZRImCgdpbnZvaWNlGAEgASgLMhUudXNhZ2VmbG93LnYxLkludm9pY2UitAMKE1NpbXVsYXRlUGxhblJlcXVlc3QSMAoJcHVibGlzaGVkGAEgASgLMhsudXNhZ2VmbG93LnYxLlB1Ymxpc2hlZFBsYW5IABIoCgpkZWZpbml0aW9uGAIgASgLMhIudXNhZ2VmbG93LnYxLlBsYW5IABI6CgRmcm9tGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI7CgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASMgoLY3VzdG9tZXJfaWQYBSABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjYKB2FnYWluc3QYBiABKAlCJbpIInIgGEAyHF4oW0EtWmEtel1bQS1aYS16MC05Xy4tXSopPyQSHQoJcGFnZV9zaXplGAcgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YCCABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokQg0KBHBsYW4SBbpIAggBIlwKDVB1Ymxpc2hlZFBsYW4SMQoDa2V5GAEgASgJQiS6SCFyHxABGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQSGAoHdmVyc2lvbhgCIAEoBUIHukgEGgIoACKMAQoUU2ltdWxhdGVQbGFuUmVzcG9uc2USMwoJY3VzdG9tZXJzGAEgAygLMiAudXNhZ2VmbG93LnYxLkN1c3RvbWVyU2ltdWxhdGlvbhIQCghjdXJyZW5jeRgCIAEoCRIUCgxwbGFuX3ZlcnNpb24YAyABKAUSFwoPbmV4dF9wYWdlX3Rva2VuGAQgASgJIrYBChJDdXN0b21lclNpbXVsYXRpb24SEwoLY3VzdG9tZXJfaWQYASABKAkSDwoHcGVyaW9kcxgCIAEoBRIRCglvbGRfbWlub3IYAyABKAMSEQoJbmV3X21pbm9yGAQgASgDEhgKEGRpZmZlcmVuY2VfbWlub3IYBSABKAMSGgoSZGlmZmVyZW5jZV9wZXJjZW50GAYgASgJEh4KFnBlcmlvZHNfbm90X2NvbXBhcmFibGUYByABKAUy/wsKDkludm9pY2VTZXJ2aWNlEmQKCkdldEludm9pY2USHy51c2FnZWZsb3cudjEuR2V0SW52b2ljZVJlcXVlc3QaIC51c2FnZWZsb3cudjEuR2V0SW52b2ljZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEmoKDExpc3RJbnZvaWNlcxIhLnVzYWdlZmxvdy52MS5MaXN0SW52b2ljZXNSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLkxpc3RJbnZvaWNlc1Jlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEnAKDlByZXZpZXdJbnZvaWNlEiMudXNhZ2VmbG93LnYxLlByZXZpZXdJbnZvaWNlUmVxdWVzdBokLnVzYWdlZmxvdy52MS5QcmV2aWV3SW52b2ljZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEm0KDVZlcmlmeUludm9pY2USIi51c2FnZWZsb3cudjEuVmVyaWZ5SW52b2ljZVJlcXVlc3QaIy51c2FnZWZsb3cudjEuVmVyaWZ5SW52b2ljZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEnQKD0ZpbmFsaXplSW52b2ljZRIkLnVzYWdlZmxvdy52MS5GaW5hbGl6ZUludm9pY2VSZXF1ZXN0GiUudXNhZ2VmbG93LnYxLkZpbmFsaXplSW52b2ljZVJlc3BvbnNlIhSQAgKKtRgNaW52b2ljZTp3cml0ZRJ0Cg9NYXJrSW52b2ljZVBhaWQSJC51c2FnZWZsb3cudjEuTWFya0ludm9pY2VQYWlkUmVxdWVzdBolLnVzYWdlZmxvdy52MS5NYXJrSW52b2ljZVBhaWRSZXNwb25zZSIUkAICirUYDWludm9pY2U6d3JpdGUSaAoLVm9pZEludm9pY2USIC51c2FnZWZsb3cudjEuVm9pZEludm9pY2VSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLlZvaWRJbnZvaWNlUmVzcG9uc2UiFJACAoq1GA1pbnZvaWNlOndyaXRlEncKEUNyZWF0ZUNyZWRpdEdyYW50EiYudXNhZ2VmbG93LnYxLkNyZWF0ZUNyZWRpdEdyYW50UmVxdWVzdBonLnVzYWdlZmxvdy52MS5DcmVhdGVDcmVkaXRHcmFudFJlc3BvbnNlIhGKtRgNaW52b2ljZTp3cml0ZRJ2ChBMaXN0Q3JlZGl0R3JhbnRzEiUudXNhZ2VmbG93LnYxLkxpc3RDcmVkaXRHcmFudHNSZXF1ZXN0GiYudXNhZ2VmbG93LnYxLkxpc3RDcmVkaXRHcmFudHNSZXNwb25zZSITkAIBirUYDGludm9pY2U6cmVhZBJ5ChFMaXN0Q3JlZGl0RW50cmllcxImLnVzYWdlZmxvdy52MS5MaXN0Q3JlZGl0RW50cmllc1JlcXVlc3QaJy51c2FnZWZsb3cudjEuTGlzdENyZWRpdEVudHJpZXNSZXNwb25zZSITkAIBirUYDGludm9pY2U6cmVhZBJ6ChFSZXZva2VDcmVkaXRHcmFudBImLnVzYWdlZmxvdy52MS5SZXZva2VDcmVkaXRHcmFudFJlcXVlc3QaJy51c2FnZWZsb3cudjEuUmV2b2tlQ3JlZGl0R3JhbnRSZXNwb25zZSIUkAICirUYDWludm9pY2U6d3JpdGUSjwEKGE1hcmtJbnZvaWNlVW5jb2xsZWN0aWJsZRItLnVzYWdlZmxvdy52MS5NYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXF1ZXN0Gi4udXNhZ2VmbG93LnYxLk1hcmtJbnZvaWNlVW5jb2xsZWN0aWJsZVJlc3BvbnNlIhSQAgKKtRgNaW52b2ljZTp3cml0ZRJqCgxTaW11bGF0ZVBsYW4SIS51c2FnZWZsb3cudjEuU2ltdWxhdGVQbGFuUmVxdWVzdBoiLnVzYWdlZmxvdy52MS5TaW11bGF0ZVBsYW5SZXNwb25zZSITkAIBirUYDGludm9pY2U6cmVhZGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_invoice, file_usageflow_v1_permission, file_usageflow_v1_pricing]);
+  fileDesc("CiJ1c2FnZWZsb3cvdjEvaW52b2ljZV9zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEiPAoRR2V0SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCI8ChJHZXRJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIuECChNMaXN0SW52b2ljZXNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIzCgVzdGF0ZRgCIAEoDjIaLnVzYWdlZmxvdy52MS5JbnZvaWNlU3RhdGVCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgDIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAQgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJBJHChFwZXJpb2Rfc3RhcnRfZnJvbRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASSQoTcGVyaW9kX3N0YXJ0X2JlZm9yZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgAiWAoUTGlzdEludm9pY2VzUmVzcG9uc2USJwoIaW52b2ljZXMYASADKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimgEKFVByZXZpZXdJbnZvaWNlUmVxdWVzdBI3Cg9zdWJzY3JpcHRpb25faWQYASABKAlCHLpIGXIXMhVec3ViX1swLTlBLVphLXpdezIyfSRIABI2CgtjdXN0b21lcl9pZBgCIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJEgAQhAKB3N1YmplY3QSBbpIAggBIlQKFlByZXZpZXdJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEhIKCnVzYWdlX2ZvbGQYAiABKAMiPwoUVmVyaWZ5SW52b2ljZVJlcXVlc3QSJwoCaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJCKSAgoVVmVyaWZ5SW52b2ljZVJlc3BvbnNlEgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoCRIPCgdtYXRjaGVzGAMgASgIEi0KBWxpbmVzGAQgAygLMh4udXNhZ2VmbG93LnYxLkxpbmVWZXJpZmljYXRpb24SEAoIY3VycmVuY3kYBSABKAkSEwoLdG90YWxfbWlub3IYBiABKAMSHgoWcmVjb21wdXRlZF90b3RhbF9taW5vchgHIAEoAxIWCg5udW1iZXJfbWF0Y2hlcxgIIAEoCBISCgp1c2FnZV9mb2xkGAkgASgDEhMKC3RheGVzX21hdGNoGAogASgIEhUKDWNyZWRpdHNfbWF0Y2gYCyABKAgifQoQTGluZVZlcmlmaWNhdGlvbhIPCgdtYXRjaGVzGAEgASgIEikKBnN0b3JlZBgCIAEoCzIZLnVzYWdlZmxvdy52MS5JbnZvaWNlTGluZRItCgpyZWNvbXB1dGVkGAMgASgLMhkudXNhZ2VmbG93LnYxLkludm9pY2VMaW5lIkIKFkZpbmFsaXplSW52b2ljZVJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVeaW52X1swLTlBLVphLXpdezIyfSQiQQoXRmluYWxpemVJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIrIBChZNYXJrSW52b2ljZVBhaWRSZXF1ZXN0EicKAmlkGAEgASgJQhu6SBhyFhABGEAyEF5bQS1aYS16MC05Xy1dKyQSPQoHcGFpZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASMAoJcmVmZXJlbmNlGAMgASgJQh26SBpyGBjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCJBChdNYXJrSW52b2ljZVBhaWRSZXNwb25zZRImCgdpbnZvaWNlGAEgASgLMhUudXNhZ2VmbG93LnYxLkludm9pY2UibgoSVm9pZEludm9pY2VSZXF1ZXN0EicKAmlkGAEgASgJQhu6SBhyFhABGEAyEF5bQS1aYS16MC05Xy1dKyQSLwoGcmVhc29uGAIgASgJQh+6SBxyGhABGOgHMhNeW15ceDAwLVx4MWZceDdmXSokIj0KE1ZvaWRJbnZvaWNlUmVzcG9uc2USJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlIvMCChhDcmVhdGVDcmVkaXRHcmFudFJlcXVlc3QSNAoLY3VzdG9tZXJfaWQYASABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSIwoIY3VycmVuY3kYAiABKAlCEbpIDnIMMgpeW0EtWl17M30kEjYKBmFtb3VudBgDIAEoCUImukgjciEYHzIdXlswLTldezEsMTJ9KFwuWzAtOV17MSwxOH0pPyQSOAoGc291cmNlGAQgASgOMhoudXNhZ2VmbG93LnYxLkNyZWRpdFNvdXJjZUIMukgJggEGGAAYARgCEhsKCHByaW9yaXR5GAUgASgFQgm6SAYaBBhkKAASQAoKZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASKwoEbm90ZRgHIAEoCUIdukgachgY6AcyE15bXlx4MDAtXHgxZlx4N2ZdKiQiTAoZQ3JlYXRlQ3JlZGl0R3JhbnRSZXNwb25zZRIvCgxjcmVkaXRfZ3JhbnQYASABKAsyGS51c2FnZWZsb3cudjEuQ3JlZGl0R3JhbnQinAEKF0xpc3RDcmVkaXRHcmFudHNSZXF1ZXN0EjIKC2N1c3RvbWVyX2lkGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgDIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiZQoYTGlzdENyZWRpdEdyYW50c1Jlc3BvbnNlEjAKDWNyZWRpdF9ncmFudHMYASADKAsyGS51c2FnZWZsb3cudjEuQ3JlZGl0R3JhbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJItABChhMaXN0Q3JlZGl0RW50cmllc1JlcXVlc3QSMgoLY3VzdG9tZXJfaWQYASABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjEKCGdyYW50X2lkGAIgASgJQh+6SBxyGjIYXihjcmdfWzAtOUEtWmEtel17MjJ9KT8kEh0KCXBhZ2Vfc2l6ZRgDIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAQgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJnChlMaXN0Q3JlZGl0RW50cmllc1Jlc3BvbnNlEjEKDmNyZWRpdF9lbnRyaWVzGAEgAygLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJzChhSZXZva2VDcmVkaXRHcmFudFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVeY3JnX1swLTlBLVphLXpdezIyfSQSLQoGcmVhc29uGAIgASgJQh26SBpyGBjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCJMChlSZXZva2VDcmVkaXRHcmFudFJlc3BvbnNlEi8KDGNyZWRpdF9ncmFudBgBIAEoCzIZLnVzYWdlZmxvdy52MS5DcmVkaXRHcmFudCJ5Ch9NYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXF1ZXN0EicKAmlkGAEgASgJQhu6SBhyFhABGEAyEF5bQS1aYS16MC05Xy1dKyQSLQoGcmVhc29uGAIgASgJQh26SBpyGBjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCJKCiBNYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXNwb25zZRImCgdpbnZvaWNlGAEgASgLMhUudXNhZ2VmbG93LnYxLkludm9pY2UitAMKE1NpbXVsYXRlUGxhblJlcXVlc3QSMAoJcHVibGlzaGVkGAEgASgLMhsudXNhZ2VmbG93LnYxLlB1Ymxpc2hlZFBsYW5IABIoCgpkZWZpbml0aW9uGAIgASgLMhIudXNhZ2VmbG93LnYxLlBsYW5IABI6CgRmcm9tGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI7CgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASMgoLY3VzdG9tZXJfaWQYBSABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjYKB2FnYWluc3QYBiABKAlCJbpIInIgGEAyHF4oW0EtWmEtel1bQS1aYS16MC05Xy4tXSopPyQSHQoJcGFnZV9zaXplGAcgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YCCABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokQg0KBHBsYW4SBbpIAggBIlwKDVB1Ymxpc2hlZFBsYW4SMQoDa2V5GAEgASgJQiS6SCFyHxABGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQSGAoHdmVyc2lvbhgCIAEoBUIHukgEGgIoACKMAQoUU2ltdWxhdGVQbGFuUmVzcG9uc2USMwoJY3VzdG9tZXJzGAEgAygLMiAudXNhZ2VmbG93LnYxLkN1c3RvbWVyU2ltdWxhdGlvbhIQCghjdXJyZW5jeRgCIAEoCRIUCgxwbGFuX3ZlcnNpb24YAyABKAUSFwoPbmV4dF9wYWdlX3Rva2VuGAQgASgJIrYBChJDdXN0b21lclNpbXVsYXRpb24SEwoLY3VzdG9tZXJfaWQYASABKAkSDwoHcGVyaW9kcxgCIAEoBRIRCglvbGRfbWlub3IYAyABKAMSEQoJbmV3X21pbm9yGAQgASgDEhgKEGRpZmZlcmVuY2VfbWlub3IYBSABKAMSGgoSZGlmZmVyZW5jZV9wZXJjZW50GAYgASgJEh4KFnBlcmlvZHNfbm90X2NvbXBhcmFibGUYByABKAUitwIKF0NyZWF0ZUNyZWRpdE5vdGVSZXF1ZXN0Ei8KCmludm9pY2VfaWQYASABKAlCG7pIGHIWEAEYQDIQXltBLVphLXowLTlfLV0rJBIXCgRmdWxsGAIgASgIQge6SARqAggBSAASLgoFbGluZXMYAyABKAsyHS51c2FnZWZsb3cudjEuQ3JlZGl0Tm90ZUxpbmVzSAASHwoMYW1vdW50X21pbm9yGAQgASgDQge6SAQiAiAASAASLwoGcmVhc29uGAUgASgJQh+6SBxyGhABGOgHMhNeW15ceDAwLVx4MWZceDdmXSokEkAKCnNldHRsZW1lbnQYBiABKA4yIi51c2FnZWZsb3cudjEuQ3JlZGl0Tm90ZVNldHRsZW1lbnRCCLpIBYIBAhABQg4KBXNjb3BlEgW6SAIIASJPCg9DcmVkaXROb3RlTGluZXMSPAoFbGluZXMYASADKAsyIC51c2FnZWZsb3cudjEuQ3JlZGl0Tm90ZUxpbmVQYXJ0Qgu6SAiSAQUIARDoByJkChJDcmVkaXROb3RlTGluZVBhcnQSGQoIcG9zaXRpb24YASABKAVCB7pIBBoCKAESIgoMYW1vdW50X21pbm9yGAIgASgDQge6SAQiAiAASACIAQFCDwoNX2Ftb3VudF9taW5vciJJChhDcmVhdGVDcmVkaXROb3RlUmVzcG9uc2USLQoLY3JlZGl0X25vdGUYASABKAsyGC51c2FnZWZsb3cudjEuQ3JlZGl0Tm90ZSI/ChRHZXRDcmVkaXROb3RlUmVxdWVzdBInCgJpZBgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskIkYKFUdldENyZWRpdE5vdGVSZXNwb25zZRItCgtjcmVkaXRfbm90ZRgBIAEoCzIYLnVzYWdlZmxvdy52MS5DcmVkaXROb3RlIs0BChZMaXN0Q3JlZGl0Tm90ZXNSZXF1ZXN0EjAKCmludm9pY2VfaWQYASABKAlCHLpIGXIXGEAyE14oW0EtWmEtejAtOV8tXSspPyQSMgoLY3VzdG9tZXJfaWQYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEh0KCXBhZ2Vfc2l6ZRgDIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAQgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJiChdMaXN0Q3JlZGl0Tm90ZXNSZXNwb25zZRIuCgxjcmVkaXRfbm90ZXMYASADKAsyGC51c2FnZWZsb3cudjEuQ3JlZGl0Tm90ZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAky2Q4KDkludm9pY2VTZXJ2aWNlEmQKCkdldEludm9pY2USHy51c2FnZWZsb3cudjEuR2V0SW52b2ljZVJlcXVlc3QaIC51c2FnZWZsb3cudjEuR2V0SW52b2ljZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEmoKDExpc3RJbnZvaWNlcxIhLnVzYWdlZmxvdy52MS5MaXN0SW52b2ljZXNSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLkxpc3RJbnZvaWNlc1Jlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEnAKDlByZXZpZXdJbnZvaWNlEiMudXNhZ2VmbG93LnYxLlByZXZpZXdJbnZvaWNlUmVxdWVzdBokLnVzYWdlZmxvdy52MS5QcmV2aWV3SW52b2ljZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEm0KDVZlcmlmeUludm9pY2USIi51c2FnZWZsb3cudjEuVmVyaWZ5SW52b2ljZVJlcXVlc3QaIy51c2FnZWZsb3cudjEuVmVyaWZ5SW52b2ljZVJlc3BvbnNlIhOQAgGKtRgMaW52b2ljZTpyZWFkEnQKD0ZpbmFsaXplSW52b2ljZRIkLnVzYWdlZmxvdy52MS5GaW5hbGl6ZUludm9pY2VSZXF1ZXN0GiUudXNhZ2VmbG93LnYxLkZpbmFsaXplSW52b2ljZVJlc3BvbnNlIhSQAgKKtRgNaW52b2ljZTp3cml0ZRJ0Cg9NYXJrSW52b2ljZVBhaWQSJC51c2FnZWZsb3cudjEuTWFya0ludm9pY2VQYWlkUmVxdWVzdBolLnVzYWdlZmxvdy52MS5NYXJrSW52b2ljZVBhaWRSZXNwb25zZSIUkAICirUYDWludm9pY2U6d3JpdGUSaAoLVm9pZEludm9pY2USIC51c2FnZWZsb3cudjEuVm9pZEludm9pY2VSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLlZvaWRJbnZvaWNlUmVzcG9uc2UiFJACAoq1GA1pbnZvaWNlOndyaXRlEncKEUNyZWF0ZUNyZWRpdEdyYW50EiYudXNhZ2VmbG93LnYxLkNyZWF0ZUNyZWRpdEdyYW50UmVxdWVzdBonLnVzYWdlZmxvdy52MS5DcmVhdGVDcmVkaXRHcmFudFJlc3BvbnNlIhGKtRgNaW52b2ljZTp3cml0ZRJ2ChBMaXN0Q3JlZGl0R3JhbnRzEiUudXNhZ2VmbG93LnYxLkxpc3RDcmVkaXRHcmFudHNSZXF1ZXN0GiYudXNhZ2VmbG93LnYxLkxpc3RDcmVkaXRHcmFudHNSZXNwb25zZSITkAIBirUYDGludm9pY2U6cmVhZBJ5ChFMaXN0Q3JlZGl0RW50cmllcxImLnVzYWdlZmxvdy52MS5MaXN0Q3JlZGl0RW50cmllc1JlcXVlc3QaJy51c2FnZWZsb3cudjEuTGlzdENyZWRpdEVudHJpZXNSZXNwb25zZSITkAIBirUYDGludm9pY2U6cmVhZBJ6ChFSZXZva2VDcmVkaXRHcmFudBImLnVzYWdlZmxvdy52MS5SZXZva2VDcmVkaXRHcmFudFJlcXVlc3QaJy51c2FnZWZsb3cudjEuUmV2b2tlQ3JlZGl0R3JhbnRSZXNwb25zZSIUkAICirUYDWludm9pY2U6d3JpdGUSjwEKGE1hcmtJbnZvaWNlVW5jb2xsZWN0aWJsZRItLnVzYWdlZmxvdy52MS5NYXJrSW52b2ljZVVuY29sbGVjdGlibGVSZXF1ZXN0Gi4udXNhZ2VmbG93LnYxLk1hcmtJbnZvaWNlVW5jb2xsZWN0aWJsZVJlc3BvbnNlIhSQAgKKtRgNaW52b2ljZTp3cml0ZRJqCgxTaW11bGF0ZVBsYW4SIS51c2FnZWZsb3cudjEuU2ltdWxhdGVQbGFuUmVxdWVzdBoiLnVzYWdlZmxvdy52MS5TaW11bGF0ZVBsYW5SZXNwb25zZSITkAIBirUYDGludm9pY2U6cmVhZBJ0ChBDcmVhdGVDcmVkaXROb3RlEiUudXNhZ2VmbG93LnYxLkNyZWF0ZUNyZWRpdE5vdGVSZXF1ZXN0GiYudXNhZ2VmbG93LnYxLkNyZWF0ZUNyZWRpdE5vdGVSZXNwb25zZSIRirUYDWludm9pY2U6d3JpdGUSbQoNR2V0Q3JlZGl0Tm90ZRIiLnVzYWdlZmxvdy52MS5HZXRDcmVkaXROb3RlUmVxdWVzdBojLnVzYWdlZmxvdy52MS5HZXRDcmVkaXROb3RlUmVzcG9uc2UiE5ACAYq1GAxpbnZvaWNlOnJlYWQScwoPTGlzdENyZWRpdE5vdGVzEiQudXNhZ2VmbG93LnYxLkxpc3RDcmVkaXROb3Rlc1JlcXVlc3QaJS51c2FnZWZsb3cudjEuTGlzdENyZWRpdE5vdGVzUmVzcG9uc2UiE5ACAYq1GAxpbnZvaWNlOnJlYWRiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_credit_note, file_usageflow_v1_invoice, file_usageflow_v1_permission, file_usageflow_v1_pricing]);
 
 /**
  * Asks for one invoice.
@@ -1041,6 +1043,254 @@ export const CustomerSimulationSchema: GenMessage<CustomerSimulation> = /*@__PUR
   messageDesc(file_usageflow_v1_invoice_service, 28);
 
 /**
+ * What to take back of an invoice.
+ *
+ * @generated from message usageflow.v1.CreateCreditNoteRequest
+ */
+export type CreateCreditNoteRequest = Message<"usageflow.v1.CreateCreditNoteRequest"> & {
+  /**
+   * The invoice's id, `inv_...`, or its number.
+   *
+   * @generated from field: string invoice_id = 1;
+   */
+  invoiceId: string;
+
+  /**
+   * Exactly one of the three.
+   *
+   * @generated from oneof usageflow.v1.CreateCreditNoteRequest.scope
+   */
+  scope: {
+    /**
+     * All that is left to take back.
+     *
+     * @generated from field: bool full = 2;
+     */
+    value: boolean;
+    case: "full";
+  } | {
+    /**
+     * Single lines. With each goes its share of discounts and tax.
+     *
+     * @generated from field: usageflow.v1.CreditNoteLines lines = 3;
+     */
+    value: CreditNoteLines;
+    case: "lines";
+  } | {
+    /**
+     * An amount in minor units, tax included.
+     *
+     * @generated from field: int64 amount_minor = 4;
+     */
+    value: bigint;
+    case: "amountMinor";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Why, 1 to 1,000 characters. It stands on the document.
+   *
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+
+  /**
+   * What becomes of what was paid already. Not given: CREDIT.
+   *
+   * @generated from field: usageflow.v1.CreditNoteSettlement settlement = 6;
+   */
+  settlement: CreditNoteSettlement;
+};
+
+/**
+ * Describes the message usageflow.v1.CreateCreditNoteRequest.
+ * Use `create(CreateCreditNoteRequestSchema)` to create a new message.
+ */
+export const CreateCreditNoteRequestSchema: GenMessage<CreateCreditNoteRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 29);
+
+/**
+ * Lines of an invoice.
+ *
+ * @generated from message usageflow.v1.CreditNoteLines
+ */
+export type CreditNoteLines = Message<"usageflow.v1.CreditNoteLines"> & {
+  /**
+   * At least one.
+   *
+   * @generated from field: repeated usageflow.v1.CreditNoteLinePart lines = 1;
+   */
+  lines: CreditNoteLinePart[];
+};
+
+/**
+ * Describes the message usageflow.v1.CreditNoteLines.
+ * Use `create(CreditNoteLinesSchema)` to create a new message.
+ */
+export const CreditNoteLinesSchema: GenMessage<CreditNoteLines> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 30);
+
+/**
+ * What to take back of one line.
+ *
+ * @generated from message usageflow.v1.CreditNoteLinePart
+ */
+export type CreditNoteLinePart = Message<"usageflow.v1.CreditNoteLinePart"> & {
+  /**
+   * Its place on the invoice: 1 is the first line. Not a discount, a tax or a credit, which are not charges.
+   *
+   * @generated from field: int32 position = 1;
+   */
+  position: number;
+
+  /**
+   * How much of the line's amount, in minor units, before discounts and tax. Absent: all that earlier notes left of it.
+   *
+   * @generated from field: optional int64 amount_minor = 2;
+   */
+  amountMinor?: bigint | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.CreditNoteLinePart.
+ * Use `create(CreditNoteLinePartSchema)` to create a new message.
+ */
+export const CreditNoteLinePartSchema: GenMessage<CreditNoteLinePart> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 31);
+
+/**
+ * The credit note that was made.
+ *
+ * @generated from message usageflow.v1.CreateCreditNoteResponse
+ */
+export type CreateCreditNoteResponse = Message<"usageflow.v1.CreateCreditNoteResponse"> & {
+  /**
+   * The credit note.
+   *
+   * @generated from field: usageflow.v1.CreditNote credit_note = 1;
+   */
+  creditNote?: CreditNote | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.CreateCreditNoteResponse.
+ * Use `create(CreateCreditNoteResponseSchema)` to create a new message.
+ */
+export const CreateCreditNoteResponseSchema: GenMessage<CreateCreditNoteResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 32);
+
+/**
+ * Asks for one credit note.
+ *
+ * @generated from message usageflow.v1.GetCreditNoteRequest
+ */
+export type GetCreditNoteRequest = Message<"usageflow.v1.GetCreditNoteRequest"> & {
+  /**
+   * The credit note's id, `crn_...`, or its number.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.GetCreditNoteRequest.
+ * Use `create(GetCreditNoteRequestSchema)` to create a new message.
+ */
+export const GetCreditNoteRequestSchema: GenMessage<GetCreditNoteRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 33);
+
+/**
+ * One credit note.
+ *
+ * @generated from message usageflow.v1.GetCreditNoteResponse
+ */
+export type GetCreditNoteResponse = Message<"usageflow.v1.GetCreditNoteResponse"> & {
+  /**
+   * The credit note.
+   *
+   * @generated from field: usageflow.v1.CreditNote credit_note = 1;
+   */
+  creditNote?: CreditNote | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.GetCreditNoteResponse.
+ * Use `create(GetCreditNoteResponseSchema)` to create a new message.
+ */
+export const GetCreditNoteResponseSchema: GenMessage<GetCreditNoteResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 34);
+
+/**
+ * Asks for credit notes.
+ *
+ * @generated from message usageflow.v1.ListCreditNotesRequest
+ */
+export type ListCreditNotesRequest = Message<"usageflow.v1.ListCreditNotesRequest"> & {
+  /**
+   * Only those of this invoice: its id or its number. Empty: all.
+   *
+   * @generated from field: string invoice_id = 1;
+   */
+  invoiceId: string;
+
+  /**
+   * Only this customer's. Empty: all.
+   *
+   * @generated from field: string customer_id = 2;
+   */
+  customerId: string;
+
+  /**
+   * At most this many, 1 to 1,000. 0 means 100.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty for the first page.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListCreditNotesRequest.
+ * Use `create(ListCreditNotesRequestSchema)` to create a new message.
+ */
+export const ListCreditNotesRequestSchema: GenMessage<ListCreditNotesRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 35);
+
+/**
+ * A page of credit notes.
+ *
+ * @generated from message usageflow.v1.ListCreditNotesResponse
+ */
+export type ListCreditNotesResponse = Message<"usageflow.v1.ListCreditNotesResponse"> & {
+  /**
+   * The credit notes.
+   *
+   * @generated from field: repeated usageflow.v1.CreditNote credit_notes = 1;
+   */
+  creditNotes: CreditNote[];
+
+  /**
+   * Token of the next page. Empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListCreditNotesResponse.
+ * Use `create(ListCreditNotesResponseSchema)` to create a new message.
+ */
+export const ListCreditNotesResponseSchema: GenMessage<ListCreditNotesResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_invoice_service, 36);
+
+/**
  * The bills. They are made by themselves when periods end.
  *
  * @generated from service usageflow.v1.InvoiceService
@@ -1138,8 +1388,8 @@ export const InvoiceService: GenService<{
    * Vendors differ in what becomes of the period. Here voiding bills nothing anew: the period stays without an invoice,
    * and no later invoice makes up for it. What the invoice billed for earlier periods (late usage) is billed by the next one.
    *
-   * Errors: NOT_FOUND; STATE_CONFLICT for a draft or a paid invoice, and for one whose granted credit paid for another
-   * invoice: that one must be voided first.
+   * Errors: NOT_FOUND; STATE_CONFLICT for a draft or a paid invoice; for one that has credit notes: take back the rest of it
+   * with another one; and for one whose granted credit paid for another invoice: that one must be voided first.
    *
    * @generated from rpc usageflow.v1.InvoiceService.VoidInvoice
    */
@@ -1226,6 +1476,44 @@ export const InvoiceService: GenService<{
     methodKind: "unary";
     input: typeof SimulatePlanRequestSchema;
     output: typeof SimulatePlanResponseSchema;
+  },
+  /**
+   * Takes a finalized, paid or uncollectible invoice back, wholly or in part, by a credit note: see CreditNote.
+   *
+   * Each call makes a note of its own; use an `idempotency-key` to be sure of one. The notes of an invoice never take back
+   * more than there is, whatever is asked at the same time.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT for a draft or a void invoice, and when no more, or less, is left to take back;
+   * INVALID_FIELD for a position that is no charge, and for one that is named twice.
+   *
+   * @generated from rpc usageflow.v1.InvoiceService.CreateCreditNote
+   */
+  createCreditNote: {
+    methodKind: "unary";
+    input: typeof CreateCreditNoteRequestSchema;
+    output: typeof CreateCreditNoteResponseSchema;
+  },
+  /**
+   * Answers one credit note.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.InvoiceService.GetCreditNote
+   */
+  getCreditNote: {
+    methodKind: "unary";
+    input: typeof GetCreditNoteRequestSchema;
+    output: typeof GetCreditNoteResponseSchema;
+  },
+  /**
+   * Lists credit notes, oldest first.
+   *
+   * @generated from rpc usageflow.v1.InvoiceService.ListCreditNotes
+   */
+  listCreditNotes: {
+    methodKind: "unary";
+    input: typeof ListCreditNotesRequestSchema;
+    output: typeof ListCreditNotesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_usageflow_v1_invoice_service, 0);

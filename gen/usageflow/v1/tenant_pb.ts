@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/tenant.proto.
  */
 export const file_usageflow_v1_tenant: GenFile = /*@__PURE__*/
-  fileDesc("Chl1c2FnZWZsb3cvdjEvdGVuYW50LnByb3RvEgx1c2FnZWZsb3cudjEihgIKBlRlbmFudBIKCgJpZBgBIAEoCRIUCgxvcmdhbml6YXRpb24YAiABKAkSJgoEa2luZBgDIAEoDjIYLnVzYWdlZmxvdy52MS5UZW5hbnRLaW5kEiIKBWNsb2NrGAQgASgLMhMudXNhZ2VmbG93LnYxLkNsb2NrEi8KDGdyYWNlX3BlcmlvZBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIyCg9iYWNrZmlsbF93aW5kb3cYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoOaW52b2ljZV9wcmVmaXgYByABKAkSEQoJdGltZV96b25lGAggASgJImwKBUNsb2NrEicKA25vdxgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGZnJvemVuGAIgASgIEioKBnRhcmdldBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiyAEKCEN1c3RvbWVyEisKAmlkGAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEisKBG5hbWUYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEi4KCmNyZWF0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKCXRheF9yYXRlcxgEIAMoCzIVLnVzYWdlZmxvdy52MS5UYXhSYXRlQgi6SAWSAQIQCiKVAQoHVGF4UmF0ZRItCgRuYW1lGAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEkgKB3BlcmNlbnQYAiABKAlCN7pINHIyGBYyLl4oMTAwKFwuMHsxLDE4fSk/fFswLTldezEsMn0oXC5bMC05XXsxLDE4fSk/KSQSEQoJaW5jbHVzaXZlGAMgASgIIrQBCgZBcGlLZXkSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIgCgRyb2xlGAMgASgOMhIudXNhZ2VmbG93LnYxLlJvbGUSDgoGcHJlZml4GAQgASgJEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKlUKClRlbmFudEtpbmQSGwoXVEVOQU5UX0tJTkRfVU5TUEVDSUZJRUQQABIUChBURU5BTlRfS0lORF9MSVZFEAESFAoQVEVOQU5UX0tJTkRfVEVTVBACYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_permission]);
+  fileDesc("Chl1c2FnZWZsb3cvdjEvdGVuYW50LnByb3RvEgx1c2FnZWZsb3cudjEi1QIKBlRlbmFudBIKCgJpZBgBIAEoCRIUCgxvcmdhbml6YXRpb24YAiABKAkSJgoEa2luZBgDIAEoDjIYLnVzYWdlZmxvdy52MS5UZW5hbnRLaW5kEiIKBWNsb2NrGAQgASgLMhMudXNhZ2VmbG93LnYxLkNsb2NrEi8KDGdyYWNlX3BlcmlvZBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIyCg9iYWNrZmlsbF93aW5kb3cYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoOaW52b2ljZV9wcmVmaXgYByABKAkSEQoJdGltZV96b25lGAggASgJEiMKBnNlbGxlchgJIAEoCzITLnVzYWdlZmxvdy52MS5QYXJ0eRIaChJwYXltZW50X3Rlcm1zX2RheXMYCiABKAUSDAoEbWVtbxgLIAEoCSLHAQoFUGFydHkSKwoEbmFtZRgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSNQoHYWRkcmVzcxgCIAMoCUIkukghkgEeEAgiGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEiwKBnRheF9pZBgDIAEoCUIcukgZchcYQDITXlteXHgwMC1ceDFmXHg3Zl0qJBIsCgVlbWFpbBgEIAEoCUIdukgachgYwAIyE15bXlx4MDAtXHgxZlx4N2ZdKiQiqAEKB0JpbGxpbmcSIgoFYnV5ZXIYASABKAsyEy51c2FnZWZsb3cudjEuUGFydHkSNQoOcHVyY2hhc2Vfb3JkZXIYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEisKEnBheW1lbnRfdGVybXNfZGF5cxgDIAEoBUIKukgHGgUY7QIoAEgAiAEBQhUKE19wYXltZW50X3Rlcm1zX2RheXMibAoFQ2xvY2sSJwoDbm93GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZmcm96ZW4YAiABKAgSKgoGdGFyZ2V0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLwAQoIQ3VzdG9tZXISKwoCaWQYASABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSKwoEbmFtZRgCIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoJdGF4X3JhdGVzGAQgAygLMhUudXNhZ2VmbG93LnYxLlRheFJhdGVCCLpIBZIBAhAKEiYKB2JpbGxpbmcYBSABKAsyFS51c2FnZWZsb3cudjEuQmlsbGluZyKVAQoHVGF4UmF0ZRItCgRuYW1lGAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEkgKB3BlcmNlbnQYAiABKAlCN7pINHIyGBYyLl4oMTAwKFwuMHsxLDE4fSk/fFswLTldezEsMn0oXC5bMC05XXsxLDE4fSk/KSQSEQoJaW5jbHVzaXZlGAMgASgIIrQBCgZBcGlLZXkSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIgCgRyb2xlGAMgASgOMhIudXNhZ2VmbG93LnYxLlJvbGUSDgoGcHJlZml4GAQgASgJEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKlUKClRlbmFudEtpbmQSGwoXVEVOQU5UX0tJTkRfVU5TUEVDSUZJRUQQABIUChBURU5BTlRfS0lORF9MSVZFEAESFAoQVEVOQU5UX0tJTkRfVEVTVBACYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_permission]);
 
 /**
  * One isolated data space of an organization. Every organization has one of each kind.
@@ -78,6 +78,27 @@ export type Tenant = Message<"usageflow.v1.Tenant"> & {
    * @generated from field: string time_zone = 8;
    */
   timeZone: string;
+
+  /**
+   * Who sells: what invoices say of the tenant itself. Empty until it is set.
+   *
+   * @generated from field: usageflow.v1.Party seller = 9;
+   */
+  seller?: Party | undefined;
+
+  /**
+   * How many days after it was finalized an invoice is due, unless the customer's billing details say otherwise.
+   *
+   * @generated from field: int32 payment_terms_days = 10;
+   */
+  paymentTermsDays: number;
+
+  /**
+   * A text at the foot of every invoice, such as where to pay to. May be empty.
+   *
+   * @generated from field: string memo = 11;
+   */
+  memo: string;
 };
 
 /**
@@ -86,6 +107,83 @@ export type Tenant = Message<"usageflow.v1.Tenant"> & {
  */
 export const TenantSchema: GenMessage<Tenant> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_tenant, 0);
+
+/**
+ * One side of an invoice, as the document names it. What is empty is not shown.
+ *
+ * @generated from message usageflow.v1.Party
+ */
+export type Party = Message<"usageflow.v1.Party"> & {
+  /**
+   * The name, at most 255 characters.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The address, line by line: at most 8 lines of at most 255 characters.
+   *
+   * @generated from field: repeated string address = 2;
+   */
+  address: string[];
+
+  /**
+   * The tax id, such as `DE123456789`, at most 64 characters. Shown as it is, and not checked.
+   *
+   * @generated from field: string tax_id = 3;
+   */
+  taxId: string;
+
+  /**
+   * Where to write to, at most 320 characters. Nothing is sent there.
+   *
+   * @generated from field: string email = 4;
+   */
+  email: string;
+};
+
+/**
+ * Describes the message usageflow.v1.Party.
+ * Use `create(PartySchema)` to create a new message.
+ */
+export const PartySchema: GenMessage<Party> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant, 1);
+
+/**
+ * What a customer's invoices say besides what they bill.
+ *
+ * @generated from message usageflow.v1.Billing
+ */
+export type Billing = Message<"usageflow.v1.Billing"> & {
+  /**
+   * The buyer. Without a name, the customer's.
+   *
+   * @generated from field: usageflow.v1.Party buyer = 1;
+   */
+  buyer?: Party | undefined;
+
+  /**
+   * The customer's purchase order, at most 255 characters. May be empty.
+   *
+   * @generated from field: string purchase_order = 2;
+   */
+  purchaseOrder: string;
+
+  /**
+   * How many days after it was finalized an invoice is due, 0 to 365. Absent: the tenant's `payment_terms_days`.
+   *
+   * @generated from field: optional int32 payment_terms_days = 3;
+   */
+  paymentTermsDays?: number | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.Billing.
+ * Use `create(BillingSchema)` to create a new message.
+ */
+export const BillingSchema: GenMessage<Billing> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant, 2);
 
 /**
  * A tenant's business time: what `occurred_at` defaults to, and when periods end.
@@ -120,7 +218,7 @@ export type Clock = Message<"usageflow.v1.Clock"> & {
  * Use `create(ClockSchema)` to create a new message.
  */
 export const ClockSchema: GenMessage<Clock> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_tenant, 1);
+  messageDesc(file_usageflow_v1_tenant, 3);
 
 /**
  * A tenant's own customer: the one whose usage is counted and who gets the invoice.
@@ -155,6 +253,13 @@ export type Customer = Message<"usageflow.v1.Customer"> & {
    * @generated from field: repeated usageflow.v1.TaxRate tax_rates = 4;
    */
   taxRates: TaxRate[];
+
+  /**
+   * What its invoices say besides what they bill. A finalized invoice keeps what it says.
+   *
+   * @generated from field: usageflow.v1.Billing billing = 5;
+   */
+  billing?: Billing | undefined;
 };
 
 /**
@@ -162,7 +267,7 @@ export type Customer = Message<"usageflow.v1.Customer"> & {
  * Use `create(CustomerSchema)` to create a new message.
  */
 export const CustomerSchema: GenMessage<Customer> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_tenant, 2);
+  messageDesc(file_usageflow_v1_tenant, 4);
 
 /**
  * A tax on a customer's invoices.
@@ -197,7 +302,7 @@ export type TaxRate = Message<"usageflow.v1.TaxRate"> & {
  * Use `create(TaxRateSchema)` to create a new message.
  */
 export const TaxRateSchema: GenMessage<TaxRate> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_tenant, 3);
+  messageDesc(file_usageflow_v1_tenant, 5);
 
 /**
  * An API key, without its secret.
@@ -253,7 +358,7 @@ export type ApiKey = Message<"usageflow.v1.ApiKey"> & {
  * Use `create(ApiKeySchema)` to create a new message.
  */
 export const ApiKeySchema: GenMessage<ApiKey> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_tenant, 4);
+  messageDesc(file_usageflow_v1_tenant, 6);
 
 /**
  * Whether a tenant holds real data or test data.

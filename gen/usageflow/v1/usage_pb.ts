@@ -15,13 +15,14 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/usage.proto.
  */
 export const file_usageflow_v1_usage: GenFile = /*@__PURE__*/
-  fileDesc("Chh1c2FnZWZsb3cvdjEvdXNhZ2UucHJvdG8SDHVzYWdlZmxvdy52MSK6AwoKVXNhZ2VFdmVudBI0CgZtZXRyaWMYASABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBIXCgZhbW91bnQYAiABKAlCB7pIBHICGEASNAoLY3VzdG9tZXJfaWQYAyABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSNgoPaWRlbXBvdGVuY3lfa2V5GAQgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIvCgtvY2N1cnJlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASigEKCnByb3BlcnRpZXMYBiADKAsyKC51c2FnZWZsb3cudjEuVXNhZ2VFdmVudC5Qcm9wZXJ0aWVzRW50cnlCTLpISZoBRhAgIiZyJBABGEAyE15bXlx4MDAtXHgxZlx4N2ZdKyRaCV9fcHJvdG9fXyoachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQaMQoPUHJvcGVydGllc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEingEKC1VzYWdlUmVzdWx0EisKB291dGNvbWUYASABKA4yGi51c2FnZWZsb3cudjEuVXNhZ2VPdXRjb21lEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCRIpCgZyZWFzb24YAyABKA4yGS51c2FnZWZsb3cudjEuRXJyb3JSZWFzb24SDQoFZmllbGQYBCABKAkSDwoHbWVzc2FnZRgFIAEoCSJxCg1Vc2FnZVByb2dyZXNzEhMKC2ZvbGRfbnVtYmVyGAEgASgDEhcKD3BlbmRpbmdfYmF0Y2hlcxgCIAEoAxIyCg5jb21wbGV0ZV91bnRpbBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwgEKD0RpbWVuc2lvbkZpbHRlchIwCghwcm9wZXJ0eRgBIAEoCUIeukgbchkQARhAMhNeW15ceDAwLVx4MWZceDdmXSskEi8KBmVxdWFscxgCIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiRIABIrCgJpbhgDIAEoCzIdLnVzYWdlZmxvdy52MS5EaW1lbnNpb25WYWx1ZXNIABIQCgZleGlzdHMYBCABKAhIAEINCgR0ZXN0EgW6SAIIASJLCg9EaW1lbnNpb25WYWx1ZXMSOAoGdmFsdWVzGAEgAygJQii6SCWSASIIARBkGAEiGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokIocBCgpVc2FnZVBvaW50EikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNlbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHF1YW50aXR5GAMgASgJEhMKC2V2ZW50X2NvdW50GAQgASgDItIBCgtVc2FnZVNlcmllcxI9CgpkaW1lbnNpb25zGAEgAygLMikudXNhZ2VmbG93LnYxLlVzYWdlU2VyaWVzLkRpbWVuc2lvbnNFbnRyeRIoCgZwb2ludHMYAiADKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VQb2ludBInCgV0b3RhbBgDIAEoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZVBvaW50GjEKD0RpbWVuc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIswCCgxVc2FnZUJpbGxpbmcSJwoFc3RhdGUYASABKA4yGC51c2FnZWZsb3cudjEuVXNhZ2VTdGF0ZRI1Cg91bmJpbGxlZF9yZWFzb24YAiABKA4yHC51c2FnZWZsb3cudjEuVW5iaWxsZWRSZWFzb24SFwoPc3Vic2NyaXB0aW9uX2lkGAMgASgJEgwKBHBsYW4YBCABKAkSFAoMcGxhbl92ZXJzaW9uGAUgASgFEhEKCXByaWNlX2tleRgGIAEoCRIwCgxwZXJpb2Rfc3RhcnQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnBlcmlvZF9lbmQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmludm9pY2VfaWQYCSABKAkSFgoOaW52b2ljZV9udW1iZXIYCiABKAkitAEKDVVuYmlsbGVkVXNhZ2USEwoLY3VzdG9tZXJfaWQYASABKAkSDgoGbWV0cmljGAIgASgJEikKBW1vbnRoGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgZyZWFzb24YBCABKA4yHC51c2FnZWZsb3cudjEuVW5iaWxsZWRSZWFzb24SEAoIcXVhbnRpdHkYBSABKAkSEwoLZXZlbnRfY291bnQYBiABKAMqngEKDFVzYWdlT3V0Y29tZRIdChlVU0FHRV9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGgoWVVNBR0VfT1VUQ09NRV9BQ0NFUFRFRBABEhsKF1VTQUdFX09VVENPTUVfRFVQTElDQVRFEAISGgoWVVNBR0VfT1VUQ09NRV9DT05GTElDVBADEhoKFlVTQUdFX09VVENPTUVfUkVKRUNURUQQBCqVAQoNVXNhZ2VJbnRlcnZhbBIeChpVU0FHRV9JTlRFUlZBTF9VTlNQRUNJRklFRBAAEhcKE1VTQUdFX0lOVEVSVkFMX0hPVVIQARIWChJVU0FHRV9JTlRFUlZBTF9EQVkQAhIYChRVU0FHRV9JTlRFUlZBTF9NT05USBADEhkKFVVTQUdFX0lOVEVSVkFMX1BFUklPRBAEKqEBCgpVc2FnZVN0YXRlEhsKF1VTQUdFX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTVVNBR0VfU1RBVEVfUEVORElORxABEhgKFFVTQUdFX1NUQVRFX1VOQklMTEVEEAISFAoQVVNBR0VfU1RBVEVfT1BFThADEhUKEVVTQUdFX1NUQVRFX0RSQUZUEAQSFgoSVVNBR0VfU1RBVEVfQklMTEVEEAUqqQEKDlVuYmlsbGVkUmVhc29uEh8KG1VOQklMTEVEX1JFQVNPTl9VTlNQRUNJRklFRBAAEiMKH1VOQklMTEVEX1JFQVNPTl9OT19TVUJTQ1JJUFRJT04QARIcChhVTkJJTExFRF9SRUFTT05fTk9fUFJJQ0UQAhIYChRVTkJJTExFRF9SRUFTT05fTEFURRADEhkKFVVOQklMTEVEX1JFQVNPTl9UUklBTBAEYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_error]);
+  fileDesc("Chh1c2FnZWZsb3cvdjEvdXNhZ2UucHJvdG8SDHVzYWdlZmxvdy52MSK6AwoKVXNhZ2VFdmVudBI0CgZtZXRyaWMYASABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBIXCgZhbW91bnQYAiABKAlCB7pIBHICGEASNAoLY3VzdG9tZXJfaWQYAyABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSNgoPaWRlbXBvdGVuY3lfa2V5GAQgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIvCgtvY2N1cnJlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASigEKCnByb3BlcnRpZXMYBiADKAsyKC51c2FnZWZsb3cudjEuVXNhZ2VFdmVudC5Qcm9wZXJ0aWVzRW50cnlCTLpISZoBRhAgIiZyJBABGEAyE15bXlx4MDAtXHgxZlx4N2ZdKyRaCV9fcHJvdG9fXyoachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQaMQoPUHJvcGVydGllc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEingEKC1VzYWdlUmVzdWx0EisKB291dGNvbWUYASABKA4yGi51c2FnZWZsb3cudjEuVXNhZ2VPdXRjb21lEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCRIpCgZyZWFzb24YAyABKA4yGS51c2FnZWZsb3cudjEuRXJyb3JSZWFzb24SDQoFZmllbGQYBCABKAkSDwoHbWVzc2FnZRgFIAEoCSJxCg1Vc2FnZVByb2dyZXNzEhMKC2ZvbGRfbnVtYmVyGAEgASgDEhcKD3BlbmRpbmdfYmF0Y2hlcxgCIAEoAxIyCg5jb21wbGV0ZV91bnRpbBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwgEKD0RpbWVuc2lvbkZpbHRlchIwCghwcm9wZXJ0eRgBIAEoCUIeukgbchkQARhAMhNeW15ceDAwLVx4MWZceDdmXSskEi8KBmVxdWFscxgCIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiRIABIrCgJpbhgDIAEoCzIdLnVzYWdlZmxvdy52MS5EaW1lbnNpb25WYWx1ZXNIABIQCgZleGlzdHMYBCABKAhIAEINCgR0ZXN0EgW6SAIIASJLCg9EaW1lbnNpb25WYWx1ZXMSOAoGdmFsdWVzGAEgAygJQii6SCWSASIIARBkGAEiGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokIocBCgpVc2FnZVBvaW50EikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNlbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHF1YW50aXR5GAMgASgJEhMKC2V2ZW50X2NvdW50GAQgASgDItIBCgtVc2FnZVNlcmllcxI9CgpkaW1lbnNpb25zGAEgAygLMikudXNhZ2VmbG93LnYxLlVzYWdlU2VyaWVzLkRpbWVuc2lvbnNFbnRyeRIoCgZwb2ludHMYAiADKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VQb2ludBInCgV0b3RhbBgDIAEoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZVBvaW50GjEKD0RpbWVuc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIswCCgxVc2FnZUJpbGxpbmcSJwoFc3RhdGUYASABKA4yGC51c2FnZWZsb3cudjEuVXNhZ2VTdGF0ZRI1Cg91bmJpbGxlZF9yZWFzb24YAiABKA4yHC51c2FnZWZsb3cudjEuVW5iaWxsZWRSZWFzb24SFwoPc3Vic2NyaXB0aW9uX2lkGAMgASgJEgwKBHBsYW4YBCABKAkSFAoMcGxhbl92ZXJzaW9uGAUgASgFEhEKCXByaWNlX2tleRgGIAEoCRIwCgxwZXJpb2Rfc3RhcnQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnBlcmlvZF9lbmQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmludm9pY2VfaWQYCSABKAkSFgoOaW52b2ljZV9udW1iZXIYCiABKAkicwoJVXNhZ2VWb2lkEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRItCgl2b2lkZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgDIAEoCRIOCgZrZXlfaWQYBCABKAkiUQoKVm9pZFJlc3VsdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSKgoHb3V0Y29tZRgCIAEoDjIZLnVzYWdlZmxvdy52MS5Wb2lkT3V0Y29tZSK0AQoNVW5iaWxsZWRVc2FnZRITCgtjdXN0b21lcl9pZBgBIAEoCRIOCgZtZXRyaWMYAiABKAkSKQoFbW9udGgYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKBnJlYXNvbhgEIAEoDjIcLnVzYWdlZmxvdy52MS5VbmJpbGxlZFJlYXNvbhIQCghxdWFudGl0eRgFIAEoCRITCgtldmVudF9jb3VudBgGIAEoAyqeAQoMVXNhZ2VPdXRjb21lEh0KGVVTQUdFX09VVENPTUVfVU5TUEVDSUZJRUQQABIaChZVU0FHRV9PVVRDT01FX0FDQ0VQVEVEEAESGwoXVVNBR0VfT1VUQ09NRV9EVVBMSUNBVEUQAhIaChZVU0FHRV9PVVRDT01FX0NPTkZMSUNUEAMSGgoWVVNBR0VfT1VUQ09NRV9SRUpFQ1RFRBAEKpUBCg1Vc2FnZUludGVydmFsEh4KGlVTQUdFX0lOVEVSVkFMX1VOU1BFQ0lGSUVEEAASFwoTVVNBR0VfSU5URVJWQUxfSE9VUhABEhYKElVTQUdFX0lOVEVSVkFMX0RBWRACEhgKFFVTQUdFX0lOVEVSVkFMX01PTlRIEAMSGQoVVVNBR0VfSU5URVJWQUxfUEVSSU9EEAQqoQEKClVzYWdlU3RhdGUSGwoXVVNBR0VfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNVU0FHRV9TVEFURV9QRU5ESU5HEAESGAoUVVNBR0VfU1RBVEVfVU5CSUxMRUQQAhIUChBVU0FHRV9TVEFURV9PUEVOEAMSFQoRVVNBR0VfU1RBVEVfRFJBRlQQBBIWChJVU0FHRV9TVEFURV9CSUxMRUQQBSrFAQoOVW5iaWxsZWRSZWFzb24SHwobVU5CSUxMRURfUkVBU09OX1VOU1BFQ0lGSUVEEAASIwofVU5CSUxMRURfUkVBU09OX05PX1NVQlNDUklQVElPThABEhwKGFVOQklMTEVEX1JFQVNPTl9OT19QUklDRRACEhgKFFVOQklMTEVEX1JFQVNPTl9MQVRFEAMSGQoVVU5CSUxMRURfUkVBU09OX1RSSUFMEAQSGgoWVU5CSUxMRURfUkVBU09OX1ZPSURFRBAFKoEBCgtWb2lkT3V0Y29tZRIcChhWT0lEX09VVENPTUVfVU5TUEVDSUZJRUQQABIXChNWT0lEX09VVENPTUVfVk9JREVEEAESHwobVk9JRF9PVVRDT01FX0FMUkVBRFlfVk9JREVEEAISGgoWVk9JRF9PVVRDT01FX05PVF9GT1VORBADYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_error]);
 
 /**
  * One report of usage.
  *
  * `(tenant, idempotency_key)` identifies an event for ever. Sent again with the same content it is a duplicate and
- * counts once; with other content it is a conflict and changes nothing. Content is what the client sent: 1.5 and
+ * counts once; with other content it is a conflict and changes nothing. So it is with a voided event: sent again it is
+ * still a duplicate and stays void; what is to count anew needs a new key. Content is what the client sent: 1.5 and
  * 1.50 are the same amount, and a retry that leaves out `occurred_at` again is the same event.
  *
  * @generated from message usageflow.v1.UsageEvent
@@ -380,7 +381,9 @@ export type UsageBilling = Message<"usageflow.v1.UsageBilling"> & {
   periodEnd?: Timestamp | undefined;
 
   /**
-   * The period's invoice, `inv_...`: the one that bills the event, or came too early to. Empty while the period is open.
+   * The invoice, `inv_...`, that bills the event: that of its period, or the later one with a line for late usage. Where
+   * nothing bills it any more: the void one of its period. Of a voided event: the one without it, which takes it off if it
+   * had been billed. Empty while it is not there yet.
    *
    * @generated from field: string invoice_id = 9;
    */
@@ -400,6 +403,76 @@ export type UsageBilling = Message<"usageflow.v1.UsageBilling"> & {
  */
 export const UsageBillingSchema: GenMessage<UsageBilling> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_usage, 7);
+
+/**
+ * That an event was taken back. The event stays stored and listed, and counts no more.
+ *
+ * @generated from message usageflow.v1.UsageVoid
+ */
+export type UsageVoid = Message<"usageflow.v1.UsageVoid"> & {
+  /**
+   * The event's idempotency key.
+   *
+   * @generated from field: string idempotency_key = 1;
+   */
+  idempotencyKey: string;
+
+  /**
+   * When it was voided, in the tenant's time.
+   *
+   * @generated from field: google.protobuf.Timestamp voided_at = 2;
+   */
+  voidedAt?: Timestamp | undefined;
+
+  /**
+   * Why.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * The API key that asked for it, `key_...`.
+   *
+   * @generated from field: string key_id = 4;
+   */
+  keyId: string;
+};
+
+/**
+ * Describes the message usageflow.v1.UsageVoid.
+ * Use `create(UsageVoidSchema)` to create a new message.
+ */
+export const UsageVoidSchema: GenMessage<UsageVoid> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage, 8);
+
+/**
+ * The answer for one key.
+ *
+ * @generated from message usageflow.v1.VoidResult
+ */
+export type VoidResult = Message<"usageflow.v1.VoidResult"> & {
+  /**
+   * The event's idempotency key.
+   *
+   * @generated from field: string idempotency_key = 1;
+   */
+  idempotencyKey: string;
+
+  /**
+   * What became of it.
+   *
+   * @generated from field: usageflow.v1.VoidOutcome outcome = 2;
+   */
+  outcome: VoidOutcome;
+};
+
+/**
+ * Describes the message usageflow.v1.VoidResult.
+ * Use `create(VoidResultSchema)` to create a new message.
+ */
+export const VoidResultSchema: GenMessage<VoidResult> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage, 9);
 
 /**
  * What one customer used of one metric in one calendar month (UTC) that is on no bill, for one reason.
@@ -457,7 +530,7 @@ export type UnbilledUsage = Message<"usageflow.v1.UnbilledUsage"> & {
  * Use `create(UnbilledUsageSchema)` to create a new message.
  */
 export const UnbilledUsageSchema: GenMessage<UnbilledUsage> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage, 8);
+  messageDesc(file_usageflow_v1_usage, 10);
 
 /**
  * What became of an event that was sent.
@@ -591,21 +664,22 @@ export const UsageState = {
   PENDING: 1,
 
   /**
-   * Counted, and on no bill, present or to come; the reason says why.
+   * On no bill, present or to come; the reason says why.
    *
    * @generated from enum value: USAGE_STATE_UNBILLED = 2;
    */
   UNBILLED: 2,
 
   /**
-   * Counted, and billed when its period, which is open, has ended.
+   * Counted, and billed when its period, which is open, has ended; or counted after the invoice of its period was final, and
+   * billed on the next one of the subscription.
    *
    * @generated from enum value: USAGE_STATE_OPEN = 3;
    */
   OPEN: 3,
 
   /**
-   * Counted on the draft of an invoice.
+   * Counted on the draft of an invoice: that of its period, or, where that was final, the next one.
    *
    * @generated from enum value: USAGE_STATE_DRAFT = 4;
    */
@@ -660,7 +734,7 @@ export const UnbilledReason = {
   NO_PRICE: 2,
 
   /**
-   * The invoice that would have billed it was final before the usage was counted, or was voided since.
+   * Too late for all bills: the invoice of its period is void, and nothing bills it anew.
    *
    * @generated from enum value: UNBILLED_REASON_LATE = 3;
    */
@@ -672,6 +746,13 @@ export const UnbilledReason = {
    * @generated from enum value: UNBILLED_REASON_TRIAL = 4;
    */
   TRIAL: 4,
+
+  /**
+   * It was voided.
+   *
+   * @generated from enum value: UNBILLED_REASON_VOIDED = 5;
+   */
+  VOIDED: 5,
 } as const;
 
 /**
@@ -686,4 +767,52 @@ export type UnbilledReason = (typeof UnbilledReason)[keyof typeof UnbilledReason
  */
 export const UnbilledReasonSchema: GenEnum<UnbilledReason> = /*@__PURE__*/
   enumDesc(file_usageflow_v1_usage, 3);
+
+/**
+ * What became of a request to void an event.
+ *
+ * @generated from enum usageflow.v1.VoidOutcome
+ */
+export const VoidOutcome = {
+  /**
+   * Not given.
+   *
+   * @generated from enum value: VOID_OUTCOME_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Voided now.
+   *
+   * @generated from enum value: VOID_OUTCOME_VOIDED = 1;
+   */
+  VOIDED: 1,
+
+  /**
+   * It was before: nothing changed, and the first reason stands.
+   *
+   * @generated from enum value: VOID_OUTCOME_ALREADY_VOIDED = 2;
+   */
+  ALREADY_VOIDED: 2,
+
+  /**
+   * There is no event with this key. Should one come later, it counts.
+   *
+   * @generated from enum value: VOID_OUTCOME_NOT_FOUND = 3;
+   */
+  NOT_FOUND: 3,
+} as const;
+
+/**
+ * What became of a request to void an event.
+ *
+ * @generated from enum usageflow.v1.VoidOutcome
+ */
+export type VoidOutcome = (typeof VoidOutcome)[keyof typeof VoidOutcome] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.VoidOutcome.
+ */
+export const VoidOutcomeSchema: GenEnum<VoidOutcome> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_usage, 4);
 

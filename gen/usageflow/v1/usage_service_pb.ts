@@ -8,7 +8,7 @@ import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/vali
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
-import type { DimensionFilter, UnbilledReason, UnbilledUsage, UsageBilling, UsageEvent, UsageInterval, UsagePoint, UsageProgress, UsageResult, UsageSeries, UsageState } from "./usage_pb.ts";
+import type { DimensionFilter, UnbilledReason, UnbilledUsage, UsageBilling, UsageEvent, UsageInterval, UsagePoint, UsageProgress, UsageResult, UsageSeries, UsageState, UsageVoid, VoidResult } from "./usage_pb.ts";
 import { file_usageflow_v1_usage } from "./usage_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/usage_service.proto.
  */
 export const file_usageflow_v1_usage_service: GenFile = /*@__PURE__*/
-  fileDesc("CiB1c2FnZWZsb3cvdjEvdXNhZ2Vfc2VydmljZS5wcm90bxIMdXNhZ2VmbG93LnYxImEKEVRyYWNrVXNhZ2VSZXF1ZXN0EjoKBmV2ZW50cxgBIAMoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZUV2ZW50QhC6SA2SAQoIARDoByID2AEDEhAKCGJhY2tmaWxsGAIgASgIIkAKElRyYWNrVXNhZ2VSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkudXNhZ2VmbG93LnYxLlVzYWdlUmVzdWx0IuMDCg9HZXRVc2FnZVJlcXVlc3QSNAoGbWV0cmljGAEgASgJQiS6SCFyHxABGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQSMgoLY3VzdG9tZXJfaWQYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEj4KBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEITukgQyAEBsgEKGgYIgLL4hBsyABI8CgNlbmQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhO6SBDIAQGyAQoaBgiAsviEGzIAEjkKCGludGVydmFsGAUgASgOMhsudXNhZ2VmbG93LnYxLlVzYWdlSW50ZXJ2YWxCCrpIB4IBBBABIAASNwoGZmlsdGVyGAYgAygLMh0udXNhZ2VmbG93LnYxLkRpbWVuc2lvbkZpbHRlckIIukgFkgECEAgSOQoIZ3JvdXBfYnkYByADKAlCJ7pIJJIBIRAIGAEiG3IZEAEYQDITXlteXHgwMC1ceDFmXHg3Zl0rJBI5Cgl0aW1lX3pvbmUYCCABKAlCJrpII3IhGEAyHV4oW0EtWmEtel1bQS1aYS16MC05XysvLV0qKT8kIr8BChBHZXRVc2FnZVJlc3BvbnNlEigKBnBvaW50cxgBIAMoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZVBvaW50EicKBXRvdGFsGAIgASgLMhgudXNhZ2VmbG93LnYxLlVzYWdlUG9pbnQSLQoIcHJvZ3Jlc3MYAyABKAsyGy51c2FnZWZsb3cudjEuVXNhZ2VQcm9ncmVzcxIpCgZncm91cHMYBCADKAsyGS51c2FnZWZsb3cudjEuVXNhZ2VTZXJpZXMiggMKFkxpc3RVc2FnZUV2ZW50c1JlcXVlc3QSMgoLY3VzdG9tZXJfaWQYASABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjUKBm1ldHJpYxgCIAEoCUIlukgiciAYQDIcXihbQS1aYS16XVtBLVphLXowLTlfLi1dKik/JBI7CgVzdGFydBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI2Cg9pZGVtcG90ZW5jeV9rZXkYBSABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEh0KCXBhZ2Vfc2l6ZRgGIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAcgASgJQhq6SBdyFRiACDIQXltBLVphLXowLTlfLV0qJCJiChdMaXN0VXNhZ2VFdmVudHNSZXNwb25zZRIuCgx1c2FnZV9ldmVudHMYASADKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiVAoYRXhwbGFpblVzYWdlRXZlbnRSZXF1ZXN0EjgKD2lkZW1wb3RlbmN5X2tleRgBIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJCKeAgoZRXhwbGFpblVzYWdlRXZlbnRSZXNwb25zZRItCgt1c2FnZV9ldmVudBgBIAEoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZUV2ZW50EicKBXN0YXRlGAIgASgOMhgudXNhZ2VmbG93LnYxLlVzYWdlU3RhdGUSNQoPdW5iaWxsZWRfcmVhc29uGAMgASgOMhwudXNhZ2VmbG93LnYxLlVuYmlsbGVkUmVhc29uEi8KC2J1Y2tldF9ob3VyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtmb2xkX251bWJlchgFIAEoAxIsCghiaWxsaW5ncxgGIAMoCzIaLnVzYWdlZmxvdy52MS5Vc2FnZUJpbGxpbmcilQIKGExpc3RVbmJpbGxlZFVzYWdlUmVxdWVzdBIyCgtjdXN0b21lcl9pZBgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSOwoFc3RhcnQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjkKA2VuZBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASHQoJcGFnZV9zaXplGAQgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YBSABKAlCGrpIF3IVGIAIMhBeW0EtWmEtejAtOV8tXSokIpgBChlMaXN0VW5iaWxsZWRVc2FnZVJlc3BvbnNlEjMKDnVuYmlsbGVkX3VzYWdlGAEgAygLMhsudXNhZ2VmbG93LnYxLlVuYmlsbGVkVXNhZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEi0KCHByb2dyZXNzGAMgASgLMhsudXNhZ2VmbG93LnYxLlVzYWdlUHJvZ3Jlc3MyswQKDFVzYWdlU2VydmljZRJgCgpUcmFja1VzYWdlEh8udXNhZ2VmbG93LnYxLlRyYWNrVXNhZ2VSZXF1ZXN0GiAudXNhZ2VmbG93LnYxLlRyYWNrVXNhZ2VSZXNwb25zZSIPirUYC3VzYWdlOndyaXRlElwKCEdldFVzYWdlEh0udXNhZ2VmbG93LnYxLkdldFVzYWdlUmVxdWVzdBoeLnVzYWdlZmxvdy52MS5HZXRVc2FnZVJlc3BvbnNlIhGQAgGKtRgKdXNhZ2U6cmVhZBJxCg9MaXN0VXNhZ2VFdmVudHMSJC51c2FnZWZsb3cudjEuTGlzdFVzYWdlRXZlbnRzUmVxdWVzdBolLnVzYWdlZmxvdy52MS5MaXN0VXNhZ2VFdmVudHNSZXNwb25zZSIRkAIBirUYCnVzYWdlOnJlYWQSdwoRRXhwbGFpblVzYWdlRXZlbnQSJi51c2FnZWZsb3cudjEuRXhwbGFpblVzYWdlRXZlbnRSZXF1ZXN0GicudXNhZ2VmbG93LnYxLkV4cGxhaW5Vc2FnZUV2ZW50UmVzcG9uc2UiEZACAYq1GAp1c2FnZTpyZWFkEncKEUxpc3RVbmJpbGxlZFVzYWdlEiYudXNhZ2VmbG93LnYxLkxpc3RVbmJpbGxlZFVzYWdlUmVxdWVzdBonLnVzYWdlZmxvdy52MS5MaXN0VW5iaWxsZWRVc2FnZVJlc3BvbnNlIhGQAgGKtRgKdXNhZ2U6cmVhZGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_permission, file_usageflow_v1_usage]);
+  fileDesc("CiB1c2FnZWZsb3cvdjEvdXNhZ2Vfc2VydmljZS5wcm90bxIMdXNhZ2VmbG93LnYxImEKEVRyYWNrVXNhZ2VSZXF1ZXN0EjoKBmV2ZW50cxgBIAMoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZUV2ZW50QhC6SA2SAQoIARDoByID2AEDEhAKCGJhY2tmaWxsGAIgASgIIkAKElRyYWNrVXNhZ2VSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkudXNhZ2VmbG93LnYxLlVzYWdlUmVzdWx0IogBChBWb2lkVXNhZ2VSZXF1ZXN0EkMKEGlkZW1wb3RlbmN5X2tleXMYASADKAlCKbpIJpIBIwgBEOgHIhxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEi8KBnJlYXNvbhgCIAEoCUIfukgcchoQARjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJCI+ChFWb2lkVXNhZ2VSZXNwb25zZRIpCgdyZXN1bHRzGAEgAygLMhgudXNhZ2VmbG93LnYxLlZvaWRSZXN1bHQi4wMKD0dldFVzYWdlUmVxdWVzdBI0CgZtZXRyaWMYASABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBIyCgtjdXN0b21lcl9pZBgCIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSPgoFc3RhcnQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhO6SBDIAQGyAQoaBgiAsviEGzIAEjwKA2VuZBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCE7pIEMgBAbIBChoGCICy+IQbMgASOQoIaW50ZXJ2YWwYBSABKA4yGy51c2FnZWZsb3cudjEuVXNhZ2VJbnRlcnZhbEIKukgHggEEEAEgABI3CgZmaWx0ZXIYBiADKAsyHS51c2FnZWZsb3cudjEuRGltZW5zaW9uRmlsdGVyQgi6SAWSAQIQCBI5Cghncm91cF9ieRgHIAMoCUInukgkkgEhEAgYASIbchkQARhAMhNeW15ceDAwLVx4MWZceDdmXSskEjkKCXRpbWVfem9uZRgIIAEoCUImukgjciEYQDIdXihbQS1aYS16XVtBLVphLXowLTlfKy8tXSopPyQivwEKEEdldFVzYWdlUmVzcG9uc2USKAoGcG9pbnRzGAEgAygLMhgudXNhZ2VmbG93LnYxLlVzYWdlUG9pbnQSJwoFdG90YWwYAiABKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VQb2ludBItCghwcm9ncmVzcxgDIAEoCzIbLnVzYWdlZmxvdy52MS5Vc2FnZVByb2dyZXNzEikKBmdyb3VwcxgEIAMoCzIZLnVzYWdlZmxvdy52MS5Vc2FnZVNlcmllcyKCAwoWTGlzdFVzYWdlRXZlbnRzUmVxdWVzdBIyCgtjdXN0b21lcl9pZBgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSNQoGbWV0cmljGAIgASgJQiW6SCJyIBhAMhxeKFtBLVphLXpdW0EtWmEtejAtOV8uLV0qKT8kEjsKBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjYKD2lkZW1wb3RlbmN5X2tleRgFIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSHQoJcGFnZV9zaXplGAYgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YByABKAlCGrpIF3IVGIAIMhBeW0EtWmEtejAtOV8tXSokIooBChdMaXN0VXNhZ2VFdmVudHNSZXNwb25zZRIuCgx1c2FnZV9ldmVudHMYASADKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSJgoFdm9pZHMYAyADKAsyFy51c2FnZWZsb3cudjEuVXNhZ2VWb2lkIlQKGEV4cGxhaW5Vc2FnZUV2ZW50UmVxdWVzdBI4Cg9pZGVtcG90ZW5jeV9rZXkYASABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQixwIKGUV4cGxhaW5Vc2FnZUV2ZW50UmVzcG9uc2USLQoLdXNhZ2VfZXZlbnQYASABKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VFdmVudBInCgVzdGF0ZRgCIAEoDjIYLnVzYWdlZmxvdy52MS5Vc2FnZVN0YXRlEjUKD3VuYmlsbGVkX3JlYXNvbhgDIAEoDjIcLnVzYWdlZmxvdy52MS5VbmJpbGxlZFJlYXNvbhIvCgtidWNrZXRfaG91chgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZm9sZF9udW1iZXIYBSABKAMSLAoIYmlsbGluZ3MYBiADKAsyGi51c2FnZWZsb3cudjEuVXNhZ2VCaWxsaW5nEicKBnZvaWRlZBgHIAEoCzIXLnVzYWdlZmxvdy52MS5Vc2FnZVZvaWQilQIKGExpc3RVbmJpbGxlZFVzYWdlUmVxdWVzdBIyCgtjdXN0b21lcl9pZBgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSOwoFc3RhcnQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjkKA2VuZBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASHQoJcGFnZV9zaXplGAQgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YBSABKAlCGrpIF3IVGIAIMhBeW0EtWmEtejAtOV8tXSokIpgBChlMaXN0VW5iaWxsZWRVc2FnZVJlc3BvbnNlEjMKDnVuYmlsbGVkX3VzYWdlGAEgAygLMhsudXNhZ2VmbG93LnYxLlVuYmlsbGVkVXNhZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEi0KCHByb2dyZXNzGAMgASgLMhsudXNhZ2VmbG93LnYxLlVzYWdlUHJvZ3Jlc3MymgUKDFVzYWdlU2VydmljZRJgCgpUcmFja1VzYWdlEh8udXNhZ2VmbG93LnYxLlRyYWNrVXNhZ2VSZXF1ZXN0GiAudXNhZ2VmbG93LnYxLlRyYWNrVXNhZ2VSZXNwb25zZSIPirUYC3VzYWdlOndyaXRlEmUKCVZvaWRVc2FnZRIeLnVzYWdlZmxvdy52MS5Wb2lkVXNhZ2VSZXF1ZXN0Gh8udXNhZ2VmbG93LnYxLlZvaWRVc2FnZVJlc3BvbnNlIheQAgKKtRgQY29ycmVjdGlvbjp3cml0ZRJcCghHZXRVc2FnZRIdLnVzYWdlZmxvdy52MS5HZXRVc2FnZVJlcXVlc3QaHi51c2FnZWZsb3cudjEuR2V0VXNhZ2VSZXNwb25zZSIRkAIBirUYCnVzYWdlOnJlYWQScQoPTGlzdFVzYWdlRXZlbnRzEiQudXNhZ2VmbG93LnYxLkxpc3RVc2FnZUV2ZW50c1JlcXVlc3QaJS51c2FnZWZsb3cudjEuTGlzdFVzYWdlRXZlbnRzUmVzcG9uc2UiEZACAYq1GAp1c2FnZTpyZWFkEncKEUV4cGxhaW5Vc2FnZUV2ZW50EiYudXNhZ2VmbG93LnYxLkV4cGxhaW5Vc2FnZUV2ZW50UmVxdWVzdBonLnVzYWdlZmxvdy52MS5FeHBsYWluVXNhZ2VFdmVudFJlc3BvbnNlIhGQAgGKtRgKdXNhZ2U6cmVhZBJ3ChFMaXN0VW5iaWxsZWRVc2FnZRImLnVzYWdlZmxvdy52MS5MaXN0VW5iaWxsZWRVc2FnZVJlcXVlc3QaJy51c2FnZWZsb3cudjEuTGlzdFVuYmlsbGVkVXNhZ2VSZXNwb25zZSIRkAIBirUYCnVzYWdlOnJlYWRiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_permission, file_usageflow_v1_usage]);
 
 /**
  * Events to record.
@@ -66,6 +66,55 @@ export type TrackUsageResponse = Message<"usageflow.v1.TrackUsageResponse"> & {
  */
 export const TrackUsageResponseSchema: GenMessage<TrackUsageResponse> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_usage_service, 1);
+
+/**
+ * Names events to void.
+ *
+ * @generated from message usageflow.v1.VoidUsageRequest
+ */
+export type VoidUsageRequest = Message<"usageflow.v1.VoidUsageRequest"> & {
+  /**
+   * The events' idempotency keys, 1 to 1,000.
+   *
+   * @generated from field: repeated string idempotency_keys = 1;
+   */
+  idempotencyKeys: string[];
+
+  /**
+   * Why, 1 to 1,000 characters.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message usageflow.v1.VoidUsageRequest.
+ * Use `create(VoidUsageRequestSchema)` to create a new message.
+ */
+export const VoidUsageRequestSchema: GenMessage<VoidUsageRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage_service, 2);
+
+/**
+ * What became of the events.
+ *
+ * @generated from message usageflow.v1.VoidUsageResponse
+ */
+export type VoidUsageResponse = Message<"usageflow.v1.VoidUsageResponse"> & {
+  /**
+   * One answer for each key, in the order sent. A key that is sent twice is voided by its first place.
+   *
+   * @generated from field: repeated usageflow.v1.VoidResult results = 1;
+   */
+  results: VoidResult[];
+};
+
+/**
+ * Describes the message usageflow.v1.VoidUsageResponse.
+ * Use `create(VoidUsageResponseSchema)` to create a new message.
+ */
+export const VoidUsageResponseSchema: GenMessage<VoidUsageResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage_service, 3);
 
 /**
  * Asks for a series.
@@ -136,7 +185,7 @@ export type GetUsageRequest = Message<"usageflow.v1.GetUsageRequest"> & {
  * Use `create(GetUsageRequestSchema)` to create a new message.
  */
 export const GetUsageRequestSchema: GenMessage<GetUsageRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 2);
+  messageDesc(file_usageflow_v1_usage_service, 4);
 
 /**
  * A series.
@@ -178,7 +227,7 @@ export type GetUsageResponse = Message<"usageflow.v1.GetUsageResponse"> & {
  * Use `create(GetUsageResponseSchema)` to create a new message.
  */
 export const GetUsageResponseSchema: GenMessage<GetUsageResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 3);
+  messageDesc(file_usageflow_v1_usage_service, 5);
 
 /**
  * Asks for events.
@@ -241,7 +290,7 @@ export type ListUsageEventsRequest = Message<"usageflow.v1.ListUsageEventsReques
  * Use `create(ListUsageEventsRequestSchema)` to create a new message.
  */
 export const ListUsageEventsRequestSchema: GenMessage<ListUsageEventsRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 4);
+  messageDesc(file_usageflow_v1_usage_service, 6);
 
 /**
  * A page of events.
@@ -262,6 +311,13 @@ export type ListUsageEventsResponse = Message<"usageflow.v1.ListUsageEventsRespo
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * Those of them that are voided, in the same order.
+   *
+   * @generated from field: repeated usageflow.v1.UsageVoid voids = 3;
+   */
+  voids: UsageVoid[];
 };
 
 /**
@@ -269,7 +325,7 @@ export type ListUsageEventsResponse = Message<"usageflow.v1.ListUsageEventsRespo
  * Use `create(ListUsageEventsResponseSchema)` to create a new message.
  */
 export const ListUsageEventsResponseSchema: GenMessage<ListUsageEventsResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 5);
+  messageDesc(file_usageflow_v1_usage_service, 7);
 
 /**
  * Asks what became of an event.
@@ -290,7 +346,7 @@ export type ExplainUsageEventRequest = Message<"usageflow.v1.ExplainUsageEventRe
  * Use `create(ExplainUsageEventRequestSchema)` to create a new message.
  */
 export const ExplainUsageEventRequestSchema: GenMessage<ExplainUsageEventRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 6);
+  messageDesc(file_usageflow_v1_usage_service, 8);
 
 /**
  * What became of an event.
@@ -340,6 +396,13 @@ export type ExplainUsageEventResponse = Message<"usageflow.v1.ExplainUsageEventR
    * @generated from field: repeated usageflow.v1.UsageBilling billings = 6;
    */
   billings: UsageBilling[];
+
+  /**
+   * That it was voided, if it was.
+   *
+   * @generated from field: usageflow.v1.UsageVoid voided = 7;
+   */
+  voided?: UsageVoid | undefined;
 };
 
 /**
@@ -347,7 +410,7 @@ export type ExplainUsageEventResponse = Message<"usageflow.v1.ExplainUsageEventR
  * Use `create(ExplainUsageEventResponseSchema)` to create a new message.
  */
 export const ExplainUsageEventResponseSchema: GenMessage<ExplainUsageEventResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 7);
+  messageDesc(file_usageflow_v1_usage_service, 9);
 
 /**
  * Asks for usage that is on no bill.
@@ -396,7 +459,7 @@ export type ListUnbilledUsageRequest = Message<"usageflow.v1.ListUnbilledUsageRe
  * Use `create(ListUnbilledUsageRequestSchema)` to create a new message.
  */
 export const ListUnbilledUsageRequestSchema: GenMessage<ListUnbilledUsageRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 8);
+  messageDesc(file_usageflow_v1_usage_service, 10);
 
 /**
  * A page of usage that is on no bill.
@@ -432,7 +495,7 @@ export type ListUnbilledUsageResponse = Message<"usageflow.v1.ListUnbilledUsageR
  * Use `create(ListUnbilledUsageResponseSchema)` to create a new message.
  */
 export const ListUnbilledUsageResponseSchema: GenMessage<ListUnbilledUsageResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage_service, 9);
+  messageDesc(file_usageflow_v1_usage_service, 11);
 
 /**
  * Usage goes in here, and is asked about.
@@ -457,6 +520,21 @@ export const UsageService: GenService<{
     methodKind: "unary";
     input: typeof TrackUsageRequestSchema;
     output: typeof TrackUsageResponseSchema;
+  },
+  /**
+   * Voids up to 1,000 events by their idempotency keys: they stay stored and count no more, from the next fold on, which is
+   * within a second as a rule. Together or not at all, but a key that is not found fails none of the others. Doing it again
+   * changes nothing. There is no way back: send the usage again under a new key.
+   *
+   * An event whose period is invoiced already is taken off: the period is priced again without it, and the difference is a
+   * line of the subscription's next invoice, as for usage that comes late.
+   *
+   * @generated from rpc usageflow.v1.UsageService.VoidUsage
+   */
+  voidUsage: {
+    methodKind: "unary";
+    input: typeof VoidUsageRequestSchema;
+    output: typeof VoidUsageResponseSchema;
   },
   /**
    * Answers the usage of one metric as a series, for one customer or for all of them, and its total over the whole span.
@@ -503,11 +581,12 @@ export const UsageService: GenService<{
     output: typeof ExplainUsageEventResponseSchema;
   },
   /**
-   * Lists usage that is on no bill, and on none to come, by customer, metric, calendar month and reason.
+   * Lists usage that is on no bill, and on none to come, by customer, metric, calendar month and reason. Voided usage is
+   * none.
    *
    * What has no subscription or no price is decided for whole buckets, and for events where a subscription or a period
-   * begins or ends within an hour; so it is exact. Of a bucket to which usage came after its period's invoice was final,
-   * the late events alone are reported. Usage that several subscriptions price is unbilled when none of them bills it.
+   * begins or ends within an hour; so it is exact. Of a bucket that a void invoice counted, the events that no later invoice
+   * billed are reported. Usage that several subscriptions price is unbilled when none of them bills it.
    *
    * @generated from rpc usageflow.v1.UsageService.ListUnbilledUsage
    */

@@ -1,0 +1,170 @@
+import { create, toJson } from "@bufbuild/protobuf";
+import { sql } from "kysely";
+import {
+  type CreditNoteLine,
+  CreditNoteLineSchema,
+  CreditNoteSettlement,
+} from "../../gen/usageflow/v1/credit_note_pb.ts";
+import type { InvoiceLine } from "../../gen/usageflow/v1/invoice_pb.ts";
+import {
+  type CreateCreditNoteRequest,
+  CreateCreditNoteResponseSchema,
+  type CreditNoteLinePart,
+} from "../../gen/usageflow/v1/invoice_service_pb.ts";
+import type { App } from "../app.ts";
+import type { Tx } from "../db/database.ts";
+import { newId } from "../id.ts";
+import { fromMinor } from "../money.ts";
+import { appendEvents } from "../outbox/append-event.ts";
+import type { Caller } from "../rpc/caller.ts";
+import { change } from "../rpc/change.ts";
+import { invalid, stateConflict } from "../rpc/errors.ts";
+import { tenantNow } from "../tenant/tenant-clock.ts";
+import { grantCredit } from "./credit.ts";
+import { type CreditNoteRow, creditNotesOf, toCreditNote } from "./credit-note.ts";
+import {
+  amountOfCharges,
+  isCharge,
+  outcomeOf,
+  type Takeable,
+  type Taken,
+  takeable,
+  taxOf,
+} from "./credit-note-amounts.ts";
+import { getInvoiceRow } from "./invoice.ts";
+import { storedLines, toInvoiceLine } from "./invoice-line.ts";
+import { invoiceNumber } from "./invoice-number.ts";
+import { taxesFromJson } from "./invoice-tax.ts";
+
+const PREFIX = "CN-";
+
+/** Takes an invoice back, wholly or in part: makes the note, and grants the credit that comes of it. */
+export function createCreditNote(app: App, caller: Caller, request: CreateCreditNoteRequest) {
+  const { tenantId, keyId } = caller;
+  return change(app, caller, CreateCreditNoteResponseSchema, async (tx) => {
+    const now = await tenantNow(tx, tenantId, app.clock);
+    const invoice = await getInvoiceRow(tx, tenantId, request.invoiceId);
+    const paid = await holdInvoice(tx, tenantId, invoice.id, request.invoiceId);
+    const lines = (await storedLines(tx, tenantId, [invoice.id])).map(toInvoiceLine);
+    const before = await creditNotesOf(tx, tenantId, invoice.id);
+    const there = takeable(lines, taxesFromJson(invoice.taxes));
+    const { amount, parts } = amountOf(request.scope, lines, there, before);
+    const taken = takenBy(before);
+    checkLeft(there.value - taken.amount, amount, invoice.currency);
+    const refund = request.settlement === CreditNoteSettlement.REFUND;
+    const { dueReduced, credited, refunded } = outcomeOf(there, taken, amount, { paid, refund });
+    const { customer_id, currency, number: invoice_number } = invoice;
+    if (credited > 0n) {
+      const note = `taken back of ${invoice_number}`;
+      const from = { source: "CREDIT_NOTE", invoiceId: invoice.id, note } as const;
+      await grantCredit(tx, tenantId, { customerId: customer_id, currency, amountMinor: credited, ...from }, now);
+    }
+    const sequence = await takeSequence(tx, tenantId);
+    const row: CreditNoteRow = {
+      tenant_id: tenantId,
+      id: newId(),
+      invoice_id: invoice.id,
+      customer_id,
+      sequence,
+      number: invoiceNumber(PREFIX, sequence),
+      value_minor: there.value,
+      before_minor: taken.amount,
+      amount_minor: amount,
+      tax_minor: taxOf(there, taken, amount),
+      due_reduced_minor: dueReduced,
+      credited_minor: credited,
+      refunded_minor: refunded,
+      settlement: refund ? "REFUND" : "CREDIT",
+      lines: parts.map((part) => toJson(CreditNoteLineSchema, part)),
+      reason: request.reason,
+      created_at: now,
+      key_id: keyId,
+    };
+    await tx
+      .insertInto("credit_note")
+      .values({ ...row, lines: JSON.stringify(row.lines) })
+      .execute();
+    // What is final has a number.
+    const creditNote = toCreditNote({ ...row, currency, invoice_number: invoice_number as string });
+    await appendEvents(tx, tenantId, [{ type: "credit_note.created", occurredAt: now, facts: { creditNote } }]);
+    return create(CreateCreditNoteResponseSchema, { creditNote });
+  });
+}
+
+/** Keeps the invoice as it is until the transaction ends, refuses what cannot be taken back, and says whether it is paid. */
+async function holdInvoice(tx: Tx, tenantId: string, invoiceId: string, id: string): Promise<boolean> {
+  const { rows } = await sql<{ state: string }>`select hold_invoice(${tenantId}, ${invoiceId}) as state`.execute(tx);
+  const state = rows[0]?.state;
+  if (state === "DRAFT" || state === "VOID") {
+    throw stateConflict(`invoice "${id}" is ${state}: there is nothing to take back of it`);
+  }
+  return state === "PAID";
+}
+
+/** What is asked for, tax included; and the lines that it names. */
+function amountOf(
+  scope: CreateCreditNoteRequest["scope"],
+  lines: readonly InvoiceLine[],
+  there: Takeable,
+  before: readonly CreditNoteRow[],
+): { amount: bigint; parts: CreditNoteLine[] } {
+  const taken = takenBy(before);
+  if (scope.case === "amountMinor") return { amount: scope.value, parts: [] };
+  if (scope.case !== "lines") return { amount: there.value - taken.amount, parts: [] };
+  const takenOfLine = Map.groupBy(before.flatMap(linesOf), (line) => line.position);
+  const parts = scope.value.lines.map((asked, at, all) => {
+    const field = `lines.lines[${at}]`;
+    if (all.findIndex(({ position }) => position === asked.position) !== at) {
+      throw invalid(`${field}.position`, "is named twice");
+    }
+    const line = lines[asked.position - 1];
+    if (!line || !isCharge(line)) throw invalid(`${field}.position`, "is no charge of the invoice");
+    return partOf(line, asked, sumOf(takenOfLine.get(asked.position) ?? []), `${field}.amount_minor`);
+  });
+  return { amount: amountOfCharges(there, taken, sumOf(parts)), parts };
+}
+
+function partOf(line: InvoiceLine, asked: CreditNoteLinePart, taken: bigint, field: string): CreditNoteLine {
+  const left = line.amountMinor - taken;
+  const amountMinor = asked.amountMinor ?? left;
+  if (left <= 0n) throw stateConflict(`nothing is left to take back of line ${asked.position}`);
+  if (amountMinor > left) throw invalid(field, `is more than the ${left} that are left to take back of the line`);
+  return create(CreditNoteLineSchema, { position: asked.position, amountMinor, description: line.description });
+}
+
+function checkLeft(left: bigint, amount: bigint, currency: string): void {
+  if (left <= 0n) throw stateConflict("nothing is left to take back of the invoice");
+  if (amount <= 0n) throw stateConflict("this comes to nothing: there is nothing to take back");
+  if (amount > left) {
+    const words = (minor: bigint) => `${fromMinor(minor, currency)} ${currency}`;
+    throw stateConflict(`this comes to ${words(amount)}; only ${words(left)} is left to take back of the invoice`);
+  }
+}
+
+function takenBy(notes: readonly CreditNoteRow[]): Taken {
+  const amount = notes.reduce((sum, note) => sum + note.amount_minor, 0n);
+  return { amount, charges: sumOf(notes.flatMap(linesOf)) };
+}
+
+function linesOf(note: CreditNoteRow): CreditNoteLine[] {
+  return toCreditNote({ ...note, currency: "", invoice_number: "" }).lines;
+}
+
+function sumOf(parts: readonly Pick<CreditNoteLine, "amountMinor">[]): bigint {
+  return parts.reduce((sum, part) => sum + part.amountMinor, 0n);
+}
+
+/** Takes the tenant's next number. Whoever comes next waits, so none is left out. */
+async function takeSequence(tx: Tx, tenantId: string): Promise<bigint> {
+  const { last_sequence } = await tx
+    .insertInto("credit_note_counter")
+    .values({ tenant_id: tenantId, last_sequence: 1n })
+    .onConflict((conflict) =>
+      conflict
+        .constraint("credit_note_counter_pkey")
+        .doUpdateSet({ last_sequence: sql<bigint>`credit_note_counter.last_sequence + 1` }),
+    )
+    .returning("last_sequence")
+    .executeTakeFirstOrThrow();
+  return last_sequence;
+}
