@@ -62,7 +62,7 @@ describe("another plan at once", () => {
         "Changes in 2015-05-21 to 2015-06-01: 0.00 instead of 11.00 -11.00",
       "INV-000004 in arrears free 05-21T00:00 to 05-21T00:00: Calls: 0 units 0.00",
       "INV-000003 in advance starter 05-21T00:00 to 06-01T00:00: Fee, 950399 of 2678400 seconds 11.00; " +
-        "Changes in 2015-05-21 to 2015-06-01: 0.00 instead of 22.00 -22.00",
+        "Changes in 2015-05-21 to 2015-06-01: 0.00 instead of 22.00 -22.00; Granted as credit 11.00",
     ]);
     expect(await mismatches(harness)).toEqual([]);
   });
