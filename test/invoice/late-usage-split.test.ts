@@ -147,7 +147,7 @@ test("a quantity costs the same however it is split over on time and late, with 
   expect(late.filter(({ amountMinor }) => amountMinor > 0n).length).toBeGreaterThan(3);
   expect(late.filter(({ amountMinor }) => amountMinor < 0n).length).toBeGreaterThan(3);
   for (const { id, lines } of invoices) {
-    if (!lines.some(({ kind }) => kind === LATE_USAGE)) continue;
+    if (!lines.some(({ kind }) => kind === InvoiceLineKind.LATE_USAGE)) continue;
     expect((await clients.invoice.verifyInvoice({ id })).matches).toBe(true);
   }
   const { unbilledUsage } = await clients.usage.listUnbilledUsage({ pageSize: 1_000 });
