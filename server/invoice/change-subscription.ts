@@ -6,12 +6,12 @@ import {
 } from "../../gen/usageflow/v1/pricing_service_pb.ts";
 import type { App } from "../app.ts";
 import type { Tx } from "../db/database.ts";
-import { checkPlanFree } from "../pricing/new-subscriptions.ts";
+import { checkPlanFree, planTaken } from "../pricing/new-subscriptions.ts";
 import { getPlan, isInAdvance, isPerSeat } from "../pricing/plan.ts";
 import { beginPeriod, type SubscriptionRow, toSubscription } from "../pricing/subscription.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
-import { stateConflict } from "../rpc/errors.ts";
+import { brokenConstraint, stateConflict } from "../rpc/errors.ts";
 import { makeDue } from "../tenant/due.ts";
 import { checkClosed, hasBegun, type OpenSubscription, stepsBeforeCut, takeSubscription } from "./open-subscription.ts";
 import { rerateAdvance } from "./rerate-advance.ts";
@@ -38,7 +38,11 @@ export function changeSubscription(app: App, caller: Caller, request: ChangeSubs
     if (wish.plan) await checkPlan(tx, open, wish.plan);
     const moves = later ? [changeLater(open, wish)] : changeNow(open, wish);
     const { subscription } = moves.at(-1) as SubscriptionMove;
-    await saveMoves(tx, tenantId, moves, open.time.now);
+    await saveMoves(tx, tenantId, moves, open.time.now).catch((error) => {
+      // Another call was first, since it was looked for.
+      if (brokenConstraint(error) === "subscription_customer_plan_key") throw planTaken(subscription);
+      throw error;
+    });
     if (!later && changesAdvance(open, subscription)) await rerateAdvance(tx, open.subscription, open.time.now);
     await makeDue(tx, tenantId, "CLOSE_PERIODS", subscription.due_at);
     return create(ChangeSubscriptionResponseSchema, { subscription: toSubscription(subscription) });

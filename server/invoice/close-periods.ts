@@ -69,7 +69,9 @@ function moveOf(
   const at = { ...time, at: period_end };
   if (ends_at !== null && ends_at <= period_end) return endPeriod(subscription, plan, at);
   const next = { plan: nextPlan, quantity: next_quantity ?? quantity };
-  return closePeriod({ ...subscription, ...NOTHING_TO_COME }, plan, next, at);
+  const move = closePeriod({ ...subscription, ...NOTHING_TO_COME }, plan, next, at);
+  // Told too where it stays on its plan, though it was to move.
+  return nextPlanOf(subscription) ? { ...move, event: "subscription.changed" } : move;
 }
 
 /**

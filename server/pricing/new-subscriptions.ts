@@ -1,7 +1,7 @@
 import type { Tx } from "../db/database.ts";
 import { appendEvents } from "../outbox/append-event.ts";
 import { alreadyExists } from "../rpc/errors.ts";
-import { makeDue } from "../tenant/due.ts";
+import { holdDue, makeDue } from "../tenant/due.ts";
 import { insertPhases } from "./phase.ts";
 import { type SubscriptionRow, toSubscription } from "./subscription.ts";
 
@@ -16,6 +16,8 @@ export async function insertSubscriptions(
   now: Date,
 ): Promise<SubscriptionRow[]> {
   if (subscriptions.length === 0) return [];
+  // Before the rows, as who moves one to another plan does: else each may wait for the other.
+  await holdDue(tx, tenantId, "CLOSE_PERIODS");
   const rows = await tx
     .insertInto("subscription")
     .values(subscriptions)
@@ -56,6 +58,11 @@ export async function checkPlanFree(
     .where((or) => or.or([or("plan_key", "=", plan_key), or("next_plan_key", "=", plan_key)]))
     .executeTakeFirst();
   if (!other) return;
-  const words = other.plan_key === plan_key ? "that has not ended" : "to come: another one is to move to it";
-  throw alreadyExists(`customer "${customer_id}" has a subscription to "${plan_key}" ${words}`);
+  if (other.plan_key === plan_key) throw planTaken({ customer_id, plan_key });
+  throw alreadyExists(`a subscription of customer "${customer_id}" is to move to "${plan_key}" when its period ends`);
+}
+
+/** A customer is on a plan once at a time. */
+export function planTaken({ customer_id, plan_key }: Pick<SubscriptionRow, "customer_id" | "plan_key">): Error {
+  return alreadyExists(`customer "${customer_id}" has a subscription to "${plan_key}" that has not ended`);
 }

@@ -9,13 +9,13 @@ import type { App } from "../app.ts";
 import { plusDays } from "../calendar.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
-import { alreadyExists, invalid } from "../rpc/errors.ts";
+import { invalid } from "../rpc/errors.ts";
 import { registerCustomers } from "../tenant/customer.ts";
 import { gracePeriodMs } from "../tenant/grace-period.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { tenantTimeZone } from "../tenant/time-zone.ts";
 import { isClosed, periodAt } from "./billing-period.ts";
-import { checkPlanFree, insertSubscriptions } from "./new-subscriptions.ts";
+import { checkPlanFree, insertSubscriptions, planTaken } from "./new-subscriptions.ts";
 import { getPlan } from "./plan.ts";
 import { isAnniversary, newSubscription, toSubscription, trialEndOf } from "./subscription.ts";
 
@@ -47,7 +47,7 @@ export function startSubscription(app: App, caller: Caller, request: StartSubscr
     const subscription = newSubscription(tenantId, customerId, plan, { startedAt, trialEndsAt, timeZone, quantity });
     await checkPlanFree(tx, subscription);
     const [row] = await insertSubscriptions(tx, tenantId, [subscription], now);
-    if (!row) throw alreadyExists(`customer "${customerId}" has a subscription to "${plan.key}" that has not ended`);
+    if (!row) throw planTaken(subscription);
     return create(StartSubscriptionResponseSchema, { subscription: toSubscription(row) });
   });
 }

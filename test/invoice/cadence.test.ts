@@ -98,7 +98,7 @@ describe("periods are invoiced", () => {
     });
     await harness.advanceTo("2015-07-01T00:00:00Z");
     expect(await invoicesOf(harness)).toEqual([
-      "2015-05-20T20:45:10 2015-05-31T18:30 2024",
+      "2015-05-20T20:45:10 2015-05-31T18:30 728", // 942,290 of 2,678,400 seconds of the fee
       "2015-05-31T18:30 2015-06-30T18:30 2032",
     ]);
     const { usage, invoice } = harness.clients;

@@ -4,24 +4,10 @@ import { describe, expect, test } from "vitest";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { ChangeTiming, PlanSchema, PriceSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { use } from "../support/billing.ts";
-import type { Harness } from "../support/harness.ts";
 import { refused } from "../support/refused.ts";
-import { invoiceWords, mismatches, offered, started, told, words } from "../support/subscriptions.ts";
+import { change, invoiceWords, mismatches, offered, started, told, type Wish } from "../support/subscriptions.ts";
 
 // The tenant's clock stands at 2015-05-21T00:00:00Z: 20 of May's 31 days are over.
-
-interface Wish {
-  plan?: string;
-  planVersion?: number;
-  quantity?: number;
-  timing?: ChangeTiming;
-}
-
-async function change({ clients, drain }: Harness, id: string, wish: Wish) {
-  const { subscription } = await clients.pricing.changeSubscription({ id, ...wish });
-  await drain();
-  return words(subscription);
-}
 
 describe("another plan at once", () => {
   test("cuts the period: each side is billed under its plan, and what was paid in advance and not used comes back", async () => {
@@ -76,7 +62,7 @@ describe("another plan at once", () => {
         "Changes in 2015-05-21 to 2015-06-01: 0.00 instead of 11.00 -11.00",
       "INV-000004 in arrears free 05-21T00:00 to 05-21T00:00: Calls: 0 units 0.00",
       "INV-000003 in advance starter 05-21T00:00 to 06-01T00:00: Fee, 950399 of 2678400 seconds 11.00; " +
-        "Changes in 2015-05-21 to 2015-06-01: 0.00 instead of 22.00 -22.00",
+        "Changes in 2015-05-21 to 2015-06-01: 0.00 instead of 22.00 -22.00; Granted as credit 11.00",
     ]);
     expect(await mismatches(harness)).toEqual([]);
   });
@@ -144,6 +130,21 @@ describe("another plan at once", () => {
     expect(await invoiceWords(harness)).toHaveLength(3);
   });
 
+  test("and a start on the same plan at the same time: one of them is refused", async () => {
+    const harness = await offered();
+    const { pricing } = harness.clients;
+    const customers = ["ann", "bob", "cat", "dan"];
+    for (const customerId of customers) {
+      const id = await started(harness, "starter", { customerId });
+      const calls = [
+        refused(pricing.changeSubscription({ id, plan: "team" })),
+        refused(pricing.startSubscription({ customerId, plan: "team" })),
+      ];
+      const reasons = (await Promise.all(calls)).map((refusal) => refusal?.reason);
+      expect(reasons.toSorted()).toEqual([ErrorReason.ALREADY_EXISTS, undefined]);
+    }
+  });
+
   test("is refused where it cannot be billed", async () => {
     const harness = await offered();
     const { clients, ownerDb, tenant } = harness;
@@ -170,123 +171,41 @@ describe("another plan at once", () => {
   });
 });
 
-describe("other seats at once", () => {
-  test("are billed in arrears for as long as there were so many", async () => {
+describe("usage around a cut", () => {
+  test("is billed by the plan of its second, also where that is within an hour, on time or late", async () => {
     const harness = await offered();
-    const id = await started(harness, "late_seats");
-    expect(await change(harness, id, { quantity: 3 })).toBe("late_seats 1 x3, 05-01T00:00 to 06-01T00:00");
-    await harness.advanceTo("2015-06-01T01:00:00Z");
-    const [invoice] = (await harness.clients.invoice.listInvoices({})).invoices;
-    expect(invoice?.lines[0]).toMatchObject({
-      quantity: "3",
-      amountMinor: 5300n, // 20 days of 1.00 and 11 of 3.00
-      exactAmount: "53",
-      description: "Seats",
-      steps: [
-        { quantity: "1", unitAmount: "20", description: "1 seat at 31 for 20 of 31 days" },
-        { quantity: "1", unitAmount: "33", description: "3 seats at 31 for 11 of 31 days" },
-      ],
-    });
-    await harness.advanceTo("2015-07-01T01:00:00Z");
-    expect((await invoiceWords(harness)).at(-1)).toContain(": Seats 93.00;");
-    expect(await mismatches(harness)).toEqual([]);
-  });
-
-  test("that were billed in advance are made up for on the next invoice, whatever comes after", async () => {
-    const harness = await offered();
-    const id = await started(harness, "seats", { quantity: 2 });
-    await change(harness, id, { quantity: 5 });
-    await harness.advanceTo("2015-05-26T00:00:00Z");
-    await change(harness, id, { quantity: 4 });
-    expect(await change(harness, id, { quantity: 2 })).toBe("seats 1 x2, 05-01T00:00 to 06-01T00:00");
-    await harness.advanceTo("2015-06-16T00:00:00Z");
-    await change(harness, id, { quantity: 1 });
-    await harness.advanceTo("2015-07-01T00:00:00Z");
-    expect(await invoiceWords(harness)).toEqual([
-      "INV-000001 in advance seats 05-01T00:00 to 06-01T00:00: Seats 62.00",
-      // 2 seats for 20 days, 5 for 5, 2 for 6: 40 + 25 + 12.
-      "INV-000002 in advance seats 06-01T00:00 to 07-01T00:00: Seats 62.00; " +
-        "Changes in 2015-05-01 to 2015-06-01: 77.00 instead of 62.00 15.00",
-      // 15 of 30 days of 62.00 and of 31.00.
-      "INV-000003 in advance seats 07-01T00:00 to 08-01T00:00: Seats 31.00; " +
-        "Changes in 2015-06-01 to 2015-07-01: 46.50 instead of 62.00 -15.50",
-    ]);
-    expect(await mismatches(harness)).toEqual([]);
-  });
-
-  test("do not touch fees that are not by seats", async () => {
-    const harness = await offered();
+    const { clients } = harness;
     const id = await started(harness, "starter");
-    await change(harness, id, { quantity: 7 });
-    await harness.advanceTo("2015-06-01T00:00:00Z");
-    expect((await invoiceWords(harness)).at(-1)).toBe(
-      "INV-000002 in advance starter 06-01T00:00 to 07-01T00:00: Fee 31.00",
-    );
-  });
-});
-
-describe("a change when the period ends", () => {
-  const timing = ChangeTiming.PERIOD_END;
-
-  test("is shown until it comes, and told when it does", async () => {
-    const harness = await offered();
-    const id = await started(harness, "starter");
-    expect(await change(harness, id, { plan: "team", quantity: 4, timing })).toBe(
-      "starter 1 x1, 05-01T00:00 to 06-01T00:00",
-    );
-    const get = async () => (await harness.clients.pricing.getSubscription({ id })).subscription;
-    expect(await get()).toMatchObject({ nextPlan: "team", nextPlanVersion: 1, nextQuantity: 4 });
-    await harness.advanceTo("2015-06-01T01:00:00Z");
-    expect(await get()).toMatchObject({ plan: "team", quantity: 4, nextPlan: "", nextPlanVersion: 0, nextQuantity: 0 });
-    expect((await invoiceWords(harness)).slice(1)).toEqual([
-      "INV-000003 in arrears starter 05-01T00:00 to 06-01T00:00: Calls: 0 units 0.00",
-      "INV-000002 in advance team 06-01T00:00 to 07-01T00:00: Fee 62.00",
-    ]);
-    expect((await told(harness)).at(-1)).toBe("subscription.changed team 1 x4, 06-01T00:00 to 07-01T00:00");
-  });
-
-  test("is taken back by what it has now, and by another change of the same at once", async () => {
-    const harness = await offered();
-    const id = await started(harness, "starter");
-    const next = async (wish: Wish) => {
-      await change(harness, id, wish);
-      const { subscription } = await harness.clients.pricing.getSubscription({ id });
-      return [subscription?.nextPlan, subscription?.nextQuantity];
+    await harness.advanceTo("2015-05-21T10:30:00Z");
+    await change(harness, id, { plan: "team" });
+    await harness.advanceTo("2015-05-21T10:59:00Z");
+    const track = (idempotencyKey: string, amount: string, at: string) => {
+      const occurredAt = timestampFromDate(new Date(at));
+      return clients.usage.trackUsage({
+        events: [{ metric: "API_CALL", amount, customerId: "ann", idempotencyKey, occurredAt }],
+      });
     };
-    expect(await next({ plan: "team", quantity: 2, timing })).toEqual(["team", 2]);
-    expect(await next({ plan: "free", timing })).toEqual(["free", 2]);
-    expect(await next({ plan: "starter", timing })).toEqual(["", 2]);
-    expect(await next({ quantity: 1, timing })).toEqual(["", 0]);
-    expect(await next({ plan: "team", quantity: 2, timing })).toEqual(["team", 2]);
-    expect(await next({ quantity: 5 })).toEqual(["team", 0]);
-    expect(await next({ plan: "starter" })).toEqual(["", 0]);
-  });
-
-  test("moves from anniversaries to the calendar with a part of a period", async () => {
-    const harness = await offered();
-    const id = await started(harness, "anniversary", { startAt: "2015-05-11T00:00:00Z" });
-    await change(harness, id, { plan: "team", timing });
-    await harness.advanceTo("2015-06-11T00:00:00Z");
-    expect((await invoiceWords(harness)).at(-1)).toContain(
-      "in advance team 06-11T00:00 to 07-01T00:00: Fee, 20 of 30 days 41.33",
-    );
-  });
-
-  test("keeps its plan from other subscriptions of the customer, and stays where one passed it all the same", async () => {
-    const harness = await offered();
-    const { clients, ownerDb } = harness;
-    const id = await started(harness, "starter");
-    await change(harness, id, { plan: "team", timing });
-    const start = clients.pricing.startSubscription({ customerId: "ann", plan: "team" });
-    expect(await refused(start)).toMatchObject({ reason: ErrorReason.ALREADY_EXISTS });
-    await started(harness, "free");
-    const passed = { next_plan_key: "free", next_plan_version: 1 };
-    await ownerDb.updateTable("subscription").set(passed).where("plan_key", "=", "starter").execute();
+    await track("before", "100", "2015-05-21T10:29:59.999Z");
+    await track("after", "1000", "2015-05-21T10:30:00Z");
+    await harness.drain();
+    const plans = async (...keys: string[]) => {
+      const asked = keys.map((idempotencyKey) => clients.usage.explainUsageEvent({ idempotencyKey }));
+      return (await Promise.all(asked)).map(({ billings }) => billings.map(({ plan }) => plan).join());
+    };
+    expect(await plans("before", "after")).toEqual(["starter", "team"]);
+    await harness.advanceTo("2015-05-21T12:00:00Z");
+    await track("late", "200", "2015-05-21T10:00:00Z");
     await harness.advanceTo("2015-06-01T01:00:00Z");
-    const { subscriptions } = await clients.pricing.listSubscriptions({});
-    expect(subscriptions.map(words)).toEqual([
-      "starter 1 x1, 06-01T00:00 to 07-01T00:00",
-      "free 1 x1, 06-01T00:00 to 07-01T00:00",
+    expect(await plans("before", "late", "after")).toEqual(["starter", "starter", "team"]);
+    const arrears = (await invoiceWords(harness)).filter((invoice) => invoice.includes("in arrears"));
+    expect(arrears).toEqual([
+      "INV-000003 in arrears starter 05-01T00:00 to 05-21T10:30: Calls: 100 units 1.00",
+      "INV-000005 in arrears team 05-21T10:30 to 06-01T00:00: Calls: 1000 units 5.00",
     ]);
+    expect((await invoiceWords(harness)).at(-1)).toContain(
+      "Late usage of 2015-05-01 to 2015-05-21 10:30: 3.00 instead of 1.00 2.00",
+    );
+    expect((await clients.usage.listUnbilledUsage({})).unbilledUsage).toEqual([]);
+    expect(await mismatches(harness)).toEqual([]);
   });
 });

@@ -2,7 +2,12 @@ import { fromJson, fromJsonString } from "@bufbuild/protobuf";
 import { type Timestamp, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { EventDataSchema } from "../../gen/usageflow/v1/event_pb.ts";
 import { type Invoice, InvoiceKindSchema } from "../../gen/usageflow/v1/invoice_pb.ts";
-import { type Catalog, CatalogSchema, type Subscription } from "../../gen/usageflow/v1/pricing_pb.ts";
+import {
+  type Catalog,
+  CatalogSchema,
+  type ChangeTiming,
+  type Subscription,
+} from "../../gen/usageflow/v1/pricing_pb.ts";
 import { fromMinor } from "../../server/money.ts";
 import { type Harness, listAllInvoices, setup } from "./harness.ts";
 
@@ -49,6 +54,21 @@ export async function started(
   const { subscription } = await clients.pricing.startSubscription({ customerId, plan, quantity, ...from });
   await drain();
   return subscription?.id ?? "";
+}
+
+/** What a subscription is to become. */
+export interface Wish {
+  plan?: string;
+  planVersion?: number;
+  quantity?: number;
+  timing?: ChangeTiming;
+}
+
+/** Changes a subscription, lets what follows be billed, and answers what it was told, in words. */
+export async function change({ clients, drain }: Harness, id: string, wish: Wish) {
+  const { subscription } = await clients.pricing.changeSubscription({ id, ...wish });
+  await drain();
+  return words(subscription);
 }
 
 /** The invoices that are final and do not come out the same when they are worked out again: there should be none. */
