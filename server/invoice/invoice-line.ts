@@ -10,6 +10,7 @@ import {
 import type { Tx } from "../db/database.ts";
 import type { InvoiceLine as InvoiceLineTable } from "../db/tables.ts";
 import { formatId } from "../id.ts";
+import { joinFinal } from "./final-invoice.ts";
 
 /** A row of `invoice_line`, with what is told of the invoice that it adjusts, if it does. */
 export type InvoiceLineRow = Selectable<InvoiceLineTable> & {
@@ -39,53 +40,39 @@ export function toInvoiceLine(row: InvoiceLineRow): InvoiceLine {
 }
 
 /** The stored lines of invoices, in their order. */
-export function storedLines(tx: Tx, tenantId: string, invoiceIds: readonly string[]): Promise<InvoiceLineRow[]> {
-  return selectLines(tx, tenantId)
-    .where(sql<boolean>`line.invoice_id = any(${invoiceIds})`)
-    .orderBy("line.invoice_id")
-    .orderBy("line.position")
-    .execute();
+export async function storedLines(tx: Tx, tenantId: string, invoiceIds: readonly string[]): Promise<InvoiceLineRow[]> {
+  const { rows } = await sql<InvoiceLineRow>`
+    select line.*, ${adjustedFacts(tenantId)}
+    from invoice_line line
+    where line.tenant_id = ${tenantId} and line.invoice_id = any(${invoiceIds})
+    order by line.invoice_id, line.position`.execute(tx);
+  return rows;
 }
 
 /** The lines of other invoices that adjusted some, with the numbers of those that bear them, in the order of the numbers. */
-export function linesAdjusting(
+export async function linesAdjusting(
   tx: Tx,
   tenantId: string,
   invoiceIds: readonly string[],
   /** As an invoice saw it: what had come before it, also if it is void by now. Absent: all but what is void. */
   frozen?: { before: bigint; counted: readonly string[] },
 ): Promise<(InvoiceLineRow & { number: string })[]> {
-  return selectLines(tx, tenantId)
-    .innerJoin("invoice as carrier", (join) =>
-      join.onRef("carrier.tenant_id", "=", "line.tenant_id").onRef("carrier.id", "=", "line.invoice_id"),
-    )
-    .innerJoin("invoice_document as document", (join) =>
-      join.onRef("document.tenant_id", "=", "line.tenant_id").onRef("document.invoice_id", "=", "line.invoice_id"),
-    )
-    .select("document.number as number")
-    .where(sql<boolean>`line.adjusted_invoice_id = any(${invoiceIds})`)
-    .where(sql<boolean>`(carrier.state <> 'VOID' or document.number = any(${frozen?.counted ?? []}))`)
-    .$if(frozen !== undefined, (query) => query.where("document.sequence", "<", frozen?.before as bigint))
-    .orderBy("document.sequence")
-    .execute();
+  const { rows } = await sql<InvoiceLineRow & { number: string }>`
+    select line.*, ${adjustedFacts(tenantId)}, document.number
+    from invoice_line line ${joinFinal(tenantId, sql`line.invoice_id`, "carrier")}
+    where line.tenant_id = ${tenantId} and line.adjusted_invoice_id = any(${invoiceIds})
+      and (carrier.state <> 'VOID' or document.number = any(${frozen?.counted ?? []}::text[]))
+      ${frozen ? sql`and document.sequence < ${frozen.before}` : sql``}
+    order by document.sequence`.execute(tx);
+  return rows;
 }
 
-function selectLines(tx: Tx, tenantId: string) {
-  return tx
-    .selectFrom("invoice_line as line")
-    .leftJoin("invoice as adjusted", (join) =>
-      join.onRef("adjusted.tenant_id", "=", "line.tenant_id").onRef("adjusted.id", "=", "line.adjusted_invoice_id"),
-    )
-    .leftJoin("invoice_document as original", (join) =>
-      join
-        .onRef("original.tenant_id", "=", "line.tenant_id")
-        .onRef("original.invoice_id", "=", "line.adjusted_invoice_id"),
-    )
-    .selectAll("line")
-    .select([
-      "original.number as adjusted_number",
-      "adjusted.period_start as adjusted_start",
-      "adjusted.period_end as adjusted_end",
-    ])
-    .where("line.tenant_id", "=", tenantId);
+/** What is told of the invoice that a `line` adjusts, if it does: looked up line by line, as few do. */
+function adjustedFacts(tenantId: string) {
+  const invoice = sql`from invoice where tenant_id = ${tenantId} and id = line.adjusted_invoice_id`;
+  return sql`
+    (select number from invoice_document where tenant_id = ${tenantId} and invoice_id = line.adjusted_invoice_id)
+      as adjusted_number,
+    (select period_start ${invoice}) as adjusted_start,
+    (select period_end ${invoice}) as adjusted_end`;
 }

@@ -3,6 +3,7 @@ import type { Tx } from "../db/database.ts";
 import { plansOf } from "../pricing/plan.ts";
 import { metricsByKey } from "../usage/metric.ts";
 import type { News } from "../usage/usage-watch.ts";
+import { joinFinal } from "./final-invoice.ts";
 import type { InvoiceRow } from "./invoice.ts";
 
 /** A final invoice, and the last fold that it or a later line for its period counts. */
@@ -46,11 +47,9 @@ export async function lateInvoices(tx: Tx, tenantId: string, news: readonly News
 async function ratedInvoices(tx: Tx, tenantId: string, news: readonly News[]): Promise<Rated[]> {
   const { rows } = await sql<Rated>`
     select invoice.id, invoice.customer_id, plan_key, plan_version, period_start, period_end,
-      greatest(usage_number, (
-        select max(later.usage_number)
-        from invoice_line line
-        join invoice carrier on carrier.tenant_id = line.tenant_id and carrier.id = line.invoice_id
-        join invoice_document later on later.tenant_id = line.tenant_id and later.invoice_id = line.invoice_id
+      greatest(final.usage_number, (
+        select max(document.usage_number)
+        from invoice_line line ${joinFinal(tenantId, sql`line.invoice_id`, "carrier")}
         where line.tenant_id = ${tenantId} and line.adjusted_invoice_id = invoice.id and carrier.state <> 'VOID'
       )) as rated_number
     from unnest(
@@ -58,7 +57,9 @@ async function ratedInvoices(tx: Tx, tenantId: string, news: readonly News[]): P
     ) as news (customer, first_hour)
     join invoice on invoice.tenant_id = ${tenantId} and invoice.customer_id = news.customer
       and kind = 'IN_ARREARS' and state not in ('DRAFT', 'VOID') and period_end > first_hour
-    join invoice_document on invoice_document.tenant_id = invoice.tenant_id and invoice_document.invoice_id = invoice.id
+    cross join lateral (
+      select usage_number from invoice_document where tenant_id = ${tenantId} and invoice_id = invoice.id limit 1
+    ) as final
     order by invoice.id`.execute(tx);
   return rows;
 }

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Tx } from "../db/database.ts";
 import type { BilledLine, Rerating } from "./adjustment-line.ts";
+import { joinFinal } from "./final-invoice.ts";
 import type { InvoiceRow } from "./invoice.ts";
 import { type InvoiceLineRow, linesAdjusting, storedLines, toInvoiceLine } from "./invoice-line.ts";
 
@@ -11,11 +12,8 @@ type NumberedInvoice = InvoiceRow & { number: string };
 
 /** A void invoice is not priced again, though it may still wait. */
 const waiting = (tenantId: string) => sql`
-  from invoice_rerating rerating
-  join invoice on invoice.tenant_id = rerating.tenant_id and invoice.id = rerating.invoice_id
-    and invoice.state not in ('DRAFT', 'VOID')
-  join invoice_document document on document.tenant_id = invoice.tenant_id and document.invoice_id = invoice.id
-  where rerating.tenant_id = ${tenantId}`;
+  from invoice_rerating rerating ${joinFinal(tenantId, sql`rerating.invoice_id`)}
+  where rerating.tenant_id = ${tenantId} and invoice.state not in ('DRAFT', 'VOID')`;
 
 /** Of each subscription that is over and has no draft, the earliest that waits: no invoice comes by itself to carry it. */
 export async function strandedInvoices(tx: Tx, tenantId: string): Promise<InvoiceRow[]> {
@@ -69,8 +67,7 @@ export async function frozenReratings(
   const { rows } = await sql<NumberedInvoice>`
     select invoice.*, document.number
     from unnest(${adjusting.map((line) => line.adjusted_invoice_id)}::uuid[]) with ordinality as line (adjusted_id, place)
-    join invoice on invoice.tenant_id = ${tenantId} and invoice.id = line.adjusted_id
-    join invoice_document document on document.tenant_id = ${tenantId} and document.invoice_id = invoice.id
+    ${joinFinal(tenantId, sql`line.adjusted_id`)}
     order by place`.execute(tx);
   const counted = adjusting.flatMap((line) => toInvoiceLine(line).steps.map((step) => step.invoiceNumber));
   return withBilled(tx, tenantId, rows, { before: sequence, counted });

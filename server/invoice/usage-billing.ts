@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Price } from "../../gen/usageflow/v1/pricing_pb.ts";
 import type { Tx } from "../db/database.ts";
 import { type PlanRef, plansOf } from "../pricing/plan.ts";
+import { joinFinal } from "./final-invoice.ts";
 
 /** A time of a subscription whose usage is billed alike: that of one invoice, or the open period and all that follow. */
 export interface BillingSpan extends PlanRef {
@@ -107,9 +108,7 @@ function laterInvoices(tenantId: string) {
     select coalesce(json_agg(json_build_object(
       'invoice_id', carrier.id, 'number', document.number, 'usage_number', document.usage_number::text
     ) order by document.usage_number), '[]')
-    from invoice_line line
-    join invoice carrier on carrier.tenant_id = line.tenant_id and carrier.id = line.invoice_id
-    join invoice_document document on document.tenant_id = line.tenant_id and document.invoice_id = line.invoice_id
+    from invoice_line line ${joinFinal(tenantId, sql`line.invoice_id`, "carrier")}
     where line.tenant_id = ${tenantId} and line.adjusted_invoice_id = invoice.id and carrier.state <> 'VOID'
   )`;
 }
