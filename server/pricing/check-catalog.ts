@@ -1,4 +1,5 @@
 import { Aggregation, type Catalog, type Metric, type Plan, type Price } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { dimensionProblem } from "../usage/dimension.ts";
 import { checkCurrency, checkPrice, wrong } from "./check-price.ts";
 import { MINIMUM_KEY, planMinimum } from "./plan.ts";
 
@@ -50,27 +51,11 @@ function checkMetric(path: string, price: Price, metrics: ReadonlyMap<string, Me
   if (!key) throw wrong(field, "must name the metric that is priced; only a flat price has none");
   const metric = metrics.get(key);
   if (!metric) throw wrong(field, `must be a metric of this catalog or one that exists, and is "${key}"`);
-  checkDimensions(path, price, metric);
+  const problem = dimensionProblem(metric, price);
+  if (problem) throw wrong(`${path}.${problem.field}`, problem.message);
   if (model.case === "percentage" && metric.aggregation !== Aggregation.SUM) {
     throw wrong(field, `must be a SUM metric: a percentage is taken of amounts, and "${key}" is none`);
   }
-}
-
-/** Refuses filters and groups over what the metric does not tell apart. */
-function checkDimensions(path: string, { filter, groupBy }: Price, { key, dimensions }: Metric): void {
-  const declared = dimensions.length === 0 ? "which declares none" : `which declares ${dimensions.join(", ")}`;
-  const check = (field: string, property: string) => {
-    if (dimensions.includes(property)) return;
-    throw wrong(field, `must be a dimension of the metric "${key}", ${declared}, and is "${property}"`);
-  };
-  for (const [i, { property }] of filter.entries()) {
-    const field = `${path}.filter[${i}].property`;
-    check(field, property);
-    if (filter.findIndex((other) => other.property === property) < i) {
-      throw wrong(field, `must be unique, and there is a filter on "${property}" before`);
-    }
-  }
-  for (const [i, property] of groupBy.entries()) check(`${path}.group_by[${i}]`, property);
 }
 
 function checkKeys(path: string, items: readonly { key: string }[]): void {

@@ -15,6 +15,25 @@ interface Declared {
   dimensions: readonly string[];
 }
 
+/** What is wrong with filters and groups over a metric's dimensions, if something is. */
+export function dimensionProblem(
+  { key, dimensions }: Declared & { key: string },
+  { filter, groupBy }: { filter: readonly DimensionFilter[]; groupBy: readonly string[] },
+): { field: string; message: string } | undefined {
+  const filtered = filter.map(({ property }, i) => ({ property, field: `filter[${i}].property` }));
+  const grouped = groupBy.map((property, i) => ({ property, field: `group_by[${i}]` }));
+  const unknown = [...filtered, ...grouped].find(({ property }) => !dimensions.includes(property));
+  if (unknown) {
+    const declared = dimensions.length === 0 ? "none" : dimensions.join(", ");
+    const message = `must be a dimension of the metric "${key}", which declares ${declared}, and is "${unknown.property}"`;
+    return { field: unknown.field, message };
+  }
+  const again = filter.findIndex(({ property }, i) => filter.findIndex((one) => one.property === property) < i);
+  if (again < 0) return undefined;
+  const { property, field } = filtered[again] as (typeof filtered)[number];
+  return { field, message: `must be unique, and there is a filter on "${property}" before` };
+}
+
 /** The places of dimensions among those that a metric declares. */
 export function placesOf({ dimensions }: Declared, properties: readonly string[]): number[] {
   return properties.map((property) => dimensions.indexOf(property) + 1);

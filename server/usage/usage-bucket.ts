@@ -13,26 +13,34 @@ export const dimensionsOfEvent = sql`(case when m.dimensions = '{}' then '{}' el
 ) end collate "C")`;
 
 /** Event `e` so that the largest one is the latest: times are of one width, and keys differ. */
-const moment = sql`array[
+const moment = sql`case when m.aggregation = 'LATEST' then array[
   to_char(e.occurred_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), e.idempotency_key, e.amount::text
-] collate "C"`;
+] end collate "C"`;
+
+/** What the change `e` comes to by the end of its hour. */
+const levelSeconds = sql`case when m.aggregation = 'WEIGHTED_SUM' then
+  e.amount * extract(epoch from ${hour} + interval '1 hour' - e.occurred_at)
+end`;
 
 /**
  * Selects the buckets that some events of a tenant make, in the order of their keys. `which` is a condition on an event
  * `e`.
  */
 export function selectBuckets(tenantId: string, which: RawBuilder<unknown>) {
+  // The offset keeps the rows that are sorted as narrow as they are here: without it, a fold took half as long again.
   return sql`
-    select e.tenant_id, e.customer_id, e.metric, ${hour} as hour, ${dimensionsOfEvent} as dimensions,
-      count(*) as event_count, sum(e.amount) as amount_sum, max(e.amount) as amount_max,
-      sum(e.amount * extract(epoch from ${hour} + interval '1 hour' - e.occurred_at))
-        filter (where m.aggregation = 'WEIGHTED_SUM') as amount_seconds,
-      max(${moment}) filter (where m.aggregation = 'LATEST') as latest
-    from usage_event e
-    join metric m on m.tenant_id = e.tenant_id and m.key = e.metric
-    where e.tenant_id = ${tenantId} and ${which}
-    group by 1, 2, 3, 4, 5
-    order by 1, 2, 3, 4, 5`;
+    select ${tenantId}::uuid as tenant_id, customer_id, metric, hour, dimensions, count(*) as event_count,
+      sum(amount) as amount_sum, max(amount) as amount_max, sum(level_seconds) as amount_seconds, max(moment) as latest
+    from (
+      select e.customer_id, e.metric, ${hour} as hour, ${dimensionsOfEvent} as dimensions, e.amount,
+        ${levelSeconds} as level_seconds, ${moment} as moment
+      from usage_event e
+      join metric m on m.tenant_id = e.tenant_id and m.key = e.metric
+      where e.tenant_id = ${tenantId} and ${which}
+      offset 0
+    ) as told
+    group by 2, 3, 4, 5
+    order by 2, 3, 4, 5`;
 }
 
 /** Selects the values that some events of a tenant's UNIQUE metrics have, in the order of their keys. */

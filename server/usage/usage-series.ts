@@ -13,7 +13,7 @@ import { inTenant, type Tx } from "../db/database.ts";
 import { invalid } from "../rpc/errors.ts";
 import { knownTimeZone } from "../tenant/time-zone.ts";
 import { countWindows, type WindowCount } from "./count-windows.ts";
-import { placesOf, testsOf } from "./dimension.ts";
+import { dimensionProblem, placesOf, testsOf } from "./dimension.ts";
 import { levelSeries } from "./level-series.ts";
 import { getMetric, type MetricRow } from "./metric.ts";
 import { toProgress } from "./usage-progress.ts";
@@ -35,7 +35,8 @@ export function getUsage(app: App, tenantId: string, request: GetUsageRequest, f
   const span = spanOf(request);
   return inTenant(app.db, tenantId, async (tx) => {
     const metric = await getMetric(tx, tenantId, request.metric);
-    checkDimensions(metric, request);
+    const problem = dimensionProblem(metric, request);
+    if (problem) throw invalid(problem.field, problem.message);
     const nextEdge =
       interval === UsageInterval.PERIOD ? await findPeriodEdges(tx, tenantId, customerId) : edgesOf(interval, timeZone);
     const windows = cutSpan(span, nextEdge, POINTS_MAX + 1);
@@ -71,16 +72,6 @@ function spanOf(request: GetUsageRequest): UsageWindow {
   const end = wholeMillisecond("end", request.end as Timestamp);
   if (end <= start) throw invalid("end", "must be after start");
   return { start, end };
-}
-
-function checkDimensions({ key, dimensions }: MetricRow, { filter, groupBy }: GetUsageRequest): void {
-  const check = (field: string, property: string) => {
-    if (dimensions.includes(property)) return;
-    const declared = dimensions.length === 0 ? "declares none" : `declares ${dimensions.join(", ")}`;
-    throw invalid(field, `must be a dimension of the metric "${key}", which ${declared}; and is "${property}"`);
-  };
-  for (const [i, { property }] of filter.entries()) check(`filter[${i}].property`, property);
-  for (const [i, property] of groupBy.entries()) check(`group_by[${i}]`, property);
 }
 
 /** Whether a group was used in the span, or has a level there. */
