@@ -35,7 +35,7 @@ export function changeSubscription(app: App, caller: Caller, request: ChangeSubs
       quantity: request.quantity || null,
     };
     checkOpen(open, wish, later);
-    if (wish.plan) await checkPlan(tx, open, wish.plan);
+    if (wish.plan) await checkPlan(tx, open, wish.plan, later);
     const moves = later ? [changeLater(open, wish)] : changeNow(open, wish);
     const { subscription } = moves.at(-1) as SubscriptionMove;
     await saveMoves(tx, tenantId, moves, open.time.now).catch((error) => {
@@ -58,15 +58,15 @@ function checkOpen(open: OpenSubscription, wish: Wish, later: boolean): void {
   }
 }
 
-async function checkPlan(tx: Tx, open: OpenSubscription, plan: Plan): Promise<void> {
+async function checkPlan(tx: Tx, open: OpenSubscription, plan: Plan, later: boolean): Promise<void> {
   const { subscription, time } = open;
   const { tenant_id, id } = subscription;
-  if (plan.currency !== open.plan.currency && hasBegun(open)) {
+  if (plan.currency !== open.plan.currency && (later || hasBegun(open))) {
     const words = `"${plan.key}" is in ${plan.currency}, and the subscription's invoices in ${open.plan.currency}`;
     throw stateConflict(`${words}: end it, and start another one`);
   }
   if (plan.key !== subscription.plan_key) await checkPlanFree(tx, { ...subscription, plan_key: plan.key });
-  if (isOn(subscription, plan) || !plan.prices.some(isInAdvance)) return;
+  if (later || isOn(subscription, plan) || !plan.prices.some(isInAdvance)) return;
   const billed = await tx
     .selectFrom("invoice")
     .select("id")

@@ -21,19 +21,28 @@ export interface OpenSubscription {
  * finalizes its invoices while what they are to say changes. `at` is the present second.
  */
 export async function takeSubscription(app: App, tx: Tx, tenantId: string, id: string): Promise<OpenSubscription> {
-  const now = await tenantNow(tx, tenantId, app.clock);
-  await makeDue(tx, tenantId, "BILL_LATE_USAGE", now); // and with that holds it: invoices may have to be priced again
+  // And with that holds it: invoices may have to be priced again.
+  await makeDue(tx, tenantId, "BILL_LATE_USAGE", await tenantNow(tx, tenantId, app.clock));
   await holdDue(tx, tenantId, "CLOSE_PERIODS");
   await holdDue(tx, tenantId, "FINALIZE_INVOICES");
   const subscription = await getSubscription(tx, tenantId, id, { forUpdate: true });
   const plan = await getPlan(tx, tenantId, subscription.plan_key, subscription.plan_version);
-  const at = new Date(Math.floor(now.getTime() / 1_000) * 1_000);
+  const now = await tenantNow(tx, tenantId, app.clock); // after the wait: a worker may have begun a period meanwhile
+  const second = new Date(Math.floor(now.getTime() / 1_000) * 1_000);
+  // A worker whose clock goes ahead of this one's may have begun it a moment from now: then that is where it is cut.
+  const { period_start } = subscription;
+  const at = isBilled(subscription, second) && second < period_start ? period_start : second;
   return { subscription, plan, time: { at, now, graceMs: await gracePeriodMs(tx, tenantId) } };
 }
 
-/** Whether its open period has begun. Before, at its start or in its trial, nothing is billed that could be cut. */
+/** Whether its first period has begun. Before it starts, and in its trial, nothing is billed that could be cut. */
 export function hasBegun({ subscription, time }: OpenSubscription): boolean {
-  return subscription.period_start <= time.at;
+  return isBilled(subscription, time.at);
+}
+
+function isBilled(subscription: SubscriptionRow, at: Date): boolean {
+  const { started_at, trial_ends_at, period_start, advance_billed_until } = subscription;
+  return (trial_ends_at ?? started_at) <= at || advance_billed_until > period_start;
 }
 
 /** Refuses while a period that has ended is not closed: what is changed now is of the period after it. */

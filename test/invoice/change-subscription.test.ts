@@ -67,6 +67,20 @@ describe("another plan at once", () => {
     expect(await mismatches(harness)).toEqual([]);
   });
 
+  test("cuts no period before its start, where the worker that began it has a clock ahead of this one's", async () => {
+    const harness = await offered();
+    const id = await started(harness, "starter");
+    await harness.advanceTo("2015-06-01T00:00:00Z");
+    const clock = { clock_frozen_at: new Date("2015-05-31T23:59:59.900Z") };
+    await harness.ownerDb.updateTable("tenant").set(clock).where("tenant_id", "=", harness.tenant.testId).execute();
+    expect(await change(harness, id, { plan: "team" })).toBe("team 1 x1, 06-01T00:00 to 07-01T00:00");
+    await harness.advanceTo("2015-06-02T00:00:00Z");
+    expect((await invoiceWords(harness)).at(-1)).toContain(
+      "in advance team 06-01T00:00 to 07-01T00:00: Fee 62.00; " +
+        "Changes in 2015-06-01 to 2015-07-01: 0.00 instead of 31.00 -31.00",
+    );
+  });
+
   test.each([
     // 1 January to 21 May are 140 of 365 days.
     ["yearly", "yearly 1 x1, 05-21T10:00 to 01-01T00:00", "Fee, 5390 of 8760 hours 224.58"],
@@ -101,6 +115,8 @@ describe("another plan at once", () => {
     const at = Object.fromEntries(Object.entries(times).map(([name, time]) => [name, timestampFromDate(time)]));
     const { subscription } = await clients.pricing.startSubscription({ customerId: "ann", plan: "starter", ...at });
     const id = subscription?.id ?? "";
+    const later = change(harness, id, { plan: "euro", timing: ChangeTiming.PERIOD_END }); // after a period in USD
+    expect(await refused(later)).toMatchObject({ reason: ErrorReason.STATE_CONFLICT });
     expect(await change(harness, id, { plan: "euro", quantity: 2 })).toBe(`euro 1 x2, ${period}`);
     expect(await change(harness, id, { plan: "team" })).toBe(`team 1 x2, ${period}`);
     await harness.advanceTo("2015-06-10T00:00:00Z");
