@@ -74,10 +74,11 @@ test("does the whole job, and goes on where it was after a stop and after a SIGK
     { customerId: "user_123", plan: "pro", planVersion: 1 },
     { customerId: "user_456", plan: "pro", planVersion: 1 },
   ]);
-  expect(receiver.got).toHaveLength(4);
+  // customer.created, subscription.started, invoice.created and invoice.finalized, of each customer.
+  expect(receiver.got).toHaveLength(8);
   for (const { body, headers } of receiver.got) new Webhook(first.ready.webhookSecret).verify(body, headers);
   expect(first.lines.map((line) => JSON.parse(line))).toMatchObject(
-    Array(4).fill({ type: "delivery", status: 204, error: "" }),
+    Array(8).fill({ type: "delivery", status: 204, error: "" }),
   );
 
   expect(await run(["emulator", "start", "--data", join(folder, "data")])).toMatchObject({ code: 5, stdout: "" });

@@ -113,7 +113,7 @@ test("a mistake is told with its place", async () => {
   ]);
   expect(await failure([...given, "--quantity", "x"], "perUnit: { unitAmount: 1 }")).toEqual([
     1,
-    expect.stringMatching(/^Error: quantity: /),
+    expect.stringMatching(/^Error: --quantity: /),
   ]);
   expect(await failure(["--file", "price.yaml"])).toEqual([
     2,
