@@ -1,10 +1,10 @@
 import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
+import { makeScratch } from "../support/scratch.ts";
 
 const USAGEFLOW = new URL("../../cli/bin/run.js", import.meta.url).pathname;
 
@@ -35,7 +35,7 @@ export interface RunningEmulator {
 
 /** The command as it was built (`npm test` builds it), as a real process, far from the settings of who runs the tests. */
 export async function createPlace(): Promise<Place> {
-  const folder = await mkdtemp(join(tmpdir(), "usageflow-cli-"));
+  const folder = await makeScratch("usageflow-cli-");
   await chmod(folder, 0o755); // PostgreSQL may run under another account, and must reach its data
   const children = new Set<ChildProcess>();
   onTestFinished(async () => {

@@ -1,11 +1,11 @@
-import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, rm } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
 import { startPostgres } from "../../cli/emulator/postgres.ts";
 import { setLoginPasswords } from "../../server/db/login.ts";
 import { migrate } from "../../server/db/migrate.ts";
+import { makeScratch } from "./scratch.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -35,7 +35,7 @@ export default async function setup(project: TestProject) {
 }
 
 async function startEmbedded() {
-  const folder = await mkdtemp(join(tmpdir(), "usageflow-test-"));
+  const folder = await makeScratch("usageflow-test-");
   await chmod(folder, 0o755); // PostgreSQL may run under another account, and must reach its data
   const server = await startPostgres({
     dataDir: join(folder, "postgres"),
