@@ -42,10 +42,12 @@ create table usage_news (
 create table invoice_rerating (
   tenant_id uuid not null,
   invoice_id uuid not null,
+  subscription_id uuid not null, -- the invoice's: so that its drafts find what waits for them, however much waits for others
   constraint invoice_rerating_pkey primary key (tenant_id, invoice_id),
   constraint invoice_rerating_document_fkey foreign key (tenant_id, invoice_id)
     references invoice_document (tenant_id, invoice_id)
 );
+create index invoice_rerating_subscription on invoice_rerating (tenant_id, subscription_id);
 
 alter table usage_void enable row level security;
 alter table usage_void force row level security;

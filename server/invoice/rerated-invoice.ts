@@ -39,7 +39,7 @@ export async function waitingInvoices(
   subscriptionIds: readonly string[],
 ): Promise<NumberedInvoice[]> {
   const { rows } = await sql<NumberedInvoice>`
-    select invoice.*, document.number ${waiting(tenantId)} and invoice.subscription_id = any(${subscriptionIds})
+    select invoice.*, document.number ${waiting(tenantId)} and rerating.subscription_id = any(${subscriptionIds})
     order by invoice.period_start, invoice.id`.execute(tx);
   return rows;
 }

@@ -2,10 +2,10 @@ import { create } from "@bufbuild/protobuf";
 import { type VoidInvoiceRequest, VoidInvoiceResponseSchema } from "../../gen/usageflow/v1/invoice_service_pb.ts";
 import type { App } from "../app.ts";
 import type { Tx } from "../db/database.ts";
-import { askRerating } from "../pricing/rerating.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
+import { askRerating, holdReratings } from "./ask-rerating.ts";
 import { getInvoiceRow } from "./invoice.ts";
 import { storedLines } from "./invoice-line.ts";
 import { moveInvoice } from "./move-invoice.ts";
@@ -19,9 +19,9 @@ export function voidInvoice(app: App, caller: Caller, { id, reason }: VoidInvoic
   const { tenantId } = caller;
   return change(app, caller, VoidInvoiceResponseSchema, async (tx) => {
     const at = await tenantNow(tx, tenantId, app.clock);
+    await holdReratings(tx, tenantId, at); // before the invoice and its credits, as who finalizes
     const row = await getInvoiceRow(tx, tenantId, id);
     const invoice = await moveInvoice(tx, caller, id, { to: "VOID", at, note: reason });
-    // In the order in which finalization has these: credits, then what waits to be priced again.
     await undoCredits(tx, tenantId, row.id, at);
     if (row.state !== "VOID") await moveReratings(tx, tenantId, row.id, at);
     return create(VoidInvoiceResponseSchema, { invoice });
