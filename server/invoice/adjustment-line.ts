@@ -10,6 +10,7 @@ import { formatId } from "../id.ts";
 import { decimal, fromMinor, plain, toMinor } from "../money.ts";
 import { one, step, sumOf } from "../pricing/price-step.ts";
 import type { InvoiceRow } from "./invoice.ts";
+import { totalOf } from "./settlement.ts";
 
 /** A line of a final invoice. */
 export interface BilledLine {
@@ -37,14 +38,15 @@ export function adjustmentLine(rerating: Rerating, now: readonly InvoiceLine[]):
   ];
   const exact = sumOf(steps);
   const isLate = invoice.kind !== "IN_ADVANCE";
-  const before = totalOf([...charges, ...adjustments.map(({ line }) => line)], currency);
+  const words = (lines: readonly InvoiceLine[]) => fromMinor(totalOf(lines), currency);
+  const before = words([...charges, ...adjustments.map(({ line }) => line)]);
   const period = `${day(invoice.period_start)} to ${day(invoice.period_end)}`;
   return create(InvoiceLineSchema, {
     kind: isLate ? InvoiceLineKind.LATE_USAGE : InvoiceLineKind.PRORATION,
     priceKey: isLate ? "late_usage" : "proration",
     quantity: "1",
     amountMinor: toMinor(exact, currency),
-    description: `${isLate ? "Late usage of" : "Changes in"} ${period}: ${totalOf(now, currency)} instead of ${before}`,
+    description: `${isLate ? "Late usage of" : "Changes in"} ${period}: ${words(now)} instead of ${before}`,
     exactAmount: plain(exact),
     steps,
     adjustedInvoiceId: formatId("inv", invoice.id),
@@ -76,13 +78,6 @@ function keyOf({ kind, priceKey, dimensions }: InvoiceLine): string {
 function billed(line: InvoiceLine, number: string, words: string, currency: string): InvoiceLineStep {
   const amount = decimal(fromMinor(line.amountMinor, currency)).neg();
   return { ...step(one, amount, `${words}, billed on ${number}`), invoiceNumber: number };
-}
-
-function totalOf(lines: readonly InvoiceLine[], currency: string): string {
-  return fromMinor(
-    lines.reduce((total, line) => total + line.amountMinor, 0n),
-    currency,
-  );
 }
 
 /** Such as `2015-05-01`; with the time where a period does not begin at midnight. */

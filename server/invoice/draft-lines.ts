@@ -14,6 +14,7 @@ import { isInAdvance, MINIMUM_KEY, planMinimum } from "../pricing/plan.ts";
 import { one, step, sumOf } from "../pricing/price-step.ts";
 import { isWhole, type PeriodPart, shareOf, shareWords } from "../pricing/prorate.ts";
 import { beyondIncluded, packageCount, rate, rateEvents } from "../pricing/rate.ts";
+import { totalOf } from "./settlement.ts";
 
 /** What was used of a price's metric in the period: all of it, or one group's. */
 export interface Usage {
@@ -118,12 +119,7 @@ function trueUp(plan: Plan, lines: readonly InvoiceLine[], time: PeriodPart): In
   if (!full) return [];
   const minimum = isWhole(time) ? full : shareOf(full, time, plan.currency);
   const words = partWords(time);
-  const billed = decimal(
-    fromMinor(
-      lines.reduce((sum, line) => sum + line.amountMinor, 0n),
-      plan.currency,
-    ),
-  );
+  const billed = decimal(fromMinor(totalOf(lines), plan.currency));
   const steps = [
     step(one, minimum, `minimum of the plan${words}`),
     step(one, billed.neg(), "billed by the other lines"),

@@ -8,10 +8,10 @@ import { watchUsage } from "../usage/usage-watch.ts";
 import { type BillingDetails, detailsColumns, detailsOfDrafts } from "./billing-details.ts";
 import { grantCredits } from "./credit.ts";
 import { moveCredits } from "./credit-entry.ts";
+import { documentNumber, invoicePrefix, takeSequences } from "./document-number.ts";
 import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { type InvoiceRow, toInvoice } from "./invoice.ts";
 import { changeState, toInvoiceChange } from "./invoice-change.ts";
-import { invoiceNumber, invoicePrefix } from "./invoice-number.ts";
 import { taxesToJson } from "./invoice-tax.ts";
 import { type Settlement, type Terms, totalOf } from "./settlement.ts";
 import { discountOf, discountsToJson } from "./terms.ts";
@@ -47,7 +47,7 @@ export async function finalizeDrafts(
   if (moved.length !== ids.length) throw new Error("an invoice that is no draft was to be finalized");
   const details = await detailsOfDrafts(tx, tenantId, drafts, now);
   const prefix = await invoicePrefix(tx, tenantId);
-  const firstSequence = await takeSequences(tx, tenantId, drafts.length);
+  const firstSequence = await takeSequences(tx, tenantId, "invoice_counter", drafts.length);
   const finals = drafts.map((draft, i): Final => {
     const sequence = firstSequence + BigInt(i);
     const invoice = { ...draft, state: "FINALIZED" };
@@ -57,7 +57,7 @@ export async function finalizeDrafts(
       terms: terms[i] as Terms,
       settlement: settlements[i] as Settlement,
     };
-    return { invoice, ...parts, sequence, number: invoiceNumber(prefix, sequence) };
+    return { invoice, ...parts, sequence, number: documentNumber(prefix, sequence) };
   });
   await tx
     .insertInto("invoice_document")
@@ -130,22 +130,6 @@ async function dropReratings(tx: Tx, tenantId: string, lines: readonly InvoiceLi
   const ids = lines.flatMap((line) => parseId("inv", line.adjustedInvoiceId) ?? []);
   if (ids.length === 0) return;
   await tx.deleteFrom("invoice_rerating").where("tenant_id", "=", tenantId).where("invoice_id", "in", ids).execute();
-}
-
-/** Takes the tenant's next `count` numbers, and answers the first. Whoever comes next waits, so none is left out. */
-async function takeSequences(tx: Tx, tenantId: string, count: number): Promise<bigint> {
-  const taken = BigInt(count);
-  const { last_sequence } = await tx
-    .insertInto("invoice_counter")
-    .values({ tenant_id: tenantId, last_sequence: taken })
-    .onConflict((conflict) =>
-      conflict
-        .constraint("invoice_counter_pkey")
-        .doUpdateSet({ last_sequence: sql<bigint>`invoice_counter.last_sequence + ${taken}` }),
-    )
-    .returning("last_sequence")
-    .executeTakeFirstOrThrow();
-  return last_sequence - taken + 1n;
 }
 
 /** One parameter for all lines: a batch may have more than a statement can have parameters. */

@@ -108,14 +108,27 @@ export function totalOf(lines: readonly InvoiceLine[]): bigint {
   return lines.reduce((total, line) => total + line.amountMinor, 0n);
 }
 
+/** The kinds of line that come after the charges, by the part of the total that they are. */
+const SETTLING = {
+  discount: [InvoiceLineKind.DISCOUNT],
+  tax: [InvoiceLineKind.TAX],
+  credit: [InvoiceLineKind.CREDIT_DRAWN, InvoiceLineKind.CREDIT_GRANTED],
+} satisfies Record<string, InvoiceLineKind[]>;
+
+/** Whether a line bills something, and is no discount, tax or credit on top of what is billed. */
+export function isCharge({ kind }: Pick<InvoiceLine, "kind">): boolean {
+  return !Object.values<InvoiceLineKind[]>(SETTLING).some((kinds) => kinds.includes(kind));
+}
+
 /** The parts of an invoice's total, by what its lines are. */
 export function partsOf(lines: readonly InvoiceLine[]) {
-  const of = (...kinds: InvoiceLineKind[]) => totalOf(lines.filter((line) => kinds.includes(line.kind)));
-  const discountMinor = -of(InvoiceLineKind.DISCOUNT);
-  const taxMinor = of(InvoiceLineKind.TAX);
-  const creditMinor = -of(InvoiceLineKind.CREDIT_DRAWN, InvoiceLineKind.CREDIT_GRANTED);
-  const subtotalMinor = totalOf(lines) + discountMinor - taxMinor + creditMinor;
-  return { subtotalMinor, discountMinor, taxMinor, creditMinor };
+  const of = (kinds: InvoiceLineKind[]) => totalOf(lines.filter((line) => kinds.includes(line.kind)));
+  return {
+    subtotalMinor: totalOf(lines.filter(isCharge)),
+    discountMinor: -of(SETTLING.discount),
+    taxMinor: of(SETTLING.tax),
+    creditMinor: -of(SETTLING.credit),
+  };
 }
 
 /** The lines of discounts that take something off, or give it back. */
