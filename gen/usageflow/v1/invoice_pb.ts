@@ -131,7 +131,8 @@ export type Invoice = Message<"usageflow.v1.Invoice"> & {
   finalizedAt?: Timestamp | undefined;
 
   /**
-   * When a draft will be finalized: the period's end and the grace period.
+   * When a draft will be finalized. In arrears: the period's end and the grace period. In advance: the period's start.
+   * An adjustment: when it was made and the grace period.
    *
    * @generated from field: google.protobuf.Timestamp finalize_at = 16;
    */
@@ -544,7 +545,7 @@ export const InvoiceState = {
   UNSPECIFIED: 0,
 
   /**
-   * The period has ended and usage on its way still counts. No number yet.
+   * What it comes to may still change: usage on its way counts. No number yet.
    *
    * @generated from enum value: INVOICE_STATE_DRAFT = 1;
    */
