@@ -1355,9 +1355,9 @@ export const InvoiceService: GenService<{
    * Finalizes a draft now, before its grace period is over: numbered, stored, and never changed again. Usage of its period
    * that arrives later is on the subscription's next invoice. Finalizing it again changes nothing.
    *
-   * Errors: NOT_FOUND; STATE_CONFLICT when its period has not ended (what is billed in advance does not wait for that),
-   * when it is past FINALIZED, or while usage of its period that was accepted is not counted yet: then try again in a
-   * moment.
+   * Errors: NOT_FOUND; STATE_CONFLICT when its period has not ended (what is billed in advance, and an adjustment, do not
+   * wait for that), when it is past FINALIZED, or while usage of its period that was accepted is not counted yet: then try
+   * again in a moment.
    *
    * @generated from rpc usageflow.v1.InvoiceService.FinalizeInvoice
    */
