@@ -73,8 +73,8 @@ grant select on usage_void to usageflow_worker;
 grant insert on usage_batch to usageflow_app;
 -- What is left of an hour's values is written anew.
 grant delete on usage_value to usageflow_worker;
-grant select, insert, update on usage_watch to usageflow_app, usageflow_worker;
-grant select, insert, update, delete on usage_news to usageflow_worker;
+grant select, insert, update (until) on usage_watch to usageflow_app, usageflow_worker;
+grant select, insert, update (first_hour), delete on usage_news to usageflow_worker;
 grant select, insert, delete on invoice_rerating to usageflow_app, usageflow_worker;
 -- A call that finalizes takes the lock; it has no right to count on.
 grant insert, update (tenant_id) on usage_progress to usageflow_app;

@@ -15,10 +15,18 @@ const waiting = (tenantId: string) => sql`
   from invoice_rerating rerating ${joinFinal(tenantId, sql`rerating.invoice_id`)}
   where rerating.tenant_id = ${tenantId} and invoice.state not in ('DRAFT', 'VOID')`;
 
-/** Of each subscription that is over and has no draft, the earliest that waits: no invoice comes by itself to carry it. */
-export async function strandedInvoices(tx: Tx, tenantId: string): Promise<InvoiceRow[]> {
+/**
+ * Of each subscription that is over and has no draft, the earliest that waits: no invoice comes by itself to carry it. Of
+ * these subscriptions, or of all.
+ */
+export async function strandedInvoices(
+  tx: Tx,
+  tenantId: string,
+  subscriptionIds?: readonly string[],
+): Promise<InvoiceRow[]> {
+  const asked = subscriptionIds ? sql`and rerating.subscription_id = any(${subscriptionIds})` : sql``;
   const { rows } = await sql<InvoiceRow>`
-    select distinct on (invoice.subscription_id) invoice.* ${waiting(tenantId)}
+    select distinct on (invoice.subscription_id) invoice.* ${waiting(tenantId)} ${asked}
       and exists (
         select from subscription
         where subscription.tenant_id = ${tenantId} and subscription.id = invoice.subscription_id and due_at is null
