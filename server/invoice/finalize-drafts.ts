@@ -37,9 +37,7 @@ export async function finalizeDrafts(
   drafts: readonly InvoiceRow[],
   { now, keyId }: { now: Date; keyId: string | null },
 ): Promise<void> {
-  const { settlements, foldNumber, phaseNumbers } = await linesOfDrafts(tx, tenantId, drafts, {
-    finalizedAt: now,
-  });
+  const { settlements, foldNumber, phaseNumbers } = await linesOfDrafts(tx, tenantId, drafts, { finalizedAt: now });
   const ids = drafts.map((draft) => draft.id);
   const step = { from_state: "DRAFT", to_state: "FINALIZED", changed_at: now, key_id: keyId, note: "", paid_at: null };
   const moved = await changeState(tx, tenantId, ids, step);

@@ -52,9 +52,9 @@ export interface Draw {
 export interface Settlement {
   /** The charges, and the lines after them. */
   lines: InvoiceLine[];
-  /** The discounts that it was settled under, as they were left to it. */
-  discounts: readonly DiscountTerms[];
   taxes: InvoiceTax[];
+  /** The discounts as it found them: with what was left of their amounts. */
+  discounts: readonly DiscountTerms[];
   draws: Draw[];
   /** What the invoice owes the customer, and grants as credit. */
   grantedMinor: bigint;
@@ -63,17 +63,18 @@ export interface Settlement {
 /** Settles the charges of an invoice. The sum of the lines is what is owed, and never less than 0. */
 export function settle(charges: readonly InvoiceLine[], terms: Terms): Settlement {
   const { discounts } = terms;
-  if (charges.length === 0) return { lines: [], discounts, taxes: [], draws: [], grantedMinor: 0n };
+  if (charges.length === 0) return { lines: [], taxes: [], discounts, draws: [], grantedMinor: 0n };
   const taxed = [...charges, ...discountLines(totalOf(charges), terms)];
   const taxes = taxesOn(totalOf(taxed), terms.taxRates, terms.currency);
   const lines = [...taxed, ...taxes.filter((tax) => !tax.inclusive).map((tax) => taxLine(tax, terms.currency))];
   const due = totalOf(lines);
   if (due < 0n) {
-    return { lines: [...lines, grantedLine(-due, terms.currency)], discounts, taxes, draws: [], grantedMinor: -due };
+    const granted = grantedLine(-due, terms.currency);
+    return { lines: [...lines, granted], taxes, discounts, draws: [], grantedMinor: -due };
   }
   const draws = drawsOf(due, terms.credits);
   const drawn = draws.length > 0 ? [drawnLine(draws, terms)] : [];
-  return { lines: [...lines, ...drawn], discounts, taxes, draws, grantedMinor: 0n };
+  return { lines: [...lines, ...drawn], taxes, discounts, draws, grantedMinor: 0n };
 }
 
 /**
