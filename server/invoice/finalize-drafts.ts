@@ -13,7 +13,7 @@ import { type InvoiceRow, toInvoice } from "./invoice.ts";
 import { changeState, toInvoiceChange } from "./invoice-change.ts";
 import { invoiceNumber, invoicePrefix } from "./invoice-number.ts";
 import { taxesToJson } from "./invoice-tax.ts";
-import { type Settlement, type Terms, totalOf } from "./settlement.ts";
+import { type Settlement, totalOf } from "./settlement.ts";
 import { discountOf, discountsToJson } from "./terms.ts";
 
 /** An invoice that becomes final. */
@@ -21,7 +21,6 @@ interface Final {
   invoice: InvoiceRow;
   details: BillingDetails;
   phaseNumber: number;
-  terms: Terms;
   settlement: Settlement;
   sequence: bigint;
   number: string;
@@ -38,9 +37,7 @@ export async function finalizeDrafts(
   drafts: readonly InvoiceRow[],
   { now, keyId }: { now: Date; keyId: string | null },
 ): Promise<void> {
-  const { terms, settlements, foldNumber, phaseNumbers } = await linesOfDrafts(tx, tenantId, drafts, {
-    finalizedAt: now,
-  });
+  const { settlements, foldNumber, phaseNumbers } = await linesOfDrafts(tx, tenantId, drafts, { finalizedAt: now });
   const ids = drafts.map((draft) => draft.id);
   const step = { from_state: "DRAFT", to_state: "FINALIZED", changed_at: now, key_id: keyId, note: "", paid_at: null };
   const moved = await changeState(tx, tenantId, ids, step);
@@ -54,7 +51,6 @@ export async function finalizeDrafts(
     const parts = {
       phaseNumber: phaseNumbers[i] as number,
       details: details[i] as BillingDetails,
-      terms: terms[i] as Terms,
       settlement: settlements[i] as Settlement,
     };
     return { invoice, ...parts, sequence, number: invoiceNumber(prefix, sequence) };
@@ -72,7 +68,7 @@ export async function finalizeDrafts(
         phase_number: final.phaseNumber,
         finalized_at: now,
         ...detailsColumns(final.details),
-        discounts: JSON.stringify(discountsToJson(final.terms.discounts)),
+        discounts: JSON.stringify(discountsToJson(final.settlement.discounts)),
         taxes: JSON.stringify(taxesToJson(final.settlement.taxes)),
       })),
     )
