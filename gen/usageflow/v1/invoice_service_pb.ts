@@ -1389,7 +1389,8 @@ export const InvoiceService: GenService<{
    * and no later invoice makes up for it. What the invoice billed for earlier periods (late usage) is billed by the next one.
    *
    * Errors: NOT_FOUND; STATE_CONFLICT for a draft or a paid invoice; for one that has credit notes: take back the rest of it
-   * with another one; and for one whose granted credit paid for another invoice: that one must be voided first.
+   * with another one; for one whose granted credit paid for another invoice, and for one of which later invoices took back
+   * more than they added to it: those must be voided first. Nor is one voided on which that depends for a void invoice.
    *
    * @generated from rpc usageflow.v1.InvoiceService.VoidInvoice
    */
