@@ -38,7 +38,8 @@ export function finalizeInvoice(app: App, caller: Caller, { id }: FinalizeInvoic
 async function checkEnded(tx: Tx, invoice: InvoiceRow, now: Date): Promise<void> {
   if (invoice.kind === "IN_ADVANCE") return; // does not depend on usage
   const { tenant_id, customer_id, period_start, period_end } = invoice;
-  if (period_end > now) {
+  // An adjustment may be of a period in advance that its subscription did not live to the end of.
+  if (period_end > now && invoice.kind !== "ADJUSTMENT") {
     throw stateConflict(`the invoice's period ends at ${period_end.toISOString()}, and has not ended`);
   }
   if (await hasPendingUsage(tx, tenant_id, { customerId: customer_id, start: period_start, end: period_end })) {
