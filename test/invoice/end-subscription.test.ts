@@ -159,3 +159,20 @@ describe("an end with the period", () => {
     ]);
   });
 });
+
+test("what comes back of a period that did not end is on an invoice that can be final before that", async () => {
+  const harness = await offered();
+  const { clients } = harness;
+  const id = await started(harness, "seats", { startAt: "2015-05-01T00:00:00Z" });
+  await clients.pricing.endSubscription({ id, timing: ChangeTiming.NOW });
+  await harness.drain();
+  const draft = (await listAllInvoices(clients)).find(({ number }) => number === "");
+  const { invoice } = await clients.invoice.finalizeInvoice({ id: draft?.id ?? "" });
+  expect(invoice).toMatchObject({
+    kind: InvoiceKind.ADJUSTMENT,
+    number: "INV-000002",
+    totalMinor: 0n,
+    creditMinor: -1100n,
+  });
+  expect(await mismatches(harness)).toEqual([]);
+});
