@@ -111,7 +111,11 @@ function amountOf(
       throw invalid(`${field}.position`, "is named twice");
     }
     const line = lines[asked.position - 1];
-    if (!line || !isCharge(line)) throw invalid(`${field}.position`, "is no charge of the invoice");
+    if (!line || !isCharge(line))
+      throw invalid(
+        `${field}.position`,
+        `is ${asked.position}, and the charges of the invoice are 1 to ${lines.filter(isCharge).length}`,
+      );
     return partOf(line, asked, sumOf(takenOfLine.get(asked.position) ?? []), `${field}.amount_minor`);
   });
   return { amount: amountOfCharges(there, taken, sumOf(parts)), parts };
@@ -121,7 +125,8 @@ function partOf(line: InvoiceLine, asked: CreditNoteLinePart, taken: bigint, fie
   const left = line.amountMinor - taken;
   const amountMinor = asked.amountMinor ?? left;
   if (left <= 0n) throw stateConflict(`nothing is left to take back of line ${asked.position}`);
-  if (amountMinor > left) throw invalid(field, `is more than the ${left} that are left to take back of the line`);
+  if (amountMinor > left)
+    throw invalid(field, `must be at most ${left} in minor units: so much is left of line ${asked.position}`);
   return create(CreditNoteLineSchema, { position: asked.position, amountMinor, description: line.description });
 }
 

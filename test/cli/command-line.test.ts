@@ -49,7 +49,12 @@ test.each([
   [["invoices", "preview"], 2, "usage", "Exactly one of the following must be provided: --customer, --subscription"],
   [["invoices", "void", "INV-000001"], 2, "usage", "Missing required flag reason"],
   [["clock", "advance"], 2, "usage", "Exactly one of the following must be provided: --by, --to"],
-  [["clock", "advance", "--to", "1"], 2, "usage", '--to: "1" is no time: write it like 2015-06-02T00:00:00Z'],
+  [
+    ["clock", "advance", "--to", "1"],
+    2,
+    "usage",
+    '--to: "1" is no time: write it like 2015-06-02T00:00:00Z, or 2015-06-02 for its midnight in UTC',
+  ],
   [["clock", "advance", "--by", "1"], 2, "usage", '--by: "1" is no span of time: write it like 10d, 1h30m or 90s'],
   [["invoices", "list", "--url", "ftp://x"], 2, "usage", '"ftp://x" is no http or https URL'],
   [["invoices", "list", "--url", "http://127.0.0.1:1"], 3, "unauthenticated", "no API key for http://127.0.0.1:1"],
