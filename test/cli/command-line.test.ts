@@ -187,7 +187,7 @@ test("a customer is put, and seen among the customers", async () => {
   expect(await json("customers", "put", "ada")).toEqual({ ...customer, name: "" });
 });
 
-test("an endpoint is made, seen and deleted", async () => {
+test("an endpoint is made, seen, changed and deleted", async () => {
   const { run } = await createPlace();
   const { api, tenant } = await setup();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
@@ -196,6 +196,10 @@ test("an endpoint is made, seen and deleted", async () => {
   expect(endpoint).toMatchObject({ url: "https://example.com/hook", eventTypes: ["invoice.*"] });
   expect(await json("endpoints", "show", endpoint.id)).toEqual(endpoint);
   expect(await json("endpoints", "list")).toEqual({ endpoints: [endpoint] });
+  const moved = { ...endpoint, url: "https://example.com/new" };
+  expect(await json("endpoints", "update", endpoint.id, "--to", moved.url)).toEqual(moved);
+  expect(await json("endpoints", "update", endpoint.id, "--event", "*")).toEqual({ ...moved, eventTypes: ["*"] });
+  expect(await run(["endpoints", "update", endpoint.id], { env })).toMatchObject({ code: 2 });
   expect(await json("endpoints", "delete", endpoint.id)).toEqual({});
   expect(await run(["endpoints", "delete", endpoint.id], { env })).toMatchObject({ code: 4 });
 });

@@ -14,7 +14,7 @@ export default class EndpointsCreate extends ClientCommand {
   static override args = { url: Args.string({ required: true, description: "Where events are POSTed to." }) };
   static override flags = {
     event: Flags.string({
-      description: "Only this type; invoice.* for all of a noun. May be repeated.",
+      description: "Only this type; invoice.* for all of a noun. May be given again.",
       multiple: true,
     }),
     description: Flags.string({ description: "For people." }),
