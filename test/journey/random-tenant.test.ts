@@ -1,8 +1,8 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { sql } from "kysely";
 import { expect, test } from "vitest";
-import { type Invoice, InvoiceKind, InvoiceLineKind, InvoiceState } from "../../gen/usageflow/v1/invoice_pb.ts";
-import { UnbilledReasonSchema, UsageState } from "../../gen/usageflow/v1/usage_pb.ts";
+import { type Invoice, InvoiceKindSchema, InvoiceLineKind, InvoiceState } from "../../gen/usageflow/v1/invoice_pb.ts";
+import { UnbilledReasonSchema, UsageState, UsageStateSchema } from "../../gen/usageflow/v1/usage_pb.ts";
 import { inTenant } from "../../server/db/database.ts";
 import { formatId } from "../../server/id.ts";
 import { type CountUsage, chargesOfDrafts } from "../../server/invoice/draft.ts";
@@ -24,8 +24,8 @@ const STEPS = 70;
 
 const LAST_FOLD = 2n ** 63n - 1n; // the fold that never comes: no other is after it
 
-const ADJUSTING = [InvoiceLineKind.LATE_USAGE, InvoiceLineKind.PRORATION];
-const CHARGES = [InvoiceLineKind.PRICE, InvoiceLineKind.MINIMUM];
+const ADJUSTING: InvoiceLineKind[] = [InvoiceLineKind.LATE_USAGE, InvoiceLineKind.PRORATION];
+const CHARGES: InvoiceLineKind[] = [InvoiceLineKind.PRICE, InvoiceLineKind.MINIMUM];
 const isFinal = ({ state }: Invoice) => state !== InvoiceState.DRAFT;
 const stands = ({ state }: Invoice) => state !== InvoiceState.DRAFT && state !== InvoiceState.VOID;
 
@@ -87,7 +87,7 @@ async function chargedOtherwise({ app, ownerDb, tenant }: Harness, invoices: rea
     expect(later.every(({ kind }) => ADJUSTING.includes(kind))).toBe(true);
     const charged = totalOf([...own, ...later]);
     const cost = totalOf(costs.lines[i] ?? []);
-    const kind = InvoiceKind[invoice.kind];
+    const kind = InvoiceKindSchema.value[invoice.kind]?.localName;
     if (!stands(invoice)) return charged < 0n ? [`${invoice.number} is void, and ${charged} was given back of it`] : [];
     return charged === cost
       ? []
@@ -105,7 +105,7 @@ async function unexplained({ clients }: Harness, keys: readonly string[]): Promi
     const { usageEvent: event, state, unbilledReason } = answer;
     if (!event?.occurredAt) throw new Error("an event without a time");
     if (state !== UsageState.UNBILLED) {
-      if (state !== UsageState.BILLED) faults.push(`${idempotencyKey} is ${UsageState[state]}`);
+      if (state !== UsageState.BILLED) faults.push(`${idempotencyKey} is ${UsageStateSchema.value[state]?.localName}`);
       continue;
     }
     const reason = UnbilledReasonSchema.value[unbilledReason]?.localName;

@@ -1,7 +1,10 @@
+import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { CreditNoteSettlement } from "../../gen/usageflow/v1/credit_note_pb.ts";
 import { type Invoice, InvoiceState } from "../../gen/usageflow/v1/invoice_pb.ts";
-import { ChangeTiming, type Subscription } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { CreditNoteLinesSchema } from "../../gen/usageflow/v1/invoice_service_pb.ts";
+import { ChangeTiming, ChangeTimingSchema, type Subscription } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { type Harness, listAllInvoices } from "./harness.ts";
 import { setClock } from "./month.ts";
 import { anyCatalog } from "./random-catalog.ts";
@@ -147,13 +150,13 @@ function subscriptionActs({ clients, below, pick, now, at, subscription }: World
     const { id, customerId } = await subscription();
     const request = { id, plan: pick(["", pick(anyCatalog.plans).key]), quantity: below(5), timing: timing() };
     await clients.pricing.changeSubscription(request);
-    return [customerId, request.plan, request.quantity, ChangeTiming[request.timing]];
+    return [customerId, request.plan, request.quantity, ChangeTimingSchema.value[request.timing]?.localName ?? ""];
   };
   const end = async () => {
     const { id, customerId, plan } = await subscription();
     const request = { id, timing: timing() };
     await clients.pricing.endSubscription(request);
-    return [customerId, plan, ChangeTiming[request.timing]];
+    return [customerId, plan, ChangeTimingSchema.value[request.timing]?.localName ?? ""];
   };
   const resume = async () => {
     const { id, customerId, plan } = await subscription();
@@ -162,7 +165,7 @@ function subscriptionActs({ clients, below, pick, now, at, subscription }: World
   };
   const thresholds = async () => {
     const { id, plan } = await subscription();
-    await clients.pricing.setSpendThresholds({ id, thresholds: ["1", "5"] });
+    await clients.pricing.setSpendThresholds({ id, amounts: ["1", "5"] });
     return plan;
   };
   return [
@@ -231,9 +234,10 @@ function invoiceActs({ clients, below, pick, subscription, invoice }: World): Ac
     const scope = pick([
       { case: "full", value: true } as const,
       { case: "amountMinor", value: BigInt(1 + below(500)) } as const,
-      { case: "lines", value: { lines: [{ position: 1 + below(3) }] } } as const,
+      { case: "lines", value: create(CreditNoteLinesSchema, { lines: [{ position: 1 + below(3) }] }) } as const,
     ]);
-    await clients.invoice.createCreditNote({ invoiceId, scope, reason: "x", settlement: 1 + below(2) });
+    const settlement = pick([CreditNoteSettlement.CREDIT, CreditNoteSettlement.REFUND]);
+    await clients.invoice.createCreditNote({ invoiceId, scope, reason: "x", settlement });
     return number;
   };
   const on = async (states: InvoiceState[], call: (id: string) => Promise<unknown>) => {
