@@ -12,6 +12,7 @@ import { decimal, fromMinor, plain, toMinor } from "../money.ts";
 import { one, step, sumOf } from "../pricing/price-step.ts";
 import type { InvoiceRow } from "./invoice.ts";
 import { totalOf } from "./settlement.ts";
+import type { TakenCharges } from "./taken-charges.ts";
 
 /** A line of a final invoice. */
 export interface BilledLine {
@@ -27,27 +28,41 @@ export interface Rerating {
   charges: readonly InvoiceLine[];
   /** Lines of later invoices that adjusted it. */
   adjustments: readonly BilledLine[];
+  /** What credit notes took back of all that. */
+  taken: readonly TakenCharges[];
 }
 
-/** The difference between what a period costs now, by its lines as they would be, and all that was billed for it. */
+/** What is left to give back of all that was billed for a period. Less than 0: more was given. A void invoice bills nothing. */
+export function chargesLeft({ invoice, charges, adjustments, taken }: Rerating): bigint {
+  const billed = [...(invoice.state === "VOID" ? [] : charges), ...adjustments.map(({ line }) => line)];
+  return totalOf(billed) - amountOf(taken);
+}
+
+/**
+ * The difference between what a period costs now, by its lines as they would be, and all that was billed for it. What
+ * credit notes took back is not given back again, and not billed again either.
+ */
 export function adjustmentLine(rerating: Rerating, now: readonly InvoiceLine[]): InvoiceLine {
-  const { invoice, charges, adjustments } = rerating;
+  const { invoice, charges, adjustments, taken } = rerating;
   const { currency } = invoice;
+  const before = totalOf([...charges, ...adjustments.map(({ line }) => line)]);
+  const limit = notGivenAgain(rerating, before, totalOf(now));
   const steps = [
     ...changedCharges(rerating, now),
     ...adjustments.map(({ line, number }) => billed(line, number, "adjusted", currency)),
+    ...limit,
   ];
   const exact = sumOf(steps);
   const isLate = invoice.kind !== "IN_ADVANCE";
-  const words = (lines: readonly InvoiceLine[]) => fromMinor(totalOf(lines), currency);
-  const before = words([...charges, ...adjustments.map(({ line }) => line)]);
+  const words = (minor: bigint) => fromMinor(minor, currency);
+  const of = limit.length > 0 ? `, of which credit notes took back ${words(amountOf(taken))}` : "";
   const period = `${day(invoice.period_start, invoice.time_zone)} to ${day(invoice.period_end, invoice.time_zone)}`;
   return create(InvoiceLineSchema, {
     kind: isLate ? InvoiceLineKind.LATE_USAGE : InvoiceLineKind.PRORATION,
     priceKey: isLate ? "late_usage" : "proration",
     quantity: "1",
     amountMinor: toMinor(exact, currency),
-    description: `${isLate ? "Late usage of" : "Changes in"} ${period}: ${words(now)} instead of ${before}`,
+    description: `${isLate ? "Late usage of" : "Changes in"} ${period}: ${words(totalOf(now))} instead of ${words(before)}${of}`,
     exactAmount: plain(exact),
     steps,
     adjustedInvoiceId: formatId("inv", invoice.id),
@@ -69,6 +84,30 @@ function changedCharges({ invoice, charges }: Rerating, now: readonly InvoiceLin
       ...(old ? [billed(old, invoice.number, old.description, invoice.currency)] : []),
     ];
   });
+}
+
+/**
+ * Parts that keep a negative difference from giving back what credit notes took back already: each note, so that it can be
+ * told which ones counted; and what would then be billed again, which is taken off. None where enough is left.
+ */
+function notGivenAgain({ invoice, taken }: Rerating, before: bigint, now: bigint): InvoiceLineStep[] {
+  const left = before - amountOf(taken);
+  const least = left > 0n ? -left : 0n;
+  if (taken.length === 0 || now - before >= least) return [];
+  const amount = (minor: bigint) => decimal(fromMinor(minor, invoice.currency));
+  // Without this the notes' parts would make up more than the difference lacks.
+  const surplus = amountOf(taken) - (least - (now - before));
+  return [
+    ...taken.map(({ number, amountMinor }) => ({
+      ...step(one, amount(amountMinor), `taken back by credit note ${number}`),
+      creditNoteNumber: number,
+    })),
+    ...(surplus === 0n ? [] : [step(one, amount(-surplus), "taken back, and not billed again")]),
+  ];
+}
+
+function amountOf(taken: readonly TakenCharges[]): bigint {
+  return taken.reduce((sum, { amountMinor }) => sum + amountMinor, 0n);
 }
 
 /** What tells the lines of one invoice for prices apart. */

@@ -19,10 +19,13 @@ import { appendEvents } from "../outbox/append-event.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { invalid, stateConflict } from "../rpc/errors.ts";
+import { makeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
+import { holdReratings } from "./ask-rerating.ts";
 import { grantCredit } from "./credit.ts";
-import { type CreditNoteRow, creditNotesOf, toCreditNote } from "./credit-note.ts";
+import { type CreditNoteRow, creditNotesOf, linesOf, toCreditNote } from "./credit-note.ts";
 import { amountOfCharges, outcomeOf, type Takeable, type Taken, takeable, taxOf } from "./credit-note-amounts.ts";
+import { checkNotGivenBack, type Left, leftToTake } from "./credit-note-left.ts";
 import { documentNumber, takeSequences } from "./document-number.ts";
 import { getInvoiceRow } from "./invoice.ts";
 import { storedLines, toInvoiceLine } from "./invoice-line.ts";
@@ -36,14 +39,18 @@ export function createCreditNote(app: App, caller: Caller, request: CreateCredit
   const { tenantId, keyId } = caller;
   return change(app, caller, CreateCreditNoteResponseSchema, async (tx) => {
     const now = await tenantNow(tx, tenantId, app.clock);
+    await holdFinalizations(tx, tenantId, now);
     const invoice = await getInvoiceRow(tx, tenantId, request.invoiceId);
     const paid = await holdInvoice(tx, tenantId, invoice.id, request.invoiceId);
     const lines = (await storedLines(tx, tenantId, [invoice.id])).map(toInvoiceLine);
-    const before = await creditNotesOf(tx, tenantId, invoice.id);
+    const before = await creditNotesOf(tx, tenantId, [invoice.id]);
     const there = takeable(lines, taxesFromJson(invoice.taxes));
-    const { amount, parts } = amountOf(request.scope, lines, there, before);
+    const left = await leftToTake(tx, tenantId, invoice.id, lines, there, before);
+    const { amount, parts } = amountOf(request.scope, lines, there, before, left);
     const taken = takenBy(before);
-    checkLeft(there.value - taken.amount, amount, invoice.currency);
+    // Lines that are named need not be those that others gave back.
+    const most = parts.length > 0 ? there.value - taken.amount : left.amountMinor;
+    checkLeft(most, amount, invoice.currency, parts.length > 0 ? [] : left.givenBackBy);
     const refund = request.settlement === CreditNoteSettlement.REFUND;
     const { dueReduced, credited, refunded } = outcomeOf(there, taken, amount, { paid, refund });
     const { customer_id, currency, number: invoice_number } = invoice;
@@ -73,6 +80,7 @@ export function createCreditNote(app: App, caller: Caller, request: CreateCredit
       created_at: now,
       key_id: keyId,
     };
+    checkNotGivenBack(invoice, lines, before, row, left);
     await tx
       .insertInto("credit_note")
       .values({ ...row, lines: JSON.stringify(row.lines) })
@@ -82,6 +90,15 @@ export function createCreditNote(app: App, caller: Caller, request: CreateCredit
     await appendEvents(tx, tenantId, [{ type: "credit_note.created", occurredAt: now, facts: { creditNote } }]);
     return create(CreateCreditNoteResponseSchema, { creditNote });
   });
+}
+
+/**
+ * Keeps invoices from becoming final, and from being voided, until the transaction ends: one may be about to give back
+ * what the note takes. Before all other locks: see `due.ts`.
+ */
+async function holdFinalizations(tx: Tx, tenantId: string, now: Date): Promise<void> {
+  await holdReratings(tx, tenantId, now);
+  await makeDue(tx, tenantId, "FINALIZE_INVOICES", now); // there may be no row to hold yet, and a draft may come
 }
 
 /** Keeps the invoice as it is until the transaction ends, refuses what cannot be taken back, and says whether it is paid. */
@@ -100,10 +117,11 @@ function amountOf(
   lines: readonly InvoiceLine[],
   there: Takeable,
   before: readonly CreditNoteRow[],
+  left: Left,
 ): { amount: bigint; parts: CreditNoteLine[] } {
   const taken = takenBy(before);
   if (scope.case === "amountMinor") return { amount: scope.value, parts: [] };
-  if (scope.case !== "lines") return { amount: there.value - taken.amount, parts: [] };
+  if (scope.case !== "lines") return { amount: left.amountMinor, parts: [] };
   const takenOfLine = Map.groupBy(before.flatMap(linesOf), (line) => line.position);
   const parts = scope.value.lines.map((asked, at, all) => {
     const field = `lines.lines[${at}]`;
@@ -130,22 +148,21 @@ function partOf(line: InvoiceLine, asked: CreditNoteLinePart, taken: bigint, fie
   return create(CreditNoteLineSchema, { position: asked.position, amountMinor, description: line.description });
 }
 
-function checkLeft(left: bigint, amount: bigint, currency: string): void {
-  if (left <= 0n) throw stateConflict("nothing is left to take back of the invoice");
+function checkLeft(left: bigint, amount: bigint, currency: string, givenBackBy: readonly string[]): void {
+  const because = givenBackBy.length > 0 ? `, as ${givenBackBy.join(", ")} gave back a part` : "";
+  if (left <= 0n) throw stateConflict(`nothing is left to take back of the invoice${because}`);
   if (amount <= 0n) throw stateConflict("this comes to nothing: there is nothing to take back");
   if (amount > left) {
     const words = (minor: bigint) => `${fromMinor(minor, currency)} ${currency}`;
-    throw stateConflict(`this comes to ${words(amount)}; only ${words(left)} is left to take back of the invoice`);
+    throw stateConflict(
+      `this comes to ${words(amount)}; only ${words(left)} is left to take back of the invoice${because}`,
+    );
   }
 }
 
 function takenBy(notes: readonly CreditNoteRow[]): Taken {
   const amount = notes.reduce((sum, note) => sum + note.amount_minor, 0n);
   return { amount, charges: sumOf(notes.flatMap(linesOf)) };
-}
-
-function linesOf(note: CreditNoteRow): CreditNoteLine[] {
-  return toCreditNote({ ...note, currency: "", invoice_number: "" }).lines;
 }
 
 function sumOf(parts: readonly Pick<CreditNoteLine, "amountMinor">[]): bigint {

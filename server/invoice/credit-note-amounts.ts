@@ -71,6 +71,6 @@ export function outcomeOf(
 }
 
 /** What of `amount` belongs to the first `upTo` of `whole`, rounded half up. What belongs to parts adds up to `amount`. */
-function shareUpTo(amount: bigint, upTo: bigint, whole: bigint): bigint {
+export function shareUpTo(amount: bigint, upTo: bigint, whole: bigint): bigint {
   return whole === 0n ? 0n : (2n * amount * upTo + whole) / (2n * whole);
 }

@@ -3,6 +3,7 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { type Selectable, sql } from "kysely";
 import {
   type CreditNote,
+  type CreditNoteLine,
   CreditNoteLineSchema,
   CreditNoteSchema,
   CreditNoteSettlement,
@@ -42,7 +43,7 @@ export function toCreditNote(row: CreditNoteRow & CreditedInvoice): CreditNote {
     creditedMinor: row.credited_minor,
     refundedMinor: row.refunded_minor,
     settlement: CreditNoteSettlement[row.settlement as keyof typeof CreditNoteSettlement],
-    lines: (row.lines as JsonValue[]).map((line) => fromJson(CreditNoteLineSchema, line)),
+    lines: linesOf(row),
     reason: row.reason,
     createdAt: timestampFromDate(row.created_at),
     keyId: formatId("key", row.key_id),
@@ -81,13 +82,20 @@ export function listCreditNotes(app: App, tenantId: string, request: ListCreditN
   });
 }
 
-/** The notes of one invoice. */
-export function creditNotesOf(tx: Tx, tenantId: string, invoiceId: string): Promise<CreditNoteRow[]> {
+/** The lines that a note names. */
+export function linesOf({ lines }: Pick<CreditNoteRow, "lines">): CreditNoteLine[] {
+  return (lines as JsonValue[]).map((line) => fromJson(CreditNoteLineSchema, line));
+}
+
+/** The notes of invoices, those of each in the order in which they took from it. */
+export function creditNotesOf(tx: Tx, tenantId: string, invoiceIds: readonly string[]): Promise<CreditNoteRow[]> {
   return tx
     .selectFrom("credit_note")
     .selectAll()
     .where("tenant_id", "=", tenantId)
-    .where("invoice_id", "=", invoiceId)
+    .where(sql<boolean>`invoice_id = any(${invoiceIds})`)
+    .orderBy("invoice_id")
+    .orderBy("before_minor")
     .execute();
 }
 

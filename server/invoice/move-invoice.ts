@@ -44,7 +44,7 @@ export async function moveInvoice(tx: Tx, caller: Caller, id: string, move: Move
   // Another call was first. Where the invoice is now decides; its life goes one way, so this ends.
   if (moved.length === 0) return moveInvoice(tx, caller, id, move);
   // Only now, because a note that is just being made holds the invoice.
-  if (move.to === "VOID" && (await creditNotesOf(tx, tenantId, row.id)).length > 0) {
+  if (move.to === "VOID" && (await creditNotesOf(tx, tenantId, [row.id])).length > 0) {
     throw stateConflict(
       `invoice "${id}" has credit notes, and cannot become VOID: take back the rest with another one`,
     );

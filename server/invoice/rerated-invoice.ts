@@ -1,9 +1,11 @@
 import { sql } from "kysely";
 import type { Tx } from "../db/database.ts";
+import { formatId } from "../id.ts";
 import type { BilledLine, Rerating } from "./adjustment-line.ts";
 import { joinFinal } from "./final-invoice.ts";
 import type { InvoiceRow } from "./invoice.ts";
 import { type InvoiceLineRow, linesAdjusting, storedLines, toInvoiceLine } from "./invoice-line.ts";
+import { takenChargesOf } from "./taken-charges.ts";
 
 // A final invoice waits in `invoice_rerating` to be priced again. The earliest draft of its subscription carries the line
 // for it, and no other: so each such line counts all that were before it.
@@ -77,13 +79,32 @@ export async function frozenReratings(
 ): Promise<Rerating[]> {
   const adjusting = lines.filter((line) => line.adjusted_invoice_id !== null);
   if (adjusting.length === 0) return [];
+  const invoices = await finalInvoices(
+    tx,
+    tenantId,
+    adjusting.map((line) => line.adjusted_invoice_id as string),
+  );
+  const steps = adjusting.flatMap((line) => toInvoiceLine(line).steps);
+  const counted = steps.map((step) => step.invoiceNumber);
+  return withBilled(tx, tenantId, invoices, {
+    before: sequence,
+    counted,
+    notes: steps.map((step) => step.creditNoteNumber),
+  });
+}
+
+/** Final invoices, void ones too, with all that is billed for them. */
+export async function billedFor(tx: Tx, tenantId: string, invoiceIds: readonly string[]): Promise<Rerating[]> {
+  return withBilled(tx, tenantId, await finalInvoices(tx, tenantId, invoiceIds));
+}
+
+/** By their ids, in that order. */
+async function finalInvoices(tx: Tx, tenantId: string, ids: readonly string[]): Promise<NumberedInvoice[]> {
   const { rows } = await sql<NumberedInvoice>`
     select invoice.*, document.number, ${timeZone}
-    from unnest(${adjusting.map((line) => line.adjusted_invoice_id)}::uuid[]) with ordinality as line (adjusted_id, place)
-    ${joinFinal(tenantId, sql`line.adjusted_id`)}
+    from unnest(${ids}::uuid[]) with ordinality as asked (id, place) ${joinFinal(tenantId, sql`asked.id`)}
     order by place`.execute(tx);
-  const counted = adjusting.flatMap((line) => toInvoiceLine(line).steps.map((step) => step.invoiceNumber));
-  return withBilled(tx, tenantId, rows, { before: sequence, counted });
+  return rows;
 }
 
 /** The ids of those drafts that carry: of each subscription the earliest, which may be none of them. */
@@ -108,12 +129,15 @@ function isBefore(a: Pick<InvoiceRow, "finalize_at" | "id">, b: Pick<InvoiceRow,
   return ms < 0 || (ms === 0 && a.id < b.id);
 }
 
-/** Adds what was billed for the invoices: their own lines for prices, and those of other invoices that adjusted them. */
+/**
+ * Adds what was billed for the invoices: their own lines for prices, and those of other invoices that adjusted them; and
+ * what credit notes, of the one or the other, took back of it. With `frozen` only of those that lines name.
+ */
 async function withBilled(
   tx: Tx,
   tenantId: string,
   invoices: readonly NumberedInvoice[],
-  frozen?: { before: bigint; counted: readonly string[] },
+  frozen?: { before: bigint; counted: readonly string[]; notes: readonly string[] },
 ): Promise<Rerating[]> {
   const ids = invoices.map((invoice) => invoice.id);
   const own = Map.groupBy(await storedLines(tx, tenantId, ids), (line) => line.invoice_id);
@@ -121,6 +145,11 @@ async function withBilled(
     await linesAdjusting(tx, tenantId, ids, frozen),
     (line) => line.adjusted_invoice_id as string,
   );
+  const carriers = [...later.values()].flat().map((line) => line.invoice_id);
+  const taken = (await takenChargesOf(tx, tenantId, [...ids, ...carriers])).filter(
+    ({ number }) => !frozen || frozen.notes.includes(number),
+  );
+  const takenFrom = Map.groupBy(taken, ({ invoiceId }) => invoiceId);
   return invoices.map((invoice) => {
     const charges = (own.get(invoice.id) ?? []).filter(({ kind }) => kind === "PRICE" || kind === "MINIMUM");
     return {
@@ -129,6 +158,7 @@ async function withBilled(
       adjustments: (later.get(invoice.id) ?? []).map(
         (row): BilledLine => ({ line: toInvoiceLine(row), number: row.number }),
       ),
+      taken: takenFrom.get(formatId("inv", invoice.id)) ?? [],
     };
   });
 }

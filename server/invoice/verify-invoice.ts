@@ -101,6 +101,12 @@ function factsOf(line: InvoiceLine): string {
   const { kind, priceKey, metric, dimensions, quantity, exactAmount, adjustedInvoiceId, discountId } = line;
   const group = Object.entries(dimensions).sort(); // as stored, in no order
   const amounts = [quantity, String(line.amountMinor), exactAmount];
-  const parts = line.steps.map((step) => [step.quantity, step.unitAmount, step.amount, step.invoiceNumber]);
+  const parts = line.steps.map((step) => [
+    step.quantity,
+    step.unitAmount,
+    step.amount,
+    step.invoiceNumber,
+    step.creditNoteNumber,
+  ]);
   return JSON.stringify([kind, priceKey, metric, group, ...amounts, adjustedInvoiceId, discountId, parts]);
 }

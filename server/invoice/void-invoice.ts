@@ -1,17 +1,21 @@
 import { create } from "@bufbuild/protobuf";
 import { sql } from "kysely";
+import type { InvoiceLine } from "../../gen/usageflow/v1/invoice_pb.ts";
 import { type VoidInvoiceRequest, VoidInvoiceResponseSchema } from "../../gen/usageflow/v1/invoice_service_pb.ts";
 import type { App } from "../app.ts";
 import type { Tx } from "../db/database.ts";
+import { parseId } from "../id.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { stateConflict } from "../rpc/errors.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
+import { chargesLeft } from "./adjustment-line.ts";
 import { askRerating, holdReratings } from "./ask-rerating.ts";
 import { joinFinal } from "./final-invoice.ts";
 import { getInvoiceRow } from "./invoice.ts";
-import { storedLines } from "./invoice-line.ts";
+import { storedLines, toInvoiceLine } from "./invoice-line.ts";
 import { moveInvoice } from "./move-invoice.ts";
+import { billedFor } from "./rerated-invoice.ts";
 import { undoCredits } from "./undo-credits.ts";
 
 /**
@@ -37,12 +41,27 @@ async function moveReratings(tx: Tx, tenantId: string, invoiceId: string, now: D
   const lines = await storedLines(tx, tenantId, [invoiceId]);
   const adjusted = lines.flatMap((line) => line.adjusted_invoice_id ?? []);
   await checkNothingGivenBack(tx, tenantId, [invoiceId, ...adjusted]);
+  await checkChargesStand(tx, tenantId, lines.map(toInvoiceLine));
   await askRerating(tx, tenantId, adjusted, now);
   await tx
     .deleteFrom("invoice_rerating")
     .where("tenant_id", "=", tenantId)
     .where("invoice_id", "=", invoiceId)
     .execute();
+}
+
+/** Refuses where what the invoice billed for other periods was given back already, by credit notes and later invoices. */
+async function checkChargesStand(tx: Tx, tenantId: string, lines: readonly InvoiceLine[]): Promise<void> {
+  const more = lines.filter((line) => line.adjustedInvoiceId !== "" && line.amountMinor > 0n);
+  const ids = more.flatMap((line) => parseId("inv", line.adjustedInvoiceId) ?? []);
+  const short = (await billedFor(tx, tenantId, ids)).find(
+    (billed) => chargesLeft(billed) < 0n && billed.taken.length > 0,
+  );
+  if (!short) return;
+  const notes = short.taken.map(({ number }) => number).join(", ");
+  throw stateConflict(
+    `what it billed for ${short.invoice.number} was given back already, in part by ${notes}: make a credit note of the rest`,
+  );
 }
 
 /** Refuses where invoices that stand gave back more of a void one than they billed: that would be given for nothing. */

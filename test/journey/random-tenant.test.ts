@@ -4,9 +4,10 @@ import { expect, test } from "vitest";
 import { type Invoice, InvoiceKindSchema, InvoiceLineKind, InvoiceState } from "../../gen/usageflow/v1/invoice_pb.ts";
 import { UnbilledReasonSchema, UsageState, UsageStateSchema } from "../../gen/usageflow/v1/usage_pb.ts";
 import { inTenant } from "../../server/db/database.ts";
-import { formatId } from "../../server/id.ts";
+import { formatId, parseId } from "../../server/id.ts";
 import { type CountUsage, chargesOfDrafts } from "../../server/invoice/draft.ts";
 import { totalOf } from "../../server/invoice/settlement.ts";
+import { takenChargesOf } from "../../server/invoice/taken-charges.ts";
 import { recountUsage } from "../../server/usage/usage-recount.ts";
 import { expectLedgerToAddUp } from "../support/credits.ts";
 import { type Harness, listAllInvoices, setup } from "../support/harness.ts";
@@ -65,7 +66,10 @@ async function waiting({ ownerDb, tenant }: Harness): Promise<string[]> {
   return rows.map(({ what }) => `${what} waits`);
 }
 
-/** Periods for which something else was charged than they cost by their events and phases. A void one costs nothing. */
+/**
+ * Periods for which something else was charged than they cost by their events and phases, or more given back than was
+ * charged. A void one costs nothing; what credit notes took back may stay charged, and is not given back again.
+ */
 async function chargedOtherwise({ app, ownerDb, tenant }: Harness, invoices: readonly Invoice[]): Promise<string[]> {
   const rows = await ownerDb
     .selectFrom("invoice")
@@ -74,9 +78,13 @@ async function chargedOtherwise({ app, ownerDb, tenant }: Harness, invoices: rea
     .orderBy("id")
     .execute();
   const byId = new Map(invoices.map((invoice) => [invoice.id, invoice]));
-  const costs = await inTenant(app.db, tenant.testId, async (tx) => {
+  const { costs, notes } = await inTenant(app.db, tenant.testId, async (tx) => {
     const countUsage: CountUsage = (tx, tenantId, spans) => recountUsage(tx, tenantId, spans, LAST_FOLD);
-    return chargesOfDrafts(tx, tenant.testId, rows, { countUsage });
+    const all = invoices.map(({ id }) => parseId("inv", id) ?? "");
+    return {
+      costs: await chargesOfDrafts(tx, tenant.testId, rows, { countUsage }),
+      notes: await takenChargesOf(tx, tenant.testId, all),
+    };
   });
   return rows.flatMap((row, i) => {
     const invoice = byId.get(formatId("inv", row.id)) as Invoice;
@@ -89,7 +97,11 @@ async function chargedOtherwise({ app, ownerDb, tenant }: Harness, invoices: rea
     const cost = totalOf(costs.lines[i] ?? []);
     const kind = InvoiceKindSchema.value[invoice.kind]?.localName;
     if (!stands(invoice)) return charged < 0n ? [`${invoice.number} is void, and ${charged} was given back of it`] : [];
-    return charged === cost
+    const taken = notes
+      .filter(({ invoiceId }) => invoiceId === invoice.id)
+      .reduce((sum, one) => sum + one.amountMinor, 0n);
+    if (taken > charged) return [`of ${charged} for ${invoice.number} notes took back ${taken}`];
+    return charged === cost || (cost < charged && charged <= taken)
       ? []
       : [`${invoice.number} ${kind} ${invoice.plan} of ${invoice.customerId} costs ${cost}, charged ${charged}`];
   });

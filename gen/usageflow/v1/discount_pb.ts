@@ -46,8 +46,9 @@ export type Discount = Message<"usageflow.v1.Discount"> & {
   name: string;
 
   /**
-   * Percent of the charges, such as `12.5`. Charges that are taken back are discounted too: so only what was paid is given
-   * back. Empty for a fixed amount.
+   * Percent of the charges, such as `12.5`. Charges that an invoice takes back are discounted too, by the discounts of that
+   * invoice: what was paid is given back exactly as long as those are the same as when they were billed. One that covered
+   * the first and not the later invoice's period is not taken off of what comes back. Empty for a fixed amount.
    *
    * @generated from field: string percent = 4;
    */

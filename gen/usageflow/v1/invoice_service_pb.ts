@@ -1486,7 +1486,16 @@ export const InvoiceService: GenService<{
    * Each call makes a note of its own; use an `idempotency-key` to be sure of one. The notes of an invoice never take back
    * more than there is, whatever is asked at the same time.
    *
-   * Errors: NOT_FOUND; STATE_CONFLICT for a draft or a void invoice, and when no more, or less, is left to take back;
+   * Nothing is given back twice: what a later invoice gave back because the period costs less now, by a negative line of
+   * kind LATE_USAGE or PRORATION, is not left for a note, unless that invoice is void; and such a line gives back no more
+   * than the notes left. Both are counted in charges, before discounts and tax. Those of a note are the share of the
+   * invoice's charges that its amount is of all that there is to take back. They are of the lines that it names, then of the
+   * invoice's own period, and then of earlier periods that the invoice billed more for. Where a part of a period's charges
+   * was given back, a note that names no lines takes none that come after it: lines can be named for that. The amount that
+   * is left is rounded down. A note is goodwill: what it took back is not billed again when the period is priced again.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT for a draft or a void invoice, and when no more, or less, is left to take back: it
+   * names the invoices that gave back the rest;
    * INVALID_FIELD for a position that is no charge, for one that is named twice, and for more than is left of a line.
    *
    * @generated from rpc usageflow.v1.InvoiceService.CreateCreditNote
