@@ -63,7 +63,7 @@ export async function tellWatchers(app: App, tx: Tx, tenantId: string, batches: 
   if (rows.length > 0) await leaveNews(tx, tenantId, rows, await tenantNow(tx, tenantId, app.clock));
 }
 
-/** Leaves news for watchers, and makes their work due. */
+/** Leaves news for watchers, and makes their work due. There may be several of one customer. */
 export async function leaveNews(
   tx: Tx,
   tenantId: string,
@@ -75,11 +75,12 @@ export async function leaveNews(
   for (const watcher of WATCHERS) if (told.has(watcher)) await makeDue(tx, tenantId, WORK[watcher], now);
   await sql`
     insert into usage_news (tenant_id, watcher, customer_id, first_hour)
-    select ${tenantId}, * from unnest(
+    select ${tenantId}, watcher, customer_id, min(first_hour) from unnest(
       ${rows.map((row) => row.watcher)}::text[],
       ${rows.map((row) => row.customer_id)}::text[],
       ${rows.map((row) => row.first_hour)}::timestamptz[]
-    )
+    ) as told (watcher, customer_id, first_hour)
+    group by watcher, customer_id
     order by 2, 3
     on conflict on constraint usage_news_pkey
       do update set first_hour = least(usage_news.first_hour, excluded.first_hour)`.execute(tx);

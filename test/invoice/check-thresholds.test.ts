@@ -60,6 +60,21 @@ async function told({ ownerDb }: Harness): Promise<string[]> {
 }
 
 describe("a spend threshold", () => {
+  test("of each of a customer's subscriptions is looked at when their periods open together", async () => {
+    const harness = await subscribed("10.00");
+    const { pricing } = harness.clients;
+    await pricing.pushCatalog({
+      catalog: { ...catalog, plans: catalog.plans.map((plan) => ({ ...plan, key: "side" })), defaultPlan: "side" },
+    });
+    const { subscription } = await pricing.startSubscription({ customerId: "ann", plan: "side" });
+    await pricing.setSpendThresholds({ id: subscription?.id ?? "", amounts: ["10.00"] });
+    await harness.drain();
+    await harness.advanceTo("2015-06-02T00:00:00Z");
+    await use(harness, "ann", "1000", "2015-06-01T12:00:00Z");
+    await harness.drain();
+    expect(await told(harness)).toHaveLength(2);
+  });
+
   test("is told of when usage reaches it, with all that is to be known, at the tenant's time", async () => {
     const harness = await subscribed("10.00");
     await use(harness, "ann", "999", "2015-05-20T00:00:00Z");
