@@ -49,8 +49,8 @@ export function createCreditNote(app: App, caller: Caller, request: CreateCredit
     const { amount, parts } = amountOf(request.scope, lines, there, before, left);
     const taken = takenBy(before);
     // Lines that are named need not be those that others gave back.
-    const most = parts.length > 0 ? there.value - taken.amount : left.amountMinor;
-    checkLeft(most, amount, invoice.currency, parts.length > 0 ? [] : left.givenBackBy);
+    const most = parts.length > 0 ? left.mostMinor : left.amountMinor;
+    checkLeft(most, amount, invoice.currency, most < there.value - taken.amount ? left.givenBackBy : []);
     const refund = request.settlement === CreditNoteSettlement.REFUND;
     const { dueReduced, credited, refunded } = outcomeOf(there, taken, amount, { paid, refund });
     const { customer_id, currency, number: invoice_number } = invoice;

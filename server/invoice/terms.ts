@@ -123,7 +123,7 @@ function discountsFromJson(json: JsonValue): DiscountTerms[] {
 
 /** The terms that a final invoice keeps, and what the ledger says that it drew. */
 export function keptTerms(
-  { currency }: InvoiceRow,
+  { currency }: Pick<InvoiceRow, "currency">,
   document: { discounts: unknown; taxes: unknown },
   credits: readonly CreditTerms[],
 ): Terms {

@@ -157,7 +157,7 @@ describe("a credit note after a period cost less", () => {
       "this comes to 20.01 USD; only 20.00 USD is left to take back of the invoice, as INV-000002 gave back a part",
     );
     await expect(noteLine(harness, "INV-000001", 1)).rejects.toThrow(
-      "this takes back charges of 31.00 USD; only 20.00 USD of them is left, as INV-000002 gave back a part",
+      "this comes to 31.00 USD; only 20.00 USD is left to take back of the invoice, as INV-000002 gave back a part",
     );
     await note(harness, 500n);
     expect((await note(harness)).creditNote).toMatchObject({ amountMinor: 1_500n, refundedMinor: 1_500n });
@@ -192,6 +192,21 @@ describe("a credit note after a period cost less", () => {
     const { creditNote } = await note(harness);
     expect(creditNote?.amountMinor).toBe(2_141n); // 33.20 * 20 / 31
     expect(await refused(note(harness, 1n))).toMatchObject({ reason: ErrorReason.STATE_CONFLICT });
+    expect(await mismatches(harness)).toEqual([]);
+  });
+
+  test("takes no more than is still paid, where a fixed discount was not taken off of what came back", async () => {
+    const harness = await offered();
+    const { clients } = harness;
+    const { subscription } = await clients.pricing.startSubscription({ customerId: "ann", plan: "seats" });
+    const subscriptionId = subscription?.id ?? "";
+    const value = { case: "amount", value: "7" } as const;
+    const duration = { case: "forEver", value: true } as const;
+    await clients.pricing.createDiscount({ subscriptionId, name: "Offer", value, duration });
+    await harness.drain();
+    await clients.pricing.endSubscription({ id: subscriptionId, timing: ChangeTiming.NOW });
+    await harness.advanceTo("2015-05-21T02:00:00Z");
+    expect((await note(harness)).creditNote?.amountMinor).toBe(1_300n); // of 24.00, after 11.00
     expect(await mismatches(harness)).toEqual([]);
   });
 

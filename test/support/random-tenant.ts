@@ -252,7 +252,7 @@ function invoiceActs({ clients, below, pick, subscription, invoice }: World): Ac
     return plan;
   };
   return [
-    [2, "credit note", creditNote],
+    [3, "credit note", creditNote],
     [3, "void", () => on(owed, (id) => clients.invoice.voidInvoice({ id, reason: "x" }))],
     [2, "pay", () => on(owed, (id) => clients.invoice.markInvoicePaid({ id }))],
     [1, "give up", () => on(owed, (id) => clients.invoice.markInvoiceUncollectible({ id }))],

@@ -1492,11 +1492,12 @@ export const InvoiceService: GenService<{
    * invoice's charges that its amount is of all that there is to take back. They are of the lines that it names, then of the
    * invoice's own period, and then of earlier periods that the invoice billed more for. Where a part of a period's charges
    * was given back, a note that names no lines takes none that come after it: lines can be named for that. The amount that
-   * is left is rounded down. A note is goodwill: what it took back is not billed again when the period is priced again.
+   * is left is rounded down; and it is less where the later invoice, by its own discounts and tax, gave back more than that
+   * share, so that notes never take more than is still paid. A note is goodwill: what it took back is not billed again when the period is priced again.
    *
    * Errors: NOT_FOUND; STATE_CONFLICT for a draft or a void invoice, and when no more, or less, is left to take back: it
-   * names the invoices that gave back the rest;
-   * INVALID_FIELD for a position that is no charge, for one that is named twice, and for more than is left of a line.
+   * names the invoices that gave back the rest; INVALID_FIELD for a position that is no charge, for one that is named twice,
+   * and for more than is left of a line.
    *
    * @generated from rpc usageflow.v1.InvoiceService.CreateCreditNote
    */
