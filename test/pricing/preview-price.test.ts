@@ -73,8 +73,22 @@ describe("PreviewPrice", () => {
         amountMinor: "650",
         exactAmount: "6.5",
         steps: [
-          { quantity: "100", unitAmount: "0.05", amount: "5", description: "tier up to 100", invoiceNumber: "" },
-          { quantity: "50", unitAmount: "0.03", amount: "1.5", description: "tier above 100", invoiceNumber: "" },
+          {
+            quantity: "100",
+            unitAmount: "0.05",
+            amount: "5",
+            description: "tier up to 100",
+            invoiceNumber: "",
+            creditNoteNumber: "",
+          },
+          {
+            quantity: "50",
+            unitAmount: "0.03",
+            amount: "1.5",
+            description: "tier above 100",
+            invoiceNumber: "",
+            creditNoteNumber: "",
+          },
         ],
       },
     });
