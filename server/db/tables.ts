@@ -153,6 +153,7 @@ export interface Endpoint {
   event_types: string[];
   id: string;
   last_sequence: Generated<bigint>;
+  paused_at: Timestamp | null;
   secret_sealed: Buffer;
   tenant_id: string;
   url: string;

@@ -18,6 +18,7 @@ export function toEndpoint(row: Selectable<EndpointRow>) {
     description: row.description,
     eventTypes: row.event_types,
     createdAt: timestampFromDate(row.created_at),
+    ...(row.paused_at ? { pausedAt: timestampFromDate(row.paused_at) } : {}),
   });
 }
 

@@ -191,6 +191,14 @@ test("an endpoint is made, seen and deleted", async () => {
   expect(endpoint).toMatchObject({ url: "https://example.com/hook", eventTypes: ["invoice.*"] });
   expect(await json("endpoints", "show", endpoint.id)).toEqual(endpoint);
   expect(await json("endpoints", "list")).toEqual({ endpoints: [endpoint] });
+  const paused = await json("endpoints", "pause", endpoint.id);
+  expect(paused).toEqual({ ...endpoint, pausedAt: expect.any(String) });
+  const moved = await json("endpoints", "update", endpoint.id, "https://example.com/new");
+  expect(moved).toEqual({ ...paused, url: "https://example.com/new" });
+  const named = await json("endpoints", "update", endpoint.id, "--description", "mine", "--event", "*");
+  expect(named).toEqual({ ...moved, description: "mine", eventTypes: ["*"] });
+  expect((await run(["endpoints", "show", endpoint.id], { env })).stdout).toMatch(/^Paused +20/m);
+  expect(await json("endpoints", "resume", endpoint.id)).not.toHaveProperty("pausedAt");
   expect(await json("endpoints", "delete", endpoint.id)).toEqual({});
   expect(await run(["endpoints", "delete", endpoint.id], { env })).toMatchObject({ code: 4 });
 });

@@ -13,6 +13,7 @@ import { startReceiver } from "../support/receiver.ts";
 const WORKERS_DOORS = [
   "delivery",
   "delivery_attempt",
+  "endpoint",
   "outbox_event",
   "outbox_pending",
   "rpc_answer",
@@ -134,6 +135,8 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.webhook.getDelivery({ id: idOf(deliveries) }),
     stranger.webhook.getEndpoint({ id: idOf(endpoints) }),
     stranger.webhook.updateEndpoint({ id: idOf(endpoints), url: receiver.url }),
+    stranger.webhook.pauseEndpoint({ id: idOf(endpoints) }),
+    stranger.webhook.resumeEndpoint({ id: idOf(endpoints) }),
     stranger.webhook.deleteEndpoint({ id: idOf(endpoints) }),
     stranger.pricing.getSubscription({ id: idOf(subscriptions) }),
     stranger.pricing.changeSubscription({ id: idOf(subscriptions), quantity: 2 }),

@@ -2,8 +2,7 @@ import { Args } from "@oclif/core";
 import { type Endpoint, EndpointSchema } from "../../../gen/usageflow/v1/webhook_pb.ts";
 import { WebhookService } from "../../../gen/usageflow/v1/webhook_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
-import { facts } from "../../output/table.ts";
-import { time } from "../../output/text.ts";
+import { endpointText } from "../../output/endpoint.ts";
 
 export default class EndpointsShow extends ClientCommand {
   static override summary = "Show one webhook endpoint.";
@@ -18,14 +17,6 @@ export default class EndpointsShow extends ClientCommand {
     const { args, flags } = await this.parse(EndpointsShow);
     const service = await this.client(WebhookService, flags);
     const endpoint = (await service.getEndpoint({ id: args.endpoint })).endpoint as Endpoint;
-    this.answerOne(EndpointSchema, endpoint, () =>
-      facts({
-        Endpoint: endpoint.id,
-        URL: endpoint.url,
-        Description: endpoint.description,
-        Events: endpoint.eventTypes.join(", ") || "*",
-        Made: time(endpoint.createdAt),
-      }),
-    );
+    this.answerOne(EndpointSchema, endpoint, () => endpointText(endpoint));
   }
 }

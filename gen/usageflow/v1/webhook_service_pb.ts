@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/webhook_service.proto.
  */
 export const file_usageflow_v1_webhook_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ1c2FnZWZsb3cvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEihwIKFUNyZWF0ZUVuZHBvaW50UmVxdWVzdBI1CgN1cmwYASABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSPwoGc2VjcmV0GAQgASgJQi+6SCxyKhiAATIlXih3aHNlY19bQS1aYS16MC05Ky9dezMyLDg2fT17MCwyfSk/JCJSChZDcmVhdGVFbmRwb2ludFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSI+ChJHZXRFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJlChRMaXN0RW5kcG9pbnRzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiWwoVTGlzdEVuZHBvaW50c1Jlc3BvbnNlEikKCWVuZHBvaW50cxgBIAMoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki8AEKFVVwZGF0ZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI1CgN1cmwYAiABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAyABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAQgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQiQgoWVXBkYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJBChVEZWxldGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiGAoWRGVsZXRlRW5kcG9pbnRSZXNwb25zZSI+ChJHZXREZWxpdmVyeVJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hkX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RGVsaXZlcnlSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSKFAgoVTGlzdERlbGl2ZXJpZXNSZXF1ZXN0EjQKC2VuZHBvaW50X2lkGAEgASgJQh+6SBxyGjIYXih3aGVfWzAtOUEtWmEtel17MjJ9KT8kEjEKCGV2ZW50X2lkGAIgASgJQh+6SBxyGjIYXihldnRfWzAtOUEtWmEtel17MjJ9KT8kEjQKBXN0YXRlGAMgASgOMhsudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5U3RhdGVCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgEIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAUgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJdChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEioKCmRlbGl2ZXJpZXMYASADKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMpYGCg5XZWJob29rU2VydmljZRJuCg5DcmVhdGVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5DcmVhdGVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSZwoLR2V0RW5kcG9pbnQSIC51c2FnZWZsb3cudjEuR2V0RW5kcG9pbnRSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkdldEVuZHBvaW50UmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSbQoNTGlzdEVuZHBvaW50cxIiLnVzYWdlZmxvdy52MS5MaXN0RW5kcG9pbnRzUmVxdWVzdBojLnVzYWdlZmxvdy52MS5MaXN0RW5kcG9pbnRzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQScQoOVXBkYXRlRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuVXBkYXRlRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLlVwZGF0ZUVuZHBvaW50UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEm4KDkRlbGV0ZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLkRlbGV0ZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5EZWxldGVFbmRwb2ludFJlc3BvbnNlIhGKtRgNd2ViaG9vazp3cml0ZRJnCgtHZXREZWxpdmVyeRIgLnVzYWdlZmxvdy52MS5HZXREZWxpdmVyeVJlcXVlc3QaIS51c2FnZWZsb3cudjEuR2V0RGVsaXZlcnlSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJwCg5MaXN0RGVsaXZlcmllcxIjLnVzYWdlZmxvdy52MS5MaXN0RGVsaXZlcmllc1JlcXVlc3QaJC51c2FnZWZsb3cudjEuTGlzdERlbGl2ZXJpZXNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZGIGcHJvdG8z", [file_buf_validate_validate, file_usageflow_v1_permission, file_usageflow_v1_webhook]);
+  fileDesc("CiJ1c2FnZWZsb3cvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEihwIKFUNyZWF0ZUVuZHBvaW50UmVxdWVzdBI1CgN1cmwYASABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSPwoGc2VjcmV0GAQgASgJQi+6SCxyKhiAATIlXih3aHNlY19bQS1aYS16MC05Ky9dezMyLDg2fT17MCwyfSk/JCJSChZDcmVhdGVFbmRwb2ludFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSI+ChJHZXRFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJlChRMaXN0RW5kcG9pbnRzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiWwoVTGlzdEVuZHBvaW50c1Jlc3BvbnNlEikKCWVuZHBvaW50cxgBIAMoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki8AEKFVVwZGF0ZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI1CgN1cmwYAiABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAyABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAQgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQiQgoWVXBkYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJBChVEZWxldGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiGAoWRGVsZXRlRW5kcG9pbnRSZXNwb25zZSJAChRQYXVzZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCJBChVQYXVzZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiQQoVUmVzdW1lRW5kcG9pbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kIkIKFlJlc3VtZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiPgoSR2V0RGVsaXZlcnlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZF9bMC05QS1aYS16XXsyMn0kIj8KE0dldERlbGl2ZXJ5UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkihQIKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBI0CgtlbmRwb2ludF9pZBgBIAEoCUIfukgcchoyGF4od2hlX1swLTlBLVphLXpdezIyfSk/JBIxCghldmVudF9pZBgCIAEoCUIfukgcchoyGF4oZXZ0X1swLTlBLVphLXpdezIyfSk/JBI0CgVzdGF0ZRgDIAEoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlQgi6SAWCAQIQARIdCglwYWdlX3NpemUYBCABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgFIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiXQoWTGlzdERlbGl2ZXJpZXNSZXNwb25zZRIqCgpkZWxpdmVyaWVzGAEgAygLMhYudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTL5BwoOV2ViaG9va1NlcnZpY2USbgoOQ3JlYXRlRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkNyZWF0ZUVuZHBvaW50UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEmcKC0dldEVuZHBvaW50EiAudXNhZ2VmbG93LnYxLkdldEVuZHBvaW50UmVxdWVzdBohLnVzYWdlZmxvdy52MS5HZXRFbmRwb2ludFJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEm0KDUxpc3RFbmRwb2ludHMSIi51c2FnZWZsb3cudjEuTGlzdEVuZHBvaW50c1JlcXVlc3QaIy51c2FnZWZsb3cudjEuTGlzdEVuZHBvaW50c1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEnEKDlVwZGF0ZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLlVwZGF0ZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5VcGRhdGVFbmRwb2ludFJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJuCg5EZWxldGVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5EZWxldGVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuRGVsZXRlRW5kcG9pbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSbgoNUGF1c2VFbmRwb2ludBIiLnVzYWdlZmxvdy52MS5QYXVzZUVuZHBvaW50UmVxdWVzdBojLnVzYWdlZmxvdy52MS5QYXVzZUVuZHBvaW50UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEnEKDlJlc3VtZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLlJlc3VtZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5SZXN1bWVFbmRwb2ludFJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJnCgtHZXREZWxpdmVyeRIgLnVzYWdlZmxvdy52MS5HZXREZWxpdmVyeVJlcXVlc3QaIS51c2FnZWZsb3cudjEuR2V0RGVsaXZlcnlSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJwCg5MaXN0RGVsaXZlcmllcxIjLnVzYWdlZmxvdy52MS5MaXN0RGVsaXZlcmllc1JlcXVlc3QaJC51c2FnZWZsb3cudjEuTGlzdERlbGl2ZXJpZXNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZGIGcHJvdG8z", [file_buf_validate_validate, file_usageflow_v1_permission, file_usageflow_v1_webhook]);
 
 /**
  * An endpoint to make.
@@ -284,6 +284,90 @@ export const DeleteEndpointResponseSchema: GenMessage<DeleteEndpointResponse> = 
   messageDesc(file_usageflow_v1_webhook_service, 9);
 
 /**
+ * An endpoint to pause.
+ *
+ * @generated from message usageflow.v1.PauseEndpointRequest
+ */
+export type PauseEndpointRequest = Message<"usageflow.v1.PauseEndpointRequest"> & {
+  /**
+   * The endpoint's id, `whe_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.PauseEndpointRequest.
+ * Use `create(PauseEndpointRequestSchema)` to create a new message.
+ */
+export const PauseEndpointRequestSchema: GenMessage<PauseEndpointRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 10);
+
+/**
+ * The endpoint as it is now.
+ *
+ * @generated from message usageflow.v1.PauseEndpointResponse
+ */
+export type PauseEndpointResponse = Message<"usageflow.v1.PauseEndpointResponse"> & {
+  /**
+   * The endpoint.
+   *
+   * @generated from field: usageflow.v1.Endpoint endpoint = 1;
+   */
+  endpoint?: Endpoint | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.PauseEndpointResponse.
+ * Use `create(PauseEndpointResponseSchema)` to create a new message.
+ */
+export const PauseEndpointResponseSchema: GenMessage<PauseEndpointResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 11);
+
+/**
+ * An endpoint to resume.
+ *
+ * @generated from message usageflow.v1.ResumeEndpointRequest
+ */
+export type ResumeEndpointRequest = Message<"usageflow.v1.ResumeEndpointRequest"> & {
+  /**
+   * The endpoint's id, `whe_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ResumeEndpointRequest.
+ * Use `create(ResumeEndpointRequestSchema)` to create a new message.
+ */
+export const ResumeEndpointRequestSchema: GenMessage<ResumeEndpointRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 12);
+
+/**
+ * The endpoint as it is now.
+ *
+ * @generated from message usageflow.v1.ResumeEndpointResponse
+ */
+export type ResumeEndpointResponse = Message<"usageflow.v1.ResumeEndpointResponse"> & {
+  /**
+   * The endpoint.
+   *
+   * @generated from field: usageflow.v1.Endpoint endpoint = 1;
+   */
+  endpoint?: Endpoint | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.ResumeEndpointResponse.
+ * Use `create(ResumeEndpointResponseSchema)` to create a new message.
+ */
+export const ResumeEndpointResponseSchema: GenMessage<ResumeEndpointResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 13);
+
+/**
  * Asks for one delivery.
  *
  * @generated from message usageflow.v1.GetDeliveryRequest
@@ -302,7 +386,7 @@ export type GetDeliveryRequest = Message<"usageflow.v1.GetDeliveryRequest"> & {
  * Use `create(GetDeliveryRequestSchema)` to create a new message.
  */
 export const GetDeliveryRequestSchema: GenMessage<GetDeliveryRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 10);
+  messageDesc(file_usageflow_v1_webhook_service, 14);
 
 /**
  * One delivery.
@@ -323,7 +407,7 @@ export type GetDeliveryResponse = Message<"usageflow.v1.GetDeliveryResponse"> & 
  * Use `create(GetDeliveryResponseSchema)` to create a new message.
  */
 export const GetDeliveryResponseSchema: GenMessage<GetDeliveryResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 11);
+  messageDesc(file_usageflow_v1_webhook_service, 15);
 
 /**
  * Asks for deliveries.
@@ -372,7 +456,7 @@ export type ListDeliveriesRequest = Message<"usageflow.v1.ListDeliveriesRequest"
  * Use `create(ListDeliveriesRequestSchema)` to create a new message.
  */
 export const ListDeliveriesRequestSchema: GenMessage<ListDeliveriesRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 12);
+  messageDesc(file_usageflow_v1_webhook_service, 16);
 
 /**
  * A page of deliveries.
@@ -400,7 +484,7 @@ export type ListDeliveriesResponse = Message<"usageflow.v1.ListDeliveriesRespons
  * Use `create(ListDeliveriesResponseSchema)` to create a new message.
  */
 export const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 13);
+  messageDesc(file_usageflow_v1_webhook_service, 17);
 
 /**
  * Who is told of events, and the log of telling them.
@@ -469,6 +553,31 @@ export const WebhookService: GenService<{
     methodKind: "unary";
     input: typeof DeleteEndpointRequestSchema;
     output: typeof DeleteEndpointResponseSchema;
+  },
+  /**
+   * Pauses an endpoint: its deliveries are made and wait, until it is resumed. An attempt that has begun goes on. Pausing
+   * what is paused changes nothing.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.PauseEndpoint
+   */
+  pauseEndpoint: {
+    methodKind: "unary";
+    input: typeof PauseEndpointRequestSchema;
+    output: typeof PauseEndpointResponseSchema;
+  },
+  /**
+   * Resumes an endpoint: what waited for it is sent. Resuming what is not paused changes nothing.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.ResumeEndpoint
+   */
+  resumeEndpoint: {
+    methodKind: "unary";
+    input: typeof ResumeEndpointRequestSchema;
+    output: typeof ResumeEndpointResponseSchema;
   },
   /**
    * Answers one delivery with its attempts.
