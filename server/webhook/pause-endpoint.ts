@@ -14,7 +14,7 @@ import { getEndpoint, toEndpoint } from "./endpoint.ts";
 /** Pauses an endpoint. Deliveries are made for it as before, and no worker claims them. */
 export function pauseEndpoint(app: App, caller: Caller, request: PauseEndpointRequest) {
   return change(app, caller, PauseEndpointResponseSchema, async (tx) => {
-    const row = await getEndpoint(tx, caller.tenantId, request.id);
+    const row = await getEndpoint(tx, caller.tenantId, request.id, "lock");
     const pausedAt = row.paused_at ?? app.clock.now();
     return create(PauseEndpointResponseSchema, { endpoint: await setPaused(tx, caller.tenantId, row.id, pausedAt) });
   });
@@ -23,7 +23,7 @@ export function pauseEndpoint(app: App, caller: Caller, request: PauseEndpointRe
 /** Resumes an endpoint. What waited for it is claimed next. */
 export function resumeEndpoint(app: App, caller: Caller, request: ResumeEndpointRequest) {
   return change(app, caller, ResumeEndpointResponseSchema, async (tx) => {
-    const { id } = await getEndpoint(tx, caller.tenantId, request.id);
+    const { id } = await getEndpoint(tx, caller.tenantId, request.id, "lock");
     return create(ResumeEndpointResponseSchema, { endpoint: await setPaused(tx, caller.tenantId, id, null) });
   });
 }

@@ -13,6 +13,7 @@ import { deleteEndpoint } from "./delete-endpoint.ts";
 import { getDelivery, listDeliveries } from "./delivery.ts";
 import { getEndpoint, listEndpoints, toEndpoint } from "./endpoint.ts";
 import { pauseEndpoint, resumeEndpoint } from "./pause-endpoint.ts";
+import { rotateEndpointSecret } from "./rotate-endpoint-secret.ts";
 import { updateEndpoint } from "./update-endpoint.ts";
 
 /** WebhookService: which file does what. */
@@ -30,6 +31,7 @@ export function webhookService(app: App): ServiceImpl<typeof WebhookService> {
     deleteEndpoint: (request, call) => deleteEndpoint(app, callerOf(call), request),
     pauseEndpoint: (request, call) => pauseEndpoint(app, callerOf(call), request),
     resumeEndpoint: (request, call) => resumeEndpoint(app, callerOf(call), request),
+    rotateEndpointSecret: (request, call) => rotateEndpointSecret(app, callerOf(call), request),
     getDelivery: (request, call) => {
       const { tenantId } = callerOf(call);
       return inTenant(app.db, tenantId, async (tx) =>

@@ -198,6 +198,21 @@ test("an endpoint is made, seen and deleted", async () => {
   const named = await json("endpoints", "update", endpoint.id, "--description", "mine", "--event", "*");
   expect(named).toEqual({ ...moved, description: "mine", eventTypes: ["*"] });
   expect((await run(["endpoints", "show", endpoint.id], { env })).stdout).toMatch(/^Paused +20/m);
+  const noted = ["--header", "Authorization: Bearer s3cret", "--metadata", "team=billing"];
+  expect(await json("endpoints", "update", endpoint.id, ...noted)).toEqual({
+    ...{ ...named, headerNames: ["authorization"], metadata: { team: "billing" } },
+  });
+  const bad = await run(["endpoints", "update", endpoint.id, "--header", "s3cret"], { env });
+  expect(bad).toMatchObject({ code: 2, stderr: expect.not.stringContaining("s3cret") });
+  expect(await json("endpoints", "update", endpoint.id, "--no-headers", "--no-metadata")).toEqual(named);
+  const rotated = await json("endpoints", "rotate-secret", endpoint.id, "--signature", "v1a", "--overlap", "1h");
+  expect(rotated).toMatchObject({ secret: "", endpoint: { publicKey: expect.stringMatching(/^whpk_/) } });
+  const shown = (await run(["endpoints", "show", endpoint.id], { env })).stdout;
+  expect(shown).toContain(rotated.endpoint.publicKey);
+  expect(await json("endpoints", "rotate-secret", endpoint.id, "--signature", "v1", "--overlap", "0s")).toEqual({
+    endpoint: named,
+    secret: expect.stringMatching(/^whsec_/),
+  });
   expect(await json("endpoints", "resume", endpoint.id)).not.toHaveProperty("pausedAt");
   expect(await json("endpoints", "delete", endpoint.id)).toEqual({});
   expect(await run(["endpoints", "delete", endpoint.id], { env })).toMatchObject({ code: 4 });

@@ -117,6 +117,7 @@ describe("deleteEndpoint", () => {
     expect((await clients.webhook.listEndpoints({})).endpoints).toEqual([]);
     expect(await refusalOf(clients.webhook.getEndpoint({ id }))).toEqual(notFound);
     expect(await refusalOf(clients.webhook.updateEndpoint({ id, url }))).toEqual(notFound);
+    expect(await refusalOf(clients.webhook.rotateEndpointSecret({ id }))).toEqual(notFound);
     expect(await refusalOf(clients.webhook.pauseEndpoint({ id }))).toEqual(notFound);
     expect(await refusalOf(clients.webhook.resumeEndpoint({ id }))).toEqual(notFound);
     expect(await refusalOf(clients.webhook.deleteEndpoint({ id }))).toEqual(notFound);

@@ -2,6 +2,7 @@ import { Args, Flags } from "@oclif/core";
 import { type Endpoint, EndpointSchema } from "../../../gen/usageflow/v1/webhook_pb.ts";
 import { WebhookService } from "../../../gen/usageflow/v1/webhook_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
+import { endpointFlags, parseHeaders, parseMetadata } from "../../endpoints/endpoint-flags.ts";
 import { endpointText } from "../../output/endpoint.ts";
 
 export default class EndpointsUpdate extends ClientCommand {
@@ -16,15 +17,19 @@ export default class EndpointsUpdate extends ClientCommand {
     url: Args.string({ description: "Where events are POSTed to from now on." }),
   };
   static override flags = {
-    event: Flags.string({
-      description: "Only this type; invoice.* for all of a noun, * for all. May be repeated.",
-      multiple: true,
-    }),
-    description: Flags.string({ description: "For people." }),
+    ...endpointFlags,
+    "no-headers": Flags.boolean({ description: "Send no headers of your own any more.", exclusive: ["header"] }),
+    "no-metadata": Flags.boolean({ description: "Take all notes away.", exclusive: ["metadata"] }),
   };
 
   override async run(): Promise<void> {
     const { args, flags } = await this.parse(EndpointsUpdate);
+    const headers = flags["no-headers"] ? [] : flags.header;
+    const metadata = flags["no-metadata"] ? [] : flags.metadata;
+    const replaced = {
+      ...(headers ? { headers: { values: parseHeaders(headers) } } : {}),
+      ...(metadata ? { metadata: { values: parseMetadata(metadata) } } : {}),
+    };
     const service = await this.client(WebhookService, flags);
     const before = (await service.getEndpoint({ id: args.endpoint })).endpoint as Endpoint;
     const updated = await service.updateEndpoint({
@@ -32,6 +37,7 @@ export default class EndpointsUpdate extends ClientCommand {
       url: args.url ?? before.url,
       description: flags.description ?? before.description,
       eventTypes: flags.event ?? before.eventTypes,
+      ...replaced,
     });
     const endpoint = updated.endpoint as Endpoint;
     this.answerOne(EndpointSchema, endpoint, () => endpointText(endpoint));

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/webhook.proto.
  */
 export const file_usageflow_v1_webhook: GenFile = /*@__PURE__*/
-  fileDesc("Chp1c2FnZWZsb3cvdjEvd2ViaG9vay5wcm90bxIMdXNhZ2VmbG93LnYxIqwBCghFbmRwb2ludBIKCgJpZBgBIAEoCRILCgN1cmwYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEwoLZXZlbnRfdHlwZXMYBCADKAkSLgoKY3JlYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJcGF1c2VkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKPAwoIRGVsaXZlcnkSCgoCaWQYASABKAkSEwoLZW5kcG9pbnRfaWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSEgoKZXZlbnRfdHlwZRgEIAEoCRIQCghzZXF1ZW5jZRgFIAEoAxIqCgVzdGF0ZRgGIAEoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlEhUKDWF0dGVtcHRfY291bnQYByABKAUSMwoPbmV4dF9hdHRlbXB0X2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxjb21wbGV0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKCGF0dGVtcHRzGAsgAygLMhUudXNhZ2VmbG93LnYxLkF0dGVtcHQSEwoLbGFzdF9zdGF0dXMYDCABKAUSEgoKbGFzdF9lcnJvchgNIAEoCSKpAQoHQXR0ZW1wdBIOCgZudW1iZXIYASABKAUSKwoHc2VudF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGc3RhdHVzGAQgASgFEg0KBWVycm9yGAUgASgJEhUKDXJlc3BvbnNlX2JvZHkYBiABKAkqhAEKDURlbGl2ZXJ5U3RhdGUSHgoaREVMSVZFUllfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZERUxJVkVSWV9TVEFURV9QRU5ESU5HEAESHAoYREVMSVZFUllfU1RBVEVfREVMSVZFUkVEEAISGQoVREVMSVZFUllfU1RBVEVfRkFJTEVEEANiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chp1c2FnZWZsb3cvdjEvd2ViaG9vay5wcm90bxIMdXNhZ2VmbG93LnYxIq4DCghFbmRwb2ludBIKCgJpZBgBIAEoCRILCgN1cmwYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEwoLZXZlbnRfdHlwZXMYBCADKAkSLgoKY3JlYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMaGVhZGVyX25hbWVzGAYgAygJEjYKCG1ldGFkYXRhGAcgAygLMiQudXNhZ2VmbG93LnYxLkVuZHBvaW50Lk1ldGFkYXRhRW50cnkSLQoJcGF1c2VkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg5zaWduYXR1cmVfa2luZBgJIAEoDjIbLnVzYWdlZmxvdy52MS5TaWduYXR1cmVLaW5kEhIKCnB1YmxpY19rZXkYCiABKAkSOAoUZm9ybWVyX3NlY3JldHNfdW50aWwYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKPAwoIRGVsaXZlcnkSCgoCaWQYASABKAkSEwoLZW5kcG9pbnRfaWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSEgoKZXZlbnRfdHlwZRgEIAEoCRIQCghzZXF1ZW5jZRgFIAEoAxIqCgVzdGF0ZRgGIAEoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlEhUKDWF0dGVtcHRfY291bnQYByABKAUSMwoPbmV4dF9hdHRlbXB0X2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxjb21wbGV0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKCGF0dGVtcHRzGAsgAygLMhUudXNhZ2VmbG93LnYxLkF0dGVtcHQSEwoLbGFzdF9zdGF0dXMYDCABKAUSEgoKbGFzdF9lcnJvchgNIAEoCSKpAQoHQXR0ZW1wdBIOCgZudW1iZXIYASABKAUSKwoHc2VudF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGc3RhdHVzGAQgASgFEg0KBWVycm9yGAUgASgJEhUKDXJlc3BvbnNlX2JvZHkYBiABKAkqXgoNU2lnbmF0dXJlS2luZBIeChpTSUdOQVRVUkVfS0lORF9VTlNQRUNJRklFRBAAEhUKEVNJR05BVFVSRV9LSU5EX1YxEAESFgoSU0lHTkFUVVJFX0tJTkRfVjFBEAIqhAEKDURlbGl2ZXJ5U3RhdGUSHgoaREVMSVZFUllfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZERUxJVkVSWV9TVEFURV9QRU5ESU5HEAESHAoYREVMSVZFUllfU1RBVEVfREVMSVZFUkVEEAISGQoVREVMSVZFUllfU1RBVEVfRkFJTEVEEANiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A URL that receives events.
@@ -56,11 +56,48 @@ export type Endpoint = Message<"usageflow.v1.Endpoint"> & {
   createdAt?: Timestamp | undefined;
 
   /**
+   * Names of the headers that are sent with each message beside ours, in small letters and in order. Their values may be
+   * passwords and are never shown.
+   *
+   * @generated from field: repeated string header_names = 6;
+   */
+  headerNames: string[];
+
+  /**
+   * Notes of your own.
+   *
+   * @generated from field: map<string, string> metadata = 7;
+   */
+  metadata: { [key: string]: string };
+
+  /**
    * Since when it is paused. Absent when it is not.
    *
    * @generated from field: google.protobuf.Timestamp paused_at = 8;
    */
   pausedAt?: Timestamp | undefined;
+
+  /**
+   * How its messages are signed.
+   *
+   * @generated from field: usageflow.v1.SignatureKind signature_kind = 9;
+   */
+  signatureKind: SignatureKind;
+
+  /**
+   * What `v1a` signatures are verified with: `whpk_` and 32 bytes in base64. Empty for `v1`.
+   *
+   * @generated from field: string public_key = 10;
+   */
+  publicKey: string;
+
+  /**
+   * Until when messages are signed with the secret before too. In the past: no more. Absent: its secret was not changed, or
+   * without an overlap.
+   *
+   * @generated from field: google.protobuf.Timestamp former_secrets_until = 11;
+   */
+  formerSecretsUntil?: Timestamp | undefined;
 };
 
 /**
@@ -232,6 +269,47 @@ export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_webhook, 2);
 
 /**
+ * How the messages to an endpoint are signed, as Standard Webhooks says.
+ *
+ * @generated from enum usageflow.v1.SignatureKind
+ */
+export const SignatureKind = {
+  /**
+   * Not given.
+   *
+   * @generated from enum value: SIGNATURE_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * `v1`: HMAC-SHA256 with a secret, `whsec_...`, that the receiver knows too.
+   *
+   * @generated from enum value: SIGNATURE_KIND_V1 = 1;
+   */
+  V1: 1,
+
+  /**
+   * `v1a`: ed25519. The receiver verifies with the public key, `whpk_...`, which may be known to all.
+   *
+   * @generated from enum value: SIGNATURE_KIND_V1A = 2;
+   */
+  V1A: 2,
+} as const;
+
+/**
+ * How the messages to an endpoint are signed, as Standard Webhooks says.
+ *
+ * @generated from enum usageflow.v1.SignatureKind
+ */
+export type SignatureKind = (typeof SignatureKind)[keyof typeof SignatureKind] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.SignatureKind.
+ */
+export const SignatureKindSchema: GenEnum<SignatureKind> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_webhook, 0);
+
+/**
  * What became of an event for an endpoint.
  *
  * @generated from enum usageflow.v1.DeliveryState
@@ -277,5 +355,5 @@ export type DeliveryState = (typeof DeliveryState)[keyof typeof DeliveryState] |
  * Describes the enum usageflow.v1.DeliveryState.
  */
 export const DeliveryStateSchema: GenEnum<DeliveryState> = /*@__PURE__*/
-  enumDesc(file_usageflow_v1_webhook, 0);
+  enumDesc(file_usageflow_v1_webhook, 1);
 
