@@ -56,8 +56,9 @@ test("files are short enough to be one idea", () => {
 });
 
 test("no file hides what it is about", () => {
+  const commands = /^cli\/commands\//; // a file is named as its command is
   const hidden = /(^|\/)(index|utils?|helpers?|common|misc|types)(\.ts|\/)/;
-  expect(all.map(({ path }) => path).filter((path) => hidden.test(path))).toEqual([]);
+  expect(all.map(({ path }) => path).filter((path) => hidden.test(path) && !commands.test(path))).toEqual([]);
 });
 
 test("no word is used that has a better one", () => {

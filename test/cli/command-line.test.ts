@@ -218,6 +218,22 @@ test("an endpoint is made, seen and deleted", async () => {
   expect(await run(["endpoints", "delete", endpoint.id], { env })).toMatchObject({ code: 4 });
 });
 
+test("the types of events are listed, and one is shown by a sample or its schema", async () => {
+  const { run } = await createPlace();
+  const { api, tenant } = await setup();
+  const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
+  const list = await run(["events", "types"], { env });
+  expect(list.stdout).toMatch(/^invoice\.paid +An invoice was paid\.$/m);
+  const { stdout } = await run(["events", "types", "invoice.paid"], { env });
+  expect(JSON.parse(stdout)).toMatchObject({ type: "invoice.paid", data: { invoice: { number: "INV-000001" } } });
+  const schema = JSON.parse((await run(["events", "types", "invoice.paid", "--schema"], { env })).stdout);
+  expect(schema).toMatchObject({ title: "invoice.paid" });
+  const one = JSON.parse((await run(["events", "types", "invoice.paid", "--json"], { env })).stdout);
+  expect(one).toMatchObject({ type: "invoice.paid", sample: JSON.parse(stdout), schema });
+  expect(await run(["events", "types", "--schema"], { env })).toMatchObject({ code: 2 });
+  expect(await run(["events", "types", "invoice.payed"], { env })).toMatchObject({ code: 4 });
+});
+
 test("a server says which port is taken, and a database without a schema what to run", async () => {
   const { run } = await createPlace();
   const { api, app, database } = await setup();
