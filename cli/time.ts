@@ -8,7 +8,12 @@ export function parseTime(text: string): Timestamp {
   try {
     return fromJson(TimestampSchema, /^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text.toUpperCase());
   } catch (cause) {
-    throw new CliError("usage", `"${text}" is no time: write it like 2015-06-02T00:00:00Z`, {}, cause);
+    throw new CliError(
+      "usage",
+      `"${text}" is no time: write it like 2015-06-02T00:00:00Z, or 2015-06-02 for its midnight in UTC`,
+      {},
+      cause,
+    );
   }
 }
 

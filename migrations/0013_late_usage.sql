@@ -42,10 +42,12 @@ create table usage_news (
 create table invoice_rerating (
   tenant_id uuid not null,
   invoice_id uuid not null,
+  subscription_id uuid not null, -- the invoice's: so that its drafts find what waits for them, however much waits for others
   constraint invoice_rerating_pkey primary key (tenant_id, invoice_id),
   constraint invoice_rerating_document_fkey foreign key (tenant_id, invoice_id)
     references invoice_document (tenant_id, invoice_id)
 );
+create index invoice_rerating_subscription on invoice_rerating (tenant_id, subscription_id);
 
 alter table usage_void enable row level security;
 alter table usage_void force row level security;
@@ -71,8 +73,8 @@ grant select on usage_void to usageflow_worker;
 grant insert on usage_batch to usageflow_app;
 -- What is left of an hour's values is written anew.
 grant delete on usage_value to usageflow_worker;
-grant select, insert, update on usage_watch to usageflow_app, usageflow_worker;
-grant select, insert, update, delete on usage_news to usageflow_worker;
+grant select, insert, update (until) on usage_watch to usageflow_app, usageflow_worker;
+grant select, insert, update (first_hour), delete on usage_news to usageflow_worker;
 grant select, insert, delete on invoice_rerating to usageflow_app, usageflow_worker;
 -- A call that finalizes takes the lock; it has no right to count on.
 grant insert, update (tenant_id) on usage_progress to usageflow_app;

@@ -72,7 +72,7 @@ create policy tenant on credit_note_counter
   using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
 
 grant select, insert on credit_note to usageflow_app;
-grant select, insert, update on credit_note_counter to usageflow_app;
+grant select, insert, update (last_sequence) on credit_note_counter to usageflow_app;
 
 -- Holds an invoice until the transaction ends, and answers its state: it can neither be paid nor voided while a note takes
 -- from it. Only the role that may change the state may lock the row.

@@ -23,4 +23,4 @@ create policy tenant on spend_threshold_reached
 
 grant select, insert on spend_threshold_reached to usageflow_worker;
 -- A call that sets thresholds has them looked at.
-grant select, insert, update on usage_news to usageflow_app;
+grant select, insert, update (first_hour) on usage_news to usageflow_app;

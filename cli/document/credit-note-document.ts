@@ -1,6 +1,6 @@
 import type { CreditNote } from "../../gen/usageflow/v1/credit_note_pb.ts";
 import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
-import { date, money } from "../output/text.ts";
+import { dateIn, money } from "../output/text.ts";
 import { type Document, type DocumentLine, partiesOf } from "./document.ts";
 
 /** What a credit note says. Who it is from and to, its invoice knows. */
@@ -19,8 +19,8 @@ export function creditNoteDocument(note: CreditNote, invoice: Invoice): Document
     parties: partiesOf(invoice.seller, invoice.buyer),
     facts: {
       Customer: note.customerId,
-      Invoice: `${note.invoiceNumber} of ${date(invoice.finalizedAt)}`,
-      Issued: date(note.createdAt),
+      Invoice: `${note.invoiceNumber} of ${dateIn(invoice.timeZone, invoice.finalizedAt)}`,
+      Issued: dateIn(invoice.timeZone, note.createdAt),
       Reason: note.reason,
       "Purchase order": invoice.purchaseOrder,
     },

@@ -6,13 +6,15 @@ import {
   InvoiceState,
   InvoiceStateSchema,
 } from "../../gen/usageflow/v1/invoice_pb.ts";
-import { date, money, time, word } from "../output/text.ts";
+import { dateIn, money, timeIn, word } from "../output/text.ts";
 import { type Document, type DocumentLine, type DocumentPart, type DocumentSum, partiesOf } from "./document.ts";
 
-/** What an invoice says. */
+/** What an invoice says. Its days are those of its time zone. */
 export function invoiceDocument(invoice: Invoice): Document {
   const { currency, state } = invoice;
   const final = state !== InvoiceState.DRAFT;
+  const zone = invoice.timeZone || "UTC"; // an older server does not say
+  const period = `${timeIn(zone, invoice.periodStart)} to ${timeIn(zone, invoice.periodEnd)} ${zone}`;
   return {
     title: invoice.number ? `Invoice ${invoice.number}` : `Draft ${invoice.id}`.trimEnd(),
     stamp: state === InvoiceState.VOID || !final ? word(InvoiceStateSchema, state).toUpperCase() : "",
@@ -20,10 +22,10 @@ export function invoiceDocument(invoice: Invoice): Document {
     facts: {
       Customer: invoice.customerId,
       State: word(InvoiceStateSchema, state),
-      Issued: date(invoice.finalizedAt),
-      Due: date(invoice.dueAt),
-      Paid: date(invoice.changes.at(-1)?.paidAt),
-      Period: `${time(invoice.periodStart)} to ${time(invoice.periodEnd)} UTC, ${word(InvoiceKindSchema, invoice.kind)}`,
+      Issued: dateIn(zone, invoice.finalizedAt),
+      Due: dateIn(zone, invoice.dueAt),
+      Paid: dateIn(zone, invoice.changes.at(-1)?.paidAt),
+      Period: `${period}, ${word(InvoiceKindSchema, invoice.kind)}`,
       Plan: `${invoice.plan}, version ${invoice.planVersion}`,
       "Purchase order": invoice.purchaseOrder,
     },

@@ -5,17 +5,17 @@ import { CliError } from "../cli-error.ts";
 /** Headers and notes of an endpoint, and which events it gets. */
 export const endpointFlags = {
   event: Flags.string({
-    description: "Only this type; invoice.* for all of a noun, * for all. May be repeated.",
+    description: "Only this type; invoice.* for all of a noun, * for all. May be given again.",
     multiple: true,
   }),
   description: Flags.string({ description: "For people." }),
   header: Flags.string({
-    description: 'A header to send with each message, such as "authorization: Bearer abc". May be repeated.',
+    description: 'A header to send with each message, such as "authorization: Bearer abc". May be given again.',
     helpValue: "NAME:VALUE",
     multiple: true,
   }),
   metadata: Flags.string({
-    description: "A note of your own, such as team=billing. May be repeated.",
+    description: "A note of your own, such as team=billing. May be given again.",
     helpValue: "KEY=VALUE",
     multiple: true,
   }),

@@ -72,20 +72,40 @@ const GIVEN_BY: Record<string, string> = {
   priority: "--priority",
   expires_at: "--expires",
   grant_id: "--credit",
+  paid_at: "--paid-at",
+  start: "--from",
+  end: "--to",
+  from: "--from",
+  until: "--to",
+  to: "--to",
+  by: "--by",
+  filter: "--filter",
+  group_by: "--group-by",
+  event_amounts: "--event-amounts",
+  "lines.lines.position": "--line",
+  "lines.lines.amount_minor": "--line",
+  "customer.tax_rates.name": "--tax",
+  "customer.tax_rates.percent": "--tax",
 };
 
-/** A message of the server's, with what is allowed in place of a pattern. */
+/** A message of the server's, with what is allowed in place of a pattern, or of an enumeration's number. */
 export function ruleWords(message: string): string {
-  return message.replace(/does not match regex pattern `(.*)`$/s, (whole, pattern: string) => {
-    const words = allowed(pattern);
-    return words ? `must be ${words}` : whole;
-  });
+  return message
+    .replace(/must not be in list \[0\]$/, "must be given")
+    .replace(/does not match regex pattern `(.*)`$/s, (whole, pattern: string) => {
+      const words = allowed(pattern);
+      return words ? `must be ${words}` : whole;
+    });
 }
 
-/** The same for a message that begins with its field: the flag or the argument stands in the field's place. */
+/** A message that says something of a field, and not of which: that is in the error's detail. */
+const OF_ITS_FIELD = /^(must|is|lies) /;
+
+/** The same for a message about a field, which it may begin with: the flag or the argument stands in the field's place. */
 export function fieldWords(message: string, field: string): string {
-  const given = GIVEN_BY[field.replace(/\[\d+\]$/, "")];
-  return ruleWords(given && message.startsWith(`${field}: `) ? given + message.slice(field.length) : message);
+  const given = GIVEN_BY[field.replace(/\[\d+\]/g, "")] ?? field;
+  if (field !== "" && OF_ITS_FIELD.test(message)) return ruleWords(`${given}: ${message}`);
+  return ruleWords(message.startsWith(`${field}: `) ? given + message.slice(field.length) : message);
 }
 
 function allowed(pattern: string): string | undefined {

@@ -1,10 +1,13 @@
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Subscription } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { facts } from "./table.ts";
-import { count, time } from "./text.ts";
+import { count, timeIn } from "./text.ts";
 
-/** A subscription in full. */
+/** A subscription in full. Its times are those of its time zone. */
 export function subscriptionText(subscription: Subscription): string {
-  const { plan, planVersion, quantity, startedAt, trialEndsAt, periodStart, periodEnd, endsAt } = subscription;
+  const { plan, planVersion, quantity, startedAt, trialEndsAt, periodStart, periodEnd, endsAt, timeZone } =
+    subscription;
+  const time = (at: Timestamp | undefined) => timeIn(timeZone, at);
   return facts({
     Subscription: subscription.id,
     Customer: subscription.customerId,
@@ -15,6 +18,7 @@ export function subscriptionText(subscription: Subscription): string {
     Period: time(periodStart) === time(periodEnd) ? "" : `${time(periodStart)} to ${time(periodEnd)}`,
     Then: nextText(subscription),
     Ends: time(endsAt),
+    "Time zone": timeZone,
   });
 }
 

@@ -15,16 +15,21 @@ export function time(at: Timestamp | undefined): string {
   return text.endsWith(":00") ? text.slice(0, -3) : text;
 }
 
-/** A time in a time zone, written alike. */
+/** A time in a time zone, written alike. Without one: in UTC. */
 export function timeIn(timeZone: string, at: Timestamp | undefined): string {
   if (!at) return "";
-  const text = timestampDate(at).toLocaleString("sv-SE", { timeZone }); // the locale that writes 2015-05-01 00:00:00
+  const text = timestampDate(at).toLocaleString("sv-SE", { timeZone: timeZone || "UTC" }); // the locale that writes 2015-05-01 00:00:00
   return text.endsWith(":00") ? text.slice(0, -3) : text;
 }
 
 /** A day in UTC, such as `2015-05-01`. */
 export function date(at: Timestamp | undefined): string {
   return at ? timestampDate(at).toISOString().slice(0, 10) : "";
+}
+
+/** A day in a time zone, written alike. */
+export function dateIn(timeZone: string, at: Timestamp | undefined): string {
+  return timeIn(timeZone, at).slice(0, "2015-05-01".length);
 }
 
 /** A span in the form that `clock advance --by` takes, such as `35d`. */

@@ -245,6 +245,7 @@ export interface InvoiceLine {
 
 export interface InvoiceRerating {
   invoice_id: string;
+  subscription_id: string;
   tenant_id: string;
 }
 

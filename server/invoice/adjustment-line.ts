@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { Temporal } from "temporal-polyfill";
 import {
   type InvoiceLine,
   InvoiceLineKind,
@@ -10,6 +11,7 @@ import { formatId } from "../id.ts";
 import { decimal, fromMinor, plain, toMinor } from "../money.ts";
 import { one, step, sumOf } from "../pricing/price-step.ts";
 import type { InvoiceRow } from "./invoice.ts";
+import { totalOf } from "./settlement.ts";
 
 /** A line of a final invoice. */
 export interface BilledLine {
@@ -20,7 +22,7 @@ export interface BilledLine {
 
 /** A final invoice whose period is priced again, and all that was billed for it. */
 export interface Rerating {
-  invoice: InvoiceRow & { number: string };
+  invoice: InvoiceRow & { number: string; time_zone: string };
   /** Its own lines for what its plan charges. */
   charges: readonly InvoiceLine[];
   /** Lines of later invoices that adjusted it. */
@@ -37,14 +39,15 @@ export function adjustmentLine(rerating: Rerating, now: readonly InvoiceLine[]):
   ];
   const exact = sumOf(steps);
   const isLate = invoice.kind !== "IN_ADVANCE";
-  const before = totalOf([...charges, ...adjustments.map(({ line }) => line)], currency);
-  const period = `${day(invoice.period_start)} to ${day(invoice.period_end)}`;
+  const words = (lines: readonly InvoiceLine[]) => fromMinor(totalOf(lines), currency);
+  const before = words([...charges, ...adjustments.map(({ line }) => line)]);
+  const period = `${day(invoice.period_start, invoice.time_zone)} to ${day(invoice.period_end, invoice.time_zone)}`;
   return create(InvoiceLineSchema, {
     kind: isLate ? InvoiceLineKind.LATE_USAGE : InvoiceLineKind.PRORATION,
     priceKey: isLate ? "late_usage" : "proration",
     quantity: "1",
     amountMinor: toMinor(exact, currency),
-    description: `${isLate ? "Late usage of" : "Changes in"} ${period}: ${totalOf(now, currency)} instead of ${before}`,
+    description: `${isLate ? "Late usage of" : "Changes in"} ${period}: ${words(now)} instead of ${before}`,
     exactAmount: plain(exact),
     steps,
     adjustedInvoiceId: formatId("inv", invoice.id),
@@ -78,15 +81,9 @@ function billed(line: InvoiceLine, number: string, words: string, currency: stri
   return { ...step(one, amount, `${words}, billed on ${number}`), invoiceNumber: number };
 }
 
-function totalOf(lines: readonly InvoiceLine[], currency: string): string {
-  return fromMinor(
-    lines.reduce((total, line) => total + line.amountMinor, 0n),
-    currency,
-  );
-}
-
 /** Such as `2015-05-01`; with the time where a period does not begin at midnight. */
-function day(at: Date): string {
-  const text = at.toISOString();
-  return text.endsWith("T00:00:00.000Z") ? text.slice(0, 10) : text.slice(0, 16).replace("T", " ");
+function day(at: Date, timeZone: string): string {
+  const local = Temporal.Instant.fromEpochMilliseconds(at.getTime()).toZonedDateTimeISO(timeZone).toPlainDateTime();
+  const text = local.toString({ smallestUnit: "second" });
+  return text.endsWith("T00:00:00") ? text.slice(0, 10) : text.slice(0, 16).replace("T", " ");
 }

@@ -1,9 +1,9 @@
 import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
-import { askRerating } from "../pricing/rerating.ts";
 import { holdDue, settleDue, takeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { takeNews } from "../usage/usage-watch.ts";
+import { askRerating } from "./ask-rerating.ts";
 import { draftStranded } from "./draft-stranded.ts";
 import { lateInvoices } from "./late-invoice.ts";
 

@@ -17,6 +17,8 @@ export interface BillingDetails {
   memo: string;
   /** Absent on documents from before there were payment terms. */
   dueAt?: Timestamp;
+  /** The subscription's, which never changes. */
+  timeZone: string;
 }
 
 /** The same as columns of `invoice_document`. */
@@ -29,7 +31,7 @@ export type DetailsColumns = Pick<
 export async function detailsOfDrafts(
   tx: Tx,
   tenantId: string,
-  drafts: readonly Pick<InvoiceRow, "customer_id" | "finalize_at">[],
+  drafts: readonly Pick<InvoiceRow, "customer_id" | "subscription_id" | "finalize_at">[],
   finalizedAt?: Date,
 ): Promise<BillingDetails[]> {
   if (drafts.length === 0) return [];
@@ -39,7 +41,8 @@ export async function detailsOfDrafts(
     .where("tenant_id", "=", tenantId)
     .executeTakeFirstOrThrow();
   const billingOf = await billingsOf(tx, tenantId, new Set(drafts.map((draft) => draft.customer_id)));
-  return drafts.map(({ customer_id, finalize_at }) => {
+  const timeZones = await timeZonesOf(tx, tenantId, new Set(drafts.map((draft) => draft.subscription_id)));
+  return drafts.map(({ customer_id, subscription_id, finalize_at }) => {
     const { buyer, purchaseOrder, paymentTermsDays = tenant.payment_terms_days } = billingOf(customer_id);
     return {
       seller: fromJson(PartySchema, tenant.seller as JsonValue),
@@ -47,8 +50,20 @@ export async function detailsOfDrafts(
       purchaseOrder,
       memo: tenant.memo,
       dueAt: timestampFromDate(plusMs(finalizedAt ?? finalize_at, paymentTermsDays * DAY_MS)),
+      timeZone: timeZones.get(subscription_id) as string,
     };
   });
+}
+
+/** The time zones of subscriptions by their ids. */
+async function timeZonesOf(tx: Tx, tenantId: string, subscriptionIds: ReadonlySet<string>) {
+  const rows = await tx
+    .selectFrom("subscription")
+    .select(["id", "time_zone"])
+    .where("tenant_id", "=", tenantId)
+    .where(sql<boolean>`id = any(${[...subscriptionIds]})`)
+    .execute();
+  return new Map(rows.map((row) => [row.id, row.time_zone]));
 }
 
 /** The billing details of customers; the buyer has a name where the customer has one. */
@@ -74,12 +89,13 @@ async function billingsOf(
 }
 
 /** The details that a document keeps. */
-export function storedDetails(row: DetailsColumns): BillingDetails {
+export function storedDetails(row: DetailsColumns & { time_zone: string }): BillingDetails {
   return {
     seller: fromJson(PartySchema, row.seller as JsonValue),
     buyer: fromJson(PartySchema, row.buyer as JsonValue),
     purchaseOrder: row.purchase_order,
     memo: row.memo,
+    timeZone: row.time_zone,
     ...(row.due_at ? { dueAt: timestampFromDate(row.due_at) } : {}),
   };
 }

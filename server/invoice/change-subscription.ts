@@ -7,7 +7,7 @@ import {
 import type { App } from "../app.ts";
 import type { Tx } from "../db/database.ts";
 import { checkPlanFree, planTaken } from "../pricing/new-subscriptions.ts";
-import { getPlan, isInAdvance, isPerSeat } from "../pricing/plan.ts";
+import { billsInAdvance, getPlan, isInAdvance, isPerSeat } from "../pricing/plan.ts";
 import { beginPeriod, type SubscriptionRow, toSubscription } from "../pricing/subscription.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
@@ -66,7 +66,7 @@ async function checkPlan(tx: Tx, open: OpenSubscription, plan: Plan, later: bool
     throw stateConflict(`${words}: end it, and start another one`);
   }
   if (plan.key !== subscription.plan_key) await checkPlanFree(tx, { ...subscription, plan_key: plan.key });
-  if (later || isOn(subscription, plan) || !plan.prices.some(isInAdvance)) return;
+  if (later || isOn(subscription, plan) || !billsInAdvance(plan)) return;
   const billed = await tx
     .selectFrom("invoice")
     .select("id")

@@ -37,7 +37,8 @@ export function closePeriods(app: App, tenantId: string): Promise<number> {
       const graceMs = await gracePeriodMs(tx, tenantId);
       const moves = due.map((row) => moveOf(row, { plan: planOf(row), nextPlan: planOf(nextOf(row)), now, graceMs }));
       await saveMoves(tx, tenantId, moves, now);
-      if (moves.some((move) => move.subscription.due_at === null)) await draftStranded(tx, tenantId, now);
+      const over = moves.filter((move) => move.subscription.due_at === null).map((move) => move.subscription.id);
+      if (over.length > 0) await draftStranded(tx, tenantId, now, over);
     }
     await settleDue(tx, tenantId, "CLOSE_PERIODS", await nextDueAt(tx, tenantId));
     return due.length;

@@ -22,19 +22,12 @@ import { invalid, stateConflict } from "../rpc/errors.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { grantCredit } from "./credit.ts";
 import { type CreditNoteRow, creditNotesOf, toCreditNote } from "./credit-note.ts";
-import {
-  amountOfCharges,
-  isCharge,
-  outcomeOf,
-  type Takeable,
-  type Taken,
-  takeable,
-  taxOf,
-} from "./credit-note-amounts.ts";
+import { amountOfCharges, outcomeOf, type Takeable, type Taken, takeable, taxOf } from "./credit-note-amounts.ts";
+import { documentNumber, takeSequences } from "./document-number.ts";
 import { getInvoiceRow } from "./invoice.ts";
 import { storedLines, toInvoiceLine } from "./invoice-line.ts";
-import { invoiceNumber } from "./invoice-number.ts";
 import { taxesFromJson } from "./invoice-tax.ts";
+import { isCharge } from "./settlement.ts";
 
 const PREFIX = "CN-";
 
@@ -59,14 +52,14 @@ export function createCreditNote(app: App, caller: Caller, request: CreateCredit
       const from = { source: "CREDIT_NOTE", invoiceId: invoice.id, note } as const;
       await grantCredit(tx, tenantId, { customerId: customer_id, currency, amountMinor: credited, ...from }, now);
     }
-    const sequence = await takeSequence(tx, tenantId);
+    const sequence = await takeSequences(tx, tenantId, "credit_note_counter", 1);
     const row: CreditNoteRow = {
       tenant_id: tenantId,
       id: newId(),
       invoice_id: invoice.id,
       customer_id,
       sequence,
-      number: invoiceNumber(PREFIX, sequence),
+      number: documentNumber(PREFIX, sequence),
       value_minor: there.value,
       before_minor: taken.amount,
       amount_minor: amount,
@@ -118,7 +111,11 @@ function amountOf(
       throw invalid(`${field}.position`, "is named twice");
     }
     const line = lines[asked.position - 1];
-    if (!line || !isCharge(line)) throw invalid(`${field}.position`, "is no charge of the invoice");
+    if (!line || !isCharge(line))
+      throw invalid(
+        `${field}.position`,
+        `is ${asked.position}, and the charges of the invoice are 1 to ${lines.filter(isCharge).length}`,
+      );
     return partOf(line, asked, sumOf(takenOfLine.get(asked.position) ?? []), `${field}.amount_minor`);
   });
   return { amount: amountOfCharges(there, taken, sumOf(parts)), parts };
@@ -128,7 +125,8 @@ function partOf(line: InvoiceLine, asked: CreditNoteLinePart, taken: bigint, fie
   const left = line.amountMinor - taken;
   const amountMinor = asked.amountMinor ?? left;
   if (left <= 0n) throw stateConflict(`nothing is left to take back of line ${asked.position}`);
-  if (amountMinor > left) throw invalid(field, `is more than the ${left} that are left to take back of the line`);
+  if (amountMinor > left)
+    throw invalid(field, `must be at most ${left} in minor units: so much is left of line ${asked.position}`);
   return create(CreditNoteLineSchema, { position: asked.position, amountMinor, description: line.description });
 }
 
@@ -152,19 +150,4 @@ function linesOf(note: CreditNoteRow): CreditNoteLine[] {
 
 function sumOf(parts: readonly Pick<CreditNoteLine, "amountMinor">[]): bigint {
   return parts.reduce((sum, part) => sum + part.amountMinor, 0n);
-}
-
-/** Takes the tenant's next number. Whoever comes next waits, so none is left out. */
-async function takeSequence(tx: Tx, tenantId: string): Promise<bigint> {
-  const { last_sequence } = await tx
-    .insertInto("credit_note_counter")
-    .values({ tenant_id: tenantId, last_sequence: 1n })
-    .onConflict((conflict) =>
-      conflict
-        .constraint("credit_note_counter_pkey")
-        .doUpdateSet({ last_sequence: sql<bigint>`credit_note_counter.last_sequence + 1` }),
-    )
-    .returning("last_sequence")
-    .executeTakeFirstOrThrow();
-  return last_sequence;
 }

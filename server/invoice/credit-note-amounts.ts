@@ -29,18 +29,6 @@ export interface Outcome {
   refunded: bigint;
 }
 
-const NO_CHARGE: readonly InvoiceLineKind[] = [
-  InvoiceLineKind.DISCOUNT,
-  InvoiceLineKind.TAX,
-  InvoiceLineKind.CREDIT_DRAWN,
-  InvoiceLineKind.CREDIT_GRANTED,
-];
-
-/** Whether a line bills something, and is no discount, tax or credit on top of what is billed. */
-export function isCharge({ kind }: Pick<InvoiceLine, "kind">): boolean {
-  return !NO_CHARGE.includes(kind);
-}
-
 /** What there is to take back of an invoice with these lines and taxes. */
 export function takeable(lines: readonly InvoiceLine[], taxes: readonly InvoiceTax[]): Takeable {
   const total = totalOf(lines);

@@ -21,7 +21,6 @@ export interface LineSources {
 
 /** All lines of drafts, and how they were settled, in the order of the drafts. */
 export interface DraftInvoiceLines extends DraftLines {
-  terms: readonly Terms[];
   settlements: Settlement[];
 }
 
@@ -50,5 +49,5 @@ export async function linesOfDrafts(
   const settlements = finalizedAt
     ? settleInTurn(charges, terms, (place) => discountPeriod(drafts[place] as InvoiceRow))
     : charges.map((lines, place) => settle(lines, terms[place] as Terms));
-  return { lines: settlements.map(({ lines }) => lines), foldNumber, phaseNumbers, terms, settlements };
+  return { lines: settlements.map(({ lines }) => lines), foldNumber, phaseNumbers, settlements };
 }

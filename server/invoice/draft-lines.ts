@@ -13,7 +13,8 @@ import type { SeatSpan } from "../pricing/phase.ts";
 import { isInAdvance, MINIMUM_KEY, planMinimum } from "../pricing/plan.ts";
 import { one, step, sumOf } from "../pricing/price-step.ts";
 import { isWhole, type PeriodPart, shareOf, shareWords } from "../pricing/prorate.ts";
-import { beyondIncluded, packageCount, rate, rateEvents } from "../pricing/rate.ts";
+import { beyondIncluded, packageCount, type Rating, rate, rateEvents } from "../pricing/rate.ts";
+import { totalOf } from "./settlement.ts";
 
 /** What was used of a price's metric in the period: all of it, or one group's. */
 export interface Usage {
@@ -60,19 +61,22 @@ export function draftLines(
 
 /** A price may be owed without usage too, and so without a group. */
 function usageLines(price: Price, usages: readonly Usage[], currency: string, time: BilledTime): InvoiceLine[] {
-  return (usages.length > 0 ? usages : [noUsage(price)]).map((usage) => usageLine(price, usage, currency, time));
+  const count = Math.max(usages.length, 1);
+  const rateOf = (terms: Price, { quantity, events }: Usage) =>
+    events ? rateEvents(terms, events, currency, count) : rate(terms, decimal(quantity), currency, count);
+  const terms = sharedTerms(price, currency, time);
+  return (usages.length > 0 ? usages : [noUsage(price)]).map((usage) =>
+    usageLine(price, usage, rateOf(terms, usage), time),
+  );
 }
 
 function noUsage({ model }: Price): Usage {
   return { quantity: "0", unit: "", events: model.case === "percentage" ? noEvents : undefined };
 }
 
-function usageLine(price: Price, usage: Usage, currency: string, time: BilledTime): InvoiceLine {
-  const { quantity, unit, dimensions, events } = usage;
-  const terms = sharedTerms(price, currency, time);
-  const { amountMinor, exact, steps } = events
-    ? rateEvents(terms, events, currency)
-    : rate(terms, decimal(quantity), currency);
+function usageLine(price: Price, usage: Usage, rating: Rating, time: BilledTime): InvoiceLine {
+  const { quantity, unit, dimensions } = usage;
+  const { amountMinor, exact, steps } = rating;
   const words = price.minimumAmount || price.maximumAmount ? partWords(time) : "";
   return create(InvoiceLineSchema, {
     kind: InvoiceLineKind.PRICE,
@@ -118,12 +122,7 @@ function trueUp(plan: Plan, lines: readonly InvoiceLine[], time: PeriodPart): In
   if (!full) return [];
   const minimum = isWhole(time) ? full : shareOf(full, time, plan.currency);
   const words = partWords(time);
-  const billed = decimal(
-    fromMinor(
-      lines.reduce((sum, line) => sum + line.amountMinor, 0n),
-      plan.currency,
-    ),
-  );
+  const billed = decimal(fromMinor(totalOf(lines), plan.currency));
   const steps = [
     step(one, minimum, `minimum of the plan${words}`),
     step(one, billed.neg(), "billed by the other lines"),

@@ -8,12 +8,12 @@ import { watchUsage } from "../usage/usage-watch.ts";
 import { type BillingDetails, detailsColumns, detailsOfDrafts } from "./billing-details.ts";
 import { grantCredits } from "./credit.ts";
 import { moveCredits } from "./credit-entry.ts";
+import { documentNumber, invoicePrefix, takeSequences } from "./document-number.ts";
 import { linesOfDrafts } from "./draft-invoice-lines.ts";
 import { type InvoiceRow, toInvoice } from "./invoice.ts";
 import { changeState, toInvoiceChange } from "./invoice-change.ts";
-import { invoiceNumber, invoicePrefix } from "./invoice-number.ts";
 import { taxesToJson } from "./invoice-tax.ts";
-import { type Settlement, type Terms, totalOf } from "./settlement.ts";
+import { type Settlement, totalOf } from "./settlement.ts";
 import { discountOf, discountsToJson } from "./terms.ts";
 
 /** An invoice that becomes final. */
@@ -21,7 +21,6 @@ interface Final {
   invoice: InvoiceRow;
   details: BillingDetails;
   phaseNumber: number;
-  terms: Terms;
   settlement: Settlement;
   sequence: bigint;
   number: string;
@@ -38,26 +37,23 @@ export async function finalizeDrafts(
   drafts: readonly InvoiceRow[],
   { now, keyId }: { now: Date; keyId: string | null },
 ): Promise<void> {
-  const { terms, settlements, foldNumber, phaseNumbers } = await linesOfDrafts(tx, tenantId, drafts, {
-    finalizedAt: now,
-  });
+  const { settlements, foldNumber, phaseNumbers } = await linesOfDrafts(tx, tenantId, drafts, { finalizedAt: now });
   const ids = drafts.map((draft) => draft.id);
   const step = { from_state: "DRAFT", to_state: "FINALIZED", changed_at: now, key_id: keyId, note: "", paid_at: null };
   const moved = await changeState(tx, tenantId, ids, step);
   if (moved.length !== ids.length) throw new Error("an invoice that is no draft was to be finalized");
   const details = await detailsOfDrafts(tx, tenantId, drafts, now);
   const prefix = await invoicePrefix(tx, tenantId);
-  const firstSequence = await takeSequences(tx, tenantId, drafts.length);
+  const firstSequence = await takeSequences(tx, tenantId, "invoice_counter", drafts.length);
   const finals = drafts.map((draft, i): Final => {
     const sequence = firstSequence + BigInt(i);
     const invoice = { ...draft, state: "FINALIZED" };
     const parts = {
       phaseNumber: phaseNumbers[i] as number,
       details: details[i] as BillingDetails,
-      terms: terms[i] as Terms,
       settlement: settlements[i] as Settlement,
     };
-    return { invoice, ...parts, sequence, number: invoiceNumber(prefix, sequence) };
+    return { invoice, ...parts, sequence, number: documentNumber(prefix, sequence) };
   });
   await tx
     .insertInto("invoice_document")
@@ -72,7 +68,7 @@ export async function finalizeDrafts(
         phase_number: final.phaseNumber,
         finalized_at: now,
         ...detailsColumns(final.details),
-        discounts: JSON.stringify(discountsToJson(final.terms.discounts)),
+        discounts: JSON.stringify(discountsToJson(final.settlement.discounts)),
         taxes: JSON.stringify(taxesToJson(final.settlement.taxes)),
       })),
     )
@@ -130,22 +126,6 @@ async function dropReratings(tx: Tx, tenantId: string, lines: readonly InvoiceLi
   const ids = lines.flatMap((line) => parseId("inv", line.adjustedInvoiceId) ?? []);
   if (ids.length === 0) return;
   await tx.deleteFrom("invoice_rerating").where("tenant_id", "=", tenantId).where("invoice_id", "in", ids).execute();
-}
-
-/** Takes the tenant's next `count` numbers, and answers the first. Whoever comes next waits, so none is left out. */
-async function takeSequences(tx: Tx, tenantId: string, count: number): Promise<bigint> {
-  const taken = BigInt(count);
-  const { last_sequence } = await tx
-    .insertInto("invoice_counter")
-    .values({ tenant_id: tenantId, last_sequence: taken })
-    .onConflict((conflict) =>
-      conflict
-        .constraint("invoice_counter_pkey")
-        .doUpdateSet({ last_sequence: sql<bigint>`invoice_counter.last_sequence + ${taken}` }),
-    )
-    .returning("last_sequence")
-    .executeTakeFirstOrThrow();
-  return last_sequence - taken + 1n;
 }
 
 /** One parameter for all lines: a batch may have more than a statement can have parameters. */

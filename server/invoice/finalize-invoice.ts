@@ -37,8 +37,9 @@ export function finalizeInvoice(app: App, caller: Caller, { id }: FinalizeInvoic
 /** Refuses while usage can still come about, or is on its way: it would be missing on the invoice for good. */
 async function checkEnded(tx: Tx, invoice: InvoiceRow, now: Date): Promise<void> {
   if (invoice.kind === "IN_ADVANCE") return; // does not depend on usage
-  const { tenant_id, customer_id, period_start, period_end } = invoice;
-  if (period_end > now) {
+  const { tenant_id, customer_id, kind, period_start, period_end } = invoice;
+  // An adjustment is of what was final before, also if that was in advance, of a period that goes on.
+  if (kind !== "ADJUSTMENT" && period_end > now) {
     throw stateConflict(`the invoice's period ends at ${period_end.toISOString()}, and has not ended`);
   }
   if (await hasPendingUsage(tx, tenant_id, { customerId: customer_id, start: period_start, end: period_end })) {

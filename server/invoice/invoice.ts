@@ -43,7 +43,10 @@ interface DocumentFacts {
 
 /** An invoice as it is found: a draft's document is all null. */
 type FoundInvoice = InvoiceRow &
-  DocumentFacts & { [Column in keyof DetailsColumns]: DetailsColumns[Column] | null } & { taxes: unknown };
+  DocumentFacts & { [Column in keyof DetailsColumns]: DetailsColumns[Column] | null } & {
+    taxes: unknown;
+    time_zone: string;
+  };
 
 /** What was made of an invoice's charges. */
 type Settled = Pick<Settlement, "lines" | "taxes">;
@@ -106,12 +109,14 @@ export function listInvoices(app: App, tenantId: string, request: ListInvoicesRe
   const { customerId, state, periodStartFrom: from, periodStartBefore: before } = request;
   return inTenant(app.db, tenantId, async (tx) => {
     const found = await selectInvoices(tx, tenantId)
-      .$if(customerId !== "", (query) => query.where("customer_id", "=", customerId))
+      .$if(customerId !== "", (query) => query.where("invoice.customer_id", "=", customerId))
       .$if(state !== InvoiceState.UNSPECIFIED, (query) =>
-        query.where("state", "=", InvoiceStateSchema.value[state]?.localName ?? ""),
+        query.where("invoice.state", "=", InvoiceStateSchema.value[state]?.localName ?? ""),
       )
-      .$if(from !== undefined, (query) => query.where("period_start", ">=", timestampDate(from as Timestamp)))
-      .$if(before !== undefined, (query) => query.where("period_start", "<", timestampDate(before as Timestamp)))
+      .$if(from !== undefined, (query) => query.where("invoice.period_start", ">=", timestampDate(from as Timestamp)))
+      .$if(before !== undefined, (query) =>
+        query.where("invoice.period_start", "<", timestampDate(before as Timestamp)),
+      )
       .$if(after !== undefined, (query) => query.where("invoice.id", ">", after as string))
       .orderBy("invoice.id")
       .limit(size + 1)
@@ -129,8 +134,23 @@ function selectInvoices(tx: Tx, tenantId: string) {
         .onRef("invoice_document.tenant_id", "=", "invoice.tenant_id")
         .onRef("invoice_document.invoice_id", "=", "invoice.id"),
     )
+    .innerJoin("subscription", (join) =>
+      join
+        .onRef("subscription.tenant_id", "=", "invoice.tenant_id")
+        .onRef("subscription.id", "=", "invoice.subscription_id"),
+    )
     .selectAll("invoice")
-    .select(["number", "finalized_at", "taxes", "seller", "buyer", "purchase_order", "due_at", "memo"])
+    .select([
+      "subscription.time_zone",
+      "number",
+      "finalized_at",
+      "taxes",
+      "seller",
+      "buyer",
+      "purchase_order",
+      "invoice_document.due_at",
+      "memo",
+    ])
     .where("invoice.tenant_id", "=", tenantId);
 }
 
@@ -152,7 +172,7 @@ async function whole(tx: Tx, tenantId: string, rows: readonly FoundInvoice[]): P
   return rows.map((row) => {
     const lines = storedOf.get(row.id)?.map(toInvoiceLine) ?? [];
     const settled = settlementOf.get(row.id) ?? { lines, taxes: taxesFromJson(row.taxes) };
-    const its = detailsOf.get(row.id) ?? storedDetails(row as DetailsColumns); // what is no draft has a document
+    const its = detailsOf.get(row.id) ?? storedDetails(row as DetailsColumns & typeof row); // what is no draft has a document
     const since = { changes: changes.get(row.id) ?? [], creditedMinor: credited.get(row.id) ?? 0n };
     return toInvoice(row, settled, its, { ...row, ...since });
   });

@@ -1,6 +1,6 @@
 import type { Tx } from "../db/database.ts";
-import { askRerating } from "../pricing/rerating.ts";
 import type { SubscriptionRow } from "../pricing/subscription.ts";
+import { askRerating } from "./ask-rerating.ts";
 
 /**
  * Has what was invoiced in advance of a subscription's open period, as it was before a change, priced again: the difference

@@ -8,17 +8,30 @@ import { type InvoiceLineRow, linesAdjusting, storedLines, toInvoiceLine } from 
 // A final invoice waits in `invoice_rerating` to be priced again. The earliest draft of its subscription carries the line
 // for it, and no other: so each such line counts all that were before it.
 
-type NumberedInvoice = InvoiceRow & { number: string };
+type NumberedInvoice = Rerating["invoice"];
+
+const timeZone = sql`(
+  select time_zone from subscription
+  where subscription.tenant_id = invoice.tenant_id and subscription.id = invoice.subscription_id
+) as time_zone`;
 
 /** A void invoice is not priced again, though it may still wait. */
 const waiting = (tenantId: string) => sql`
   from invoice_rerating rerating ${joinFinal(tenantId, sql`rerating.invoice_id`)}
   where rerating.tenant_id = ${tenantId} and invoice.state not in ('DRAFT', 'VOID')`;
 
-/** Of each subscription that is over and has no draft, the earliest that waits: no invoice comes by itself to carry it. */
-export async function strandedInvoices(tx: Tx, tenantId: string): Promise<InvoiceRow[]> {
+/**
+ * Of each subscription that is over and has no draft, the earliest that waits: no invoice comes by itself to carry it. Of
+ * these subscriptions, or of all.
+ */
+export async function strandedInvoices(
+  tx: Tx,
+  tenantId: string,
+  subscriptionIds?: readonly string[],
+): Promise<InvoiceRow[]> {
+  const asked = subscriptionIds ? sql`and rerating.subscription_id = any(${subscriptionIds})` : sql``;
   const { rows } = await sql<InvoiceRow>`
-    select distinct on (invoice.subscription_id) invoice.* ${waiting(tenantId)}
+    select distinct on (invoice.subscription_id) invoice.* ${waiting(tenantId)} ${asked}
       and exists (
         select from subscription
         where subscription.tenant_id = ${tenantId} and subscription.id = invoice.subscription_id and due_at is null
@@ -39,7 +52,7 @@ export async function waitingInvoices(
   subscriptionIds: readonly string[],
 ): Promise<NumberedInvoice[]> {
   const { rows } = await sql<NumberedInvoice>`
-    select invoice.*, document.number ${waiting(tenantId)} and invoice.subscription_id = any(${subscriptionIds})
+    select invoice.*, document.number, ${timeZone} ${waiting(tenantId)} and rerating.subscription_id = any(${subscriptionIds})
     order by invoice.period_start, invoice.id`.execute(tx);
   return rows;
 }
@@ -65,7 +78,7 @@ export async function frozenReratings(
   const adjusting = lines.filter((line) => line.adjusted_invoice_id !== null);
   if (adjusting.length === 0) return [];
   const { rows } = await sql<NumberedInvoice>`
-    select invoice.*, document.number
+    select invoice.*, document.number, ${timeZone}
     from unnest(${adjusting.map((line) => line.adjusted_invoice_id)}::uuid[]) with ordinality as line (adjusted_id, place)
     ${joinFinal(tenantId, sql`line.adjusted_id`)}
     order by place`.execute(tx);

@@ -53,6 +53,8 @@ export interface Settlement {
   /** The charges, and the lines after them. */
   lines: InvoiceLine[];
   taxes: InvoiceTax[];
+  /** The discounts as it found them: with what was left of their amounts. */
+  discounts: readonly DiscountTerms[];
   draws: Draw[];
   /** What the invoice owes the customer, and grants as credit. */
   grantedMinor: bigint;
@@ -60,16 +62,19 @@ export interface Settlement {
 
 /** Settles the charges of an invoice. The sum of the lines is what is owed, and never less than 0. */
 export function settle(charges: readonly InvoiceLine[], terms: Terms): Settlement {
-  if (charges.length === 0) return { lines: [], taxes: [], draws: [], grantedMinor: 0n };
-  const discounts = discountLines(totalOf(charges), terms);
-  const taxed = [...charges, ...discounts];
+  const { discounts } = terms;
+  if (charges.length === 0) return { lines: [], taxes: [], discounts, draws: [], grantedMinor: 0n };
+  const taxed = [...charges, ...discountLines(totalOf(charges), terms)];
   const taxes = taxesOn(totalOf(taxed), terms.taxRates, terms.currency);
   const lines = [...taxed, ...taxes.filter((tax) => !tax.inclusive).map((tax) => taxLine(tax, terms.currency))];
   const due = totalOf(lines);
-  if (due < 0n) return { lines: [...lines, grantedLine(-due, terms.currency)], taxes, draws: [], grantedMinor: -due };
+  if (due < 0n) {
+    const granted = grantedLine(-due, terms.currency);
+    return { lines: [...lines, granted], taxes, discounts, draws: [], grantedMinor: -due };
+  }
   const draws = drawsOf(due, terms.credits);
   const drawn = draws.length > 0 ? [drawnLine(draws, terms)] : [];
-  return { lines: [...lines, ...drawn], taxes, draws, grantedMinor: 0n };
+  return { lines: [...lines, ...drawn], taxes, discounts, draws, grantedMinor: 0n };
 }
 
 /**
@@ -108,14 +113,27 @@ export function totalOf(lines: readonly InvoiceLine[]): bigint {
   return lines.reduce((total, line) => total + line.amountMinor, 0n);
 }
 
+/** The kinds of line that come after the charges, by the part of the total that they are. */
+const SETTLING = {
+  discount: [InvoiceLineKind.DISCOUNT],
+  tax: [InvoiceLineKind.TAX],
+  credit: [InvoiceLineKind.CREDIT_DRAWN, InvoiceLineKind.CREDIT_GRANTED],
+} satisfies Record<string, InvoiceLineKind[]>;
+
+/** Whether a line bills something, and is no discount, tax or credit on top of what is billed. */
+export function isCharge({ kind }: Pick<InvoiceLine, "kind">): boolean {
+  return !Object.values<InvoiceLineKind[]>(SETTLING).some((kinds) => kinds.includes(kind));
+}
+
 /** The parts of an invoice's total, by what its lines are. */
 export function partsOf(lines: readonly InvoiceLine[]) {
-  const of = (...kinds: InvoiceLineKind[]) => totalOf(lines.filter((line) => kinds.includes(line.kind)));
-  const discountMinor = -of(InvoiceLineKind.DISCOUNT);
-  const taxMinor = of(InvoiceLineKind.TAX);
-  const creditMinor = -of(InvoiceLineKind.CREDIT_DRAWN, InvoiceLineKind.CREDIT_GRANTED);
-  const subtotalMinor = totalOf(lines) + discountMinor - taxMinor + creditMinor;
-  return { subtotalMinor, discountMinor, taxMinor, creditMinor };
+  const of = (kinds: InvoiceLineKind[]) => totalOf(lines.filter((line) => kinds.includes(line.kind)));
+  return {
+    subtotalMinor: totalOf(lines.filter(isCharge)),
+    discountMinor: -of(SETTLING.discount),
+    taxMinor: of(SETTLING.tax),
+    creditMinor: -of(SETTLING.credit),
+  };
 }
 
 /** The lines of discounts that take something off, or give it back. */

@@ -1,5 +1,5 @@
 import type { Plan } from "../../gen/usageflow/v1/pricing_pb.ts";
-import { billsInArrears, isInAdvance } from "../pricing/plan.ts";
+import { billsInAdvance, billsInArrears } from "../pricing/plan.ts";
 import { beginPeriod, type SubscriptionRow } from "../pricing/subscription.ts";
 import { advanceDraft, arrearsDraft } from "./draft.ts";
 import type { InvoiceRow } from "./invoice.ts";
@@ -30,7 +30,7 @@ export interface NextPhase {
 
 /** Whether fees in advance of the open period are not invoiced yet. */
 export function owesAdvance({ advance_billed_until, period_end }: SubscriptionRow, plan: Plan): boolean {
-  return advance_billed_until < period_end && plan.prices.some(isInAdvance);
+  return advance_billed_until < period_end && billsInAdvance(plan);
 }
 
 /** Invoices the open period's fees in advance. */

@@ -39,6 +39,11 @@ export function planMinimum({ minimumAmount }: Plan): Decimal | undefined {
   return minimum.gt(zero) ? minimum : undefined;
 }
 
+/** Whether a period that begins is invoiced. */
+export function billsInAdvance(plan: Plan): boolean {
+  return plan.prices.some(isInAdvance);
+}
+
 /** Whether a period that has ended is invoiced: for usage, for fees in arrears, for a minimum. */
 export function billsInArrears(plan: Plan): boolean {
   return planMinimum(plan) !== undefined || !plan.prices.every(isInAdvance);

@@ -23,23 +23,28 @@ export type PriceTerms = Pick<Price, "model" | "includedQuantity" | "minimumAmou
  */
 const LINE_MINOR_MAX = 10n ** 16n;
 
-/** The most that one line can cost, in major units. */
-export function lineMax(currency: string): Decimal {
-  return decimal(fromMinor(LINE_MINOR_MAX, currency));
+/** The most that one line can cost, in major units. A price whose usage is told apart shares it among its lines. */
+export function lineMax(currency: string, lines = 1): Decimal {
+  return decimal(fromMinor(LINE_MINOR_MAX / BigInt(lines), currency));
 }
 
-/** Prices a quantity. Exact up to the one rounding at the end. */
-export function rate(price: PriceTerms, quantity: Decimal, currency: string): Rating {
+/** Prices a quantity, on one of so many lines of its price. Exact up to the one rounding at the end. */
+export function rate(price: PriceTerms, quantity: Decimal, currency: string, lines = 1): Rating {
   const rest = beyondIncluded(price, quantity);
   const included = quantity.minus(rest);
   const steps = stepsOf(price.model, rest);
-  return rated(price, included.gt(zero) ? [step(included, zero, "included"), ...steps] : steps, currency);
+  return rated(
+    price,
+    included.gt(zero) ? [step(included, zero, "included"), ...steps] : steps,
+    lineMax(currency, lines),
+    currency,
+  );
 }
 
 /** Prices the events of a percentage price, under the same rules. */
-export function rateEvents(price: PriceTerms, tally: EventTally, currency: string): Rating {
+export function rateEvents(price: PriceTerms, tally: EventTally, currency: string, lines = 1): Rating {
   if (price.model.case !== "percentage") throw new Error("a price that does not depend on single events");
-  return rated(price, percentageSteps(price.model.value, tally), currency);
+  return rated(price, percentageSteps(price.model.value, tally), lineMax(currency, lines), currency);
 }
 
 /** What is left of a quantity when that which is included has been taken off. */
@@ -56,7 +61,7 @@ export function packageCount({ size }: Package, quantity: Decimal): Decimal {
 }
 
 /** Holds the minimum, then the maximum, and rounds. */
-function rated(price: PriceTerms, parts: readonly InvoiceLineStep[], currency: string): Rating {
+function rated(price: PriceTerms, parts: readonly InvoiceLineStep[], most: Decimal, currency: string): Rating {
   const steps = [...parts];
   let exact = sumOf(steps);
   const move = (to: Decimal, description: string) => {
@@ -68,7 +73,6 @@ function rated(price: PriceTerms, parts: readonly InvoiceLineStep[], currency: s
   if (exact.lt(minimum)) move(minimum, `up to the minimum of ${plain(minimum)}`);
   const maximum = maximumAmount ? decimal(maximumAmount) : undefined;
   if (maximum?.lt(exact)) move(maximum, `down to the maximum of ${plain(maximum)}`);
-  const most = lineMax(currency);
   if (exact.gt(most)) move(most, "over the most that a line can cost");
   return { exact, amountMinor: toMinor(exact, currency), steps };
 }

@@ -14,7 +14,7 @@ import { formatId, newId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
 import { type BillingPeriod, type Cadence, periodAt } from "./billing-period.ts";
-import { isInAdvance, type PlanRef } from "./plan.ts";
+import { billsInAdvance, type PlanRef } from "./plan.ts";
 
 // Billing moves a subscription's open period along, one period of its cadence after the other:
 //
@@ -146,7 +146,7 @@ export function nextPlanOf({ next_plan_key, next_plan_version }: SubscriptionRow
 
 /** When billing must look at a period that it has not yet looked at: for fees in advance at its start, else at its end. */
 export function periodDueAt(plan: Plan, period: BillingPeriod): Date {
-  return plan.prices.some(isInAdvance) ? period.start : period.end;
+  return billsInAdvance(plan) ? period.start : period.end;
 }
 
 /** One subscription, or not-found. `forUpdate` locks its row: what follows in the transaction is true of it. */

@@ -7,11 +7,13 @@ import { tenantNow } from "../tenant/tenant-clock.ts";
 // A fold knows nothing of bills. Who must hear when a customer's usage changes after the fact leaves a watch; the fold
 // leaves news and makes the watcher's work due, in its own transaction.
 
-/** Who hears of usage, and the work that falls due with its news. */
+/** Who hears of usage, and the work that falls due with its news: in the order of `due.ts`. */
 const WORK = { LATE_USAGE: "BILL_LATE_USAGE", THRESHOLDS: "CHECK_THRESHOLDS" } as const satisfies Record<string, Work>;
 
 /** Who hears of usage. */
 export type Watcher = keyof typeof WORK;
+
+const WATCHERS = Object.keys(WORK) as Watcher[];
 
 /** What a watcher wants to hear of: a customer's usage from before a time, or all of it. */
 export interface Watch {
@@ -68,8 +70,9 @@ export async function leaveNews(
   rows: readonly (News & { watcher: Watcher })[],
   now: Date,
 ): Promise<void> {
+  const told = new Set(rows.map((row) => row.watcher));
   // First the right, then the rows: who takes the news has it too.
-  for (const watcher of new Set(rows.map((row) => row.watcher))) await makeDue(tx, tenantId, WORK[watcher], now);
+  for (const watcher of WATCHERS) if (told.has(watcher)) await makeDue(tx, tenantId, WORK[watcher], now);
   await sql`
     insert into usage_news (tenant_id, watcher, customer_id, first_hour)
     select ${tenantId}, * from unnest(

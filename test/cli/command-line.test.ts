@@ -49,7 +49,12 @@ test.each([
   [["invoices", "preview"], 2, "usage", "Exactly one of the following must be provided: --customer, --subscription"],
   [["invoices", "void", "INV-000001"], 2, "usage", "Missing required flag reason"],
   [["clock", "advance"], 2, "usage", "Exactly one of the following must be provided: --by, --to"],
-  [["clock", "advance", "--to", "1"], 2, "usage", '--to: "1" is no time: write it like 2015-06-02T00:00:00Z'],
+  [
+    ["clock", "advance", "--to", "1"],
+    2,
+    "usage",
+    '--to: "1" is no time: write it like 2015-06-02T00:00:00Z, or 2015-06-02 for its midnight in UTC',
+  ],
   [["clock", "advance", "--by", "1"], 2, "usage", '--by: "1" is no span of time: write it like 10d, 1h30m or 90s'],
   [["invoices", "list", "--url", "ftp://x"], 2, "usage", '"ftp://x" is no http or https URL'],
   [["invoices", "list", "--url", "http://127.0.0.1:1"], 3, "unauthenticated", "no API key for http://127.0.0.1:1"],
@@ -182,7 +187,7 @@ test("a customer is put, and seen among the customers", async () => {
   expect(await json("customers", "put", "ada")).toEqual({ ...customer, name: "" });
 });
 
-test("an endpoint is made, seen and deleted", async () => {
+test("an endpoint is made, seen, changed and deleted", async () => {
   const { run } = await createPlace();
   const { api, tenant } = await setup();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
@@ -193,11 +198,12 @@ test("an endpoint is made, seen and deleted", async () => {
   expect(await json("endpoints", "list")).toEqual({ endpoints: [endpoint] });
   const paused = await json("endpoints", "pause", endpoint.id);
   expect(paused).toEqual({ ...endpoint, pausedAt: expect.any(String) });
-  const moved = await json("endpoints", "update", endpoint.id, "https://example.com/new");
+  const moved = await json("endpoints", "update", endpoint.id, "--to", "https://example.com/new");
   expect(moved).toEqual({ ...paused, url: "https://example.com/new" });
   const named = await json("endpoints", "update", endpoint.id, "--description", "mine", "--event", "*");
   expect(named).toEqual({ ...moved, description: "mine", eventTypes: ["*"] });
   expect((await run(["endpoints", "show", endpoint.id], { env })).stdout).toMatch(/^Paused +20/m);
+  expect(await run(["endpoints", "update", endpoint.id], { env })).toMatchObject({ code: 2 });
   const noted = ["--header", "Authorization: Bearer s3cret", "--metadata", "team=billing"];
   expect(await json("endpoints", "update", endpoint.id, ...noted)).toEqual({
     ...{ ...named, headerNames: ["authorization"], metadata: { team: "billing" } },

@@ -54,6 +54,15 @@ Amount due                                     59.82 USD
 Please name the invoice when you pay.`);
 });
 
+test("its days are those of its time zone", () => {
+  const { facts } = invoiceDocument(sampleInvoice({ timeZone: "America/New_York" }));
+  expect(facts).toMatchObject({
+    Issued: "2015-05-31",
+    Due: "2015-06-30",
+    Period: "2015-04-30 20:00 to 2015-05-31 20:00 America/New_York, in arrears",
+  });
+});
+
 test("no line of text is wider than it may be, and no word is lost", () => {
   const words = fc.array(fc.string({ minLength: 1, maxLength: 60 }), { minLength: 1, maxLength: 12 });
   fc.assert(

@@ -22,3 +22,13 @@ test.each([
 ])("%s is told as people write it", (field, pattern, told) => {
   expect(fieldWords(`${field}: does not match regex pattern \`${pattern}\``, field)).toBe(told);
 });
+
+test.each([
+  ["time_zone", "must be the IANA name of a time zone", "--time-zone: must be the IANA name of a time zone"],
+  ["lines.lines[0].position", "is named twice", "--line: is named twice"],
+  ["aggregation", "must not be in list [0]", "aggregation: must be given"],
+  ["catalog.plans[0].key", "must be new", "catalog.plans[0].key: must be new"],
+  ["to", "the clock stands at noon and never goes back", "the clock stands at noon and never goes back"],
+])("what is said of %s without naming it names it", (field, message, told) => {
+  expect(fieldWords(message, field)).toBe(told);
+});

@@ -29,14 +29,14 @@ test("a plan that is not published is tried on last month's usage", { timeout: 1
   const simulate = (...args: string[]) => run(["plans", "simulate", ...args], { env });
 
   await writeFile(join(folder, "catalog.yaml"), file);
-  expect(await simulate("--file", "catalog.yaml", "--plan", "pro")).toEqual({
+  expect(await simulate("--catalog", "catalog.yaml", "--plan", "pro")).toEqual({
     code: 1,
     stdout: "",
     stderr:
       'Error: catalog.yaml:8:29: plans[0].prices[2].metric: there is no metric "GPU" yet, so it has no usage to price\n',
   });
   await writeFile(join(folder, "catalog.yaml"), file.replace(/.*GPU.*\n/, ""));
-  expect(await simulate("--file", "catalog.yaml", "--plan", "pro", "--against", "pro")).toEqual({
+  expect(await simulate("--catalog", "catalog.yaml", "--plan", "pro", "--against", "pro")).toEqual({
     code: 0,
     stderr: "1 customer pays more, 2 customers pay less, 0 customers pay the same.\n",
     stdout: `\
@@ -56,12 +56,12 @@ Total           3  77.97 USD  77.56 USD   -0.41 USD  -0.53%
   });
   const wrong = [
     [["--plan", "pro@0"], '--plan: "pro@0" is no plan: write it like pro, or pro@2'],
-    [["--plan", "pro@1", "--file", "catalog.yaml"], "--plan names a version, and a plan of a file has none"],
+    [["--plan", "pro@1", "--catalog", "catalog.yaml"], "--plan names a version, and a plan of a file has none"],
   ] as const;
   for (const [args, message] of wrong) {
     expect(await simulate(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
   }
-  expect(await simulate("--plan", "pro", "--until", "2015-05-31")).toEqual({
+  expect(await simulate("--plan", "pro", "--to", "2015-05-31")).toEqual({
     code: 0,
     stdout: "",
     stderr: "Nothing to show: no period of these has ended and been billed.\n",

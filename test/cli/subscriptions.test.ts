@@ -24,11 +24,16 @@ Plan          seats, version 1
 Seats         2
 Started       2015-05-01 00:00
 Period        2015-05-01 00:00 to 2015-06-01 00:00
+Time zone     UTC
 `,
     stderr: "",
   });
   const later = await subscriptions("change", id, "--plan", "team", "--quantity", "5", "--at-period-end");
-  expect(later.stdout.split("\n").slice(6)).toEqual(["Then          team, version 1, with 5 seats", ""]);
+  expect(later.stdout.split("\n").slice(6)).toEqual([
+    "Then          team, version 1, with 5 seats",
+    "Time zone     UTC",
+    "",
+  ]);
   const now = await subscriptions("change", id, "--plan", "team", "--json");
   expect(JSON.parse(now.stdout)).toMatchObject({
     id,
@@ -45,6 +50,7 @@ Period        2015-05-01 00:00 to 2015-06-01 00:00
   expect(ended.stdout.split("\n").slice(4)).toEqual([
     "Started       2015-05-01 00:00",
     "Ends          2015-05-21 00:00",
+    "Time zone     UTC",
     "",
   ]);
   expect(await subscriptions("show", id)).toEqual(ended);

@@ -146,6 +146,19 @@ describe("periods are invoiced", () => {
     ]);
   });
 
+  test("and their documents name its days, of late usage too", async () => {
+    const harness = await cadenced({}, "Asia/Tokyo");
+    await start(harness);
+    await harness.advanceTo("2015-06-01T00:00:00Z");
+    await use(harness, "ann", "7", "2015-05-20T00:00:00Z");
+    await harness.advanceTo("2015-07-01T00:00:00Z");
+    const [may, june] = await listAllInvoices(harness.clients);
+    expect([may?.timeZone, june?.timeZone]).toEqual(["Asia/Tokyo", "Asia/Tokyo"]);
+    expect(june?.lines.at(-1)?.description).toBe("Late usage of 2015-05-01 to 2015-06-01: 20.07 instead of 20.00");
+    const { matches } = await harness.clients.invoice.verifyInvoice({ id: june?.number ?? "" });
+    expect(matches).toBe(true);
+  });
+
   test("without gap or overlap from where billing begins, for any length, alignment, zone, start and trial", async () => {
     const harness = await cadenced({});
     const { tenant, pricing } = harness.clients;

@@ -1,10 +1,11 @@
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { describe, expect, test } from "vitest";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
+import { InvoiceKind } from "../../gen/usageflow/v1/invoice_pb.ts";
 import { ChangeTiming } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { UnbilledReason } from "../../gen/usageflow/v1/usage_pb.ts";
 import { use } from "../support/billing.ts";
-import type { Harness } from "../support/harness.ts";
+import { type Harness, listAllInvoices } from "../support/harness.ts";
 import { refused } from "../support/refused.ts";
 import { invoiceWords, mismatches, offered, started, told, words } from "../support/subscriptions.ts";
 
@@ -45,6 +46,16 @@ describe("an end at once", () => {
       "INV-000002 adjustment seats 05-01T00:00 to 06-01T00:00: " +
         "Changes in 2015-05-01 to 2015-06-01: 60.00 instead of 93.00 -33.00; Granted as credit 33.00",
     ]);
+    expect(await mismatches(harness)).toEqual([]);
+  });
+
+  test("leaves an adjustment that a call can finalize: it waits for no end of the period that it prices again", async () => {
+    const harness = await offered();
+    const id = await started(harness, "seats");
+    await endNow(harness, id);
+    const draft = (await listAllInvoices(harness.clients)).at(-1);
+    const { invoice } = await harness.clients.invoice.finalizeInvoice({ id: draft?.id ?? "" });
+    expect(invoice).toMatchObject({ kind: InvoiceKind.ADJUSTMENT, number: "INV-000002", creditMinor: -1100n });
     expect(await mismatches(harness)).toEqual([]);
   });
 
@@ -147,4 +158,21 @@ describe("an end with the period", () => {
       "INV-000001 in advance starter 06-11T00:00 to 07-01T00:00: Fee, 20 of 30 days 20.67",
     ]);
   });
+});
+
+test("what comes back of a period that did not end is on an invoice that can be final before that", async () => {
+  const harness = await offered();
+  const { clients } = harness;
+  const id = await started(harness, "seats", { startAt: "2015-05-01T00:00:00Z" });
+  await clients.pricing.endSubscription({ id, timing: ChangeTiming.NOW });
+  await harness.drain();
+  const draft = (await listAllInvoices(clients)).find(({ number }) => number === "");
+  const { invoice } = await clients.invoice.finalizeInvoice({ id: draft?.id ?? "" });
+  expect(invoice).toMatchObject({
+    kind: InvoiceKind.ADJUSTMENT,
+    number: "INV-000002",
+    totalMinor: 0n,
+    creditMinor: -1100n,
+  });
+  expect(await mismatches(harness)).toEqual([]);
 });

@@ -12,7 +12,7 @@ import { CatalogSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { UnbilledReason, UsageState } from "../../gen/usageflow/v1/usage_pb.ts";
 import { inTenant } from "../../server/db/database.ts";
 import { parseId } from "../../server/id.ts";
-import { askRerating } from "../../server/pricing/rerating.ts";
+import { askRerating } from "../../server/invoice/ask-rerating.ts";
 import { billed, priced, use } from "../support/billing.ts";
 import { type Harness, listAllInvoices } from "../support/harness.ts";
 

@@ -38,7 +38,7 @@ function added({ lines }: Settlement): string[] {
 describe("charges", () => {
   test("without terms are all there is", () => {
     const charges = [charge(1000n), charge(0n)];
-    expect(settle(charges, terms())).toEqual({ lines: charges, taxes: [], draws: [], grantedMinor: 0n });
+    expect(settle(charges, terms())).toEqual({ lines: charges, taxes: [], discounts: [], draws: [], grantedMinor: 0n });
   });
 
   test("that are none owe no tax line either", () => {

@@ -131,7 +131,10 @@ async function untilAnswered(
       await work(createClients(fleet.url(place), tenant.testKey));
       return;
     } catch (error) {
-      if (![Code.Unavailable, Code.Aborted, Code.Unknown].includes(ConnectError.from(error).code)) throw error;
+      const { code, cause } = ConnectError.from(error);
+      // A request whose connection goes while it is being written is called internal by the client.
+      const cut = cause instanceof Error && "syscall" in cause;
+      if (!cut && ![Code.Unavailable, Code.Aborted, Code.Unknown].includes(code)) throw error;
     }
   }
 }

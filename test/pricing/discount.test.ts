@@ -130,6 +130,10 @@ describe("a discount", () => {
       .execute();
     await harness.advanceTo("2015-06-01T01:00:00Z");
     expect((await found(harness)).slice(0, 2).sort()).toEqual(["advance 5 -1000", "arrears 5 -200"]);
+    const [first, second] = await listAllInvoices(clients);
+    for (const invoice of [first, second]) {
+      expect((await clients.invoice.verifyInvoice({ id: invoice?.id ?? "" })).matches).toBe(true);
+    }
   });
 
   test("of an amount is once for a period that is cut, however many parts it has", async () => {

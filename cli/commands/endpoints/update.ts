@@ -1,6 +1,7 @@
 import { Args, Flags } from "@oclif/core";
 import { type Endpoint, EndpointSchema } from "../../../gen/usageflow/v1/webhook_pb.ts";
 import { WebhookService } from "../../../gen/usageflow/v1/webhook_service_pb.ts";
+import { CliError } from "../../cli-error.ts";
 import { ClientCommand } from "../../client-command.ts";
 import { endpointFlags, parseHeaders, parseMetadata } from "../../endpoints/endpoint-flags.ts";
 import { endpointText } from "../../output/endpoint.ts";
@@ -9,14 +10,14 @@ export default class EndpointsUpdate extends ClientCommand {
   static override summary = "Change a webhook endpoint.";
   static override description = "What is not given stays as it is. Deliveries that wait go to the new URL.";
   static override examples = [
-    "<%= config.bin %> <%= command.id %> whe_01K0J1ZD8Q5x2nS7mXvTf3 https://example.com/new",
+    "<%= config.bin %> <%= command.id %> whe_01K0J1ZD8Q5x2nS7mXvTf3 --to https://example.com/webhooks",
     "<%= config.bin %> <%= command.id %> whe_01K0J1ZD8Q5x2nS7mXvTf3 --event 'invoice.*'",
   ];
   static override args = {
     endpoint: Args.string({ required: true, description: "Its id (whe_...), from endpoints list." }),
-    url: Args.string({ description: "Where events are POSTed to from now on." }),
   };
   static override flags = {
+    to: Flags.string({ description: "Where events are POSTed to from now on.", helpValue: "URL" }),
     ...endpointFlags,
     "no-headers": Flags.boolean({ description: "Send no headers of your own any more.", exclusive: ["header"] }),
     "no-metadata": Flags.boolean({ description: "Take all notes away.", exclusive: ["metadata"] }),
@@ -24,6 +25,10 @@ export default class EndpointsUpdate extends ClientCommand {
 
   override async run(): Promise<void> {
     const { args, flags } = await this.parse(EndpointsUpdate);
+    const changes = [flags.to, flags.event, flags.description, flags.header, flags.metadata];
+    if (changes.every((one) => one === undefined) && !flags["no-headers"] && !flags["no-metadata"]) {
+      throw new CliError("usage", "nothing is changed: give --to, --event, --description, --header or --metadata");
+    }
     const headers = flags["no-headers"] ? [] : flags.header;
     const metadata = flags["no-metadata"] ? [] : flags.metadata;
     const replaced = {
@@ -34,7 +39,7 @@ export default class EndpointsUpdate extends ClientCommand {
     const before = (await service.getEndpoint({ id: args.endpoint })).endpoint as Endpoint;
     const updated = await service.updateEndpoint({
       id: before.id,
-      url: args.url ?? before.url,
+      url: flags.to ?? before.url,
       description: flags.description ?? before.description,
       eventTypes: flags.event ?? before.eventTypes,
       ...replaced,

@@ -20,25 +20,25 @@ import { timeFlag } from "../../time.ts";
 export default class PlansSimulate extends ClientCommand {
   static override summary = "Price the customers' real usage under another plan, and compare.";
   static override description =
-    `The plan is published (--plan pro, or an earlier version: --plan pro@2), or stands in a catalog file that need not be: --file catalog.yaml --plan pro. Nothing is stored.
+    `The plan is published (--plan pro, or an earlier version: --plan pro@2), or stands in a catalog file that need not be: --catalog catalog.yaml --plan pro. Nothing is stored.
 
 Each past period is priced twice, from the same usage: under the version of the plan that the customer was on, and under this one. All prices and minimums count, in arrears and in advance, before discounts, tax and credits. The old side is worked out anew, so it is not what was invoiced where usage came late.
 
 Those who would gain or lose most stand first.`;
   static override examples = [
-    "<%= config.bin %> <%= command.id %> --file catalog.yaml --plan pro --against pro",
-    "<%= config.bin %> <%= command.id %> --plan team --against pro --from 2015-05-01 --until 2015-06-01",
+    "<%= config.bin %> <%= command.id %> --catalog catalog.yaml --plan pro --against pro",
+    "<%= config.bin %> <%= command.id %> --plan team --against pro --from 2015-05-01 --to 2015-06-01",
     "<%= config.bin %> <%= command.id %> --plan pro@2 --customer user_123 --json",
   ];
   static override flags = {
     plan: Flags.string({ description: "Key of the plan; with @ and a version where it is published.", required: true }),
-    file: Flags.string({
+    catalog: Flags.string({
       description: "The catalog file that has the plan, or - for stdin. Default: what is published.",
     }),
     against: Flags.string({ description: "Only periods under this plan. Default: under any." }),
     customer: Flags.string({ description: "Only this customer's." }),
     from: timeFlag({ description: "Only periods that begin then or later, such as 2015-05-01." }),
-    until: timeFlag({ description: "Only periods that end by then. Default: all that have ended." }),
+    to: timeFlag({ description: "Only periods that end by then. Default: all that have ended." }),
     ...listFlags,
   };
 
@@ -51,7 +51,7 @@ Those who would gain or lose most stand first.`;
       customerId: flags.customer ?? "",
       against: flags.against ?? "",
       ...(flags.from ? { from: flags.from } : {}),
-      ...(flags.until ? { until: flags.until } : {}),
+      ...(flags.to ? { until: flags.to } : {}),
     };
     const { customers, currency, planVersion } = await simulate(service, request).catch((error) => {
       throw placed(error);
@@ -79,15 +79,15 @@ Those who would gain or lose most stand first.`;
 type Request = MessageInitShape<typeof SimulatePlanRequestSchema>;
 
 /** The plan to simulate, and the way back from an error of the server's to its file. */
-async function planOf(flags: { plan: string; file?: string | undefined }) {
+async function planOf(flags: { plan: string; catalog?: string | undefined }) {
   const [, key = "", version] = /^([^@]*)(?:@([1-9]\d{0,8}))?$/.exec(flags.plan) ?? [];
   if (!key) throw new CliError("usage", `--plan: "${flags.plan}" is no plan: write it like pro, or pro@2`);
-  if (flags.file === undefined) {
+  if (flags.catalog === undefined) {
     const published = { case: "published" as const, value: { key, version: Number(version ?? 0) } };
     return { plan: published, placed: (error: unknown) => error };
   }
   if (version) throw new CliError("usage", "--plan names a version, and a plan of a file has none");
-  const { plan, at, placed } = await readPlanOfCatalog(flags.file, key);
+  const { plan, at, placed } = await readPlanOfCatalog(flags.catalog, key);
   return {
     plan: { case: "definition" as const, value: plan },
     placed: (error: unknown) => placed(error, "definition", at),

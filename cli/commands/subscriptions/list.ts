@@ -3,7 +3,7 @@ import { type Subscription, SubscriptionSchema } from "../../../gen/usageflow/v1
 import { PricingService } from "../../../gen/usageflow/v1/pricing_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
 import type { Column } from "../../output/table.ts";
-import { time } from "../../output/text.ts";
+import { timeIn } from "../../output/text.ts";
 import { listFlags, readPages } from "../../pages.ts";
 
 const columns: Column<Subscription>[] = [
@@ -11,8 +11,8 @@ const columns: Column<Subscription>[] = [
   { title: "CUSTOMER", value: (subscription) => subscription.customerId, cut: "last" },
   { title: "PLAN", value: (subscription) => subscription.plan, cut: true },
   { title: "VERSION", value: (subscription) => String(subscription.planVersion), right: true },
-  { title: "STARTED", value: (subscription) => time(subscription.startedAt), spare: true },
-  { title: "ENDS", value: (subscription) => time(subscription.endsAt) },
+  { title: "STARTED", value: (subscription) => timeIn(subscription.timeZone, subscription.startedAt), spare: true },
+  { title: "ENDS", value: (subscription) => timeIn(subscription.timeZone, subscription.endsAt) },
 ];
 
 export default class SubscriptionsList extends ClientCommand {

@@ -55,7 +55,8 @@ export type Discount = Message<"usageflow.v1.Discount"> & {
 
   /**
    * So much off of each period's charges, in major units. What the first invoice of a period does not use is left for the
-   * next one of the same period, and lost when the period has no more. Empty for a percentage.
+   * next one of the same period, and lost when the period has no more; a period that is cut has it once in all. Empty for a
+   * percentage.
    *
    * @generated from field: string amount = 5;
    */

@@ -1320,8 +1320,8 @@ export const InvoiceService: GenService<{
   },
   /**
    * Answers the invoice that a subscription's open period would make if it ended now: what is billed in arrears, with its
-   * lines and their derivation, and late usage unless a draft of the subscription has that. Nothing is stored. The open
-   * period is the earliest that is not closed.
+   * lines and their derivation, and what earlier periods cost otherwise now unless a draft of the subscription has that.
+   * Nothing is stored. The open period is the earliest that is not closed.
    *
    * Errors: NOT_FOUND, also for a customer without a subscription that goes on; STATE_CONFLICT for a subscription that
    * is over or ends with its trial, and for a customer with several, whose subscription must then be named.
@@ -1355,9 +1355,9 @@ export const InvoiceService: GenService<{
    * Finalizes a draft now, before its grace period is over: numbered, stored, and never changed again. Usage of its period
    * that arrives later is on the subscription's next invoice. Finalizing it again changes nothing.
    *
-   * Errors: NOT_FOUND; STATE_CONFLICT when its period has not ended (what is billed in advance does not wait for that),
-   * when it is past FINALIZED, or while usage of its period that was accepted is not counted yet: then try again in a
-   * moment.
+   * Errors: NOT_FOUND; STATE_CONFLICT when its period has not ended (what is billed in advance, and an adjustment, do not
+   * wait for that), when it is past FINALIZED, or while usage of its period that was accepted is not counted yet: then try
+   * again in a moment.
    *
    * @generated from rpc usageflow.v1.InvoiceService.FinalizeInvoice
    */
@@ -1386,10 +1386,12 @@ export const InvoiceService: GenService<{
    * at once), and credit that it granted is taken back.
    *
    * Vendors differ in what becomes of the period. Here voiding bills nothing anew: the period stays without an invoice,
-   * and no later invoice makes up for it. What the invoice billed for earlier periods (late usage) is billed by the next one.
+   * and no later invoice makes up for it. What the invoice billed for earlier periods (late usage, changes of what was
+   * billed in advance) is billed by the next one.
    *
    * Errors: NOT_FOUND; STATE_CONFLICT for a draft or a paid invoice; for one that has credit notes: take back the rest of it
-   * with another one; and for one whose granted credit paid for another invoice: that one must be voided first.
+   * with another one; for one whose granted credit paid for another invoice, and for one of which later invoices took back
+   * more than they added to it: those must be voided first. Nor is one voided on which that depends for a void invoice.
    *
    * @generated from rpc usageflow.v1.InvoiceService.VoidInvoice
    */
@@ -1400,7 +1402,8 @@ export const InvoiceService: GenService<{
   },
   /**
    * Grants a customer credit. A customer that is not known yet is registered. Invoices of the currency that are finalized
-   * from now on draw it; what is final already does not.
+   * from now on draw it; what is final already does not. Each call grants anew; use an `idempotency-key` to be sure of
+   * one.
    *
    * Errors: INVALID_FIELD for a currency that does not exist, an amount of 0 or with more digits than the currency's minor
    * unit has, an `expires_at` that is not ahead of the tenant's clock.
@@ -1484,7 +1487,7 @@ export const InvoiceService: GenService<{
    * more than there is, whatever is asked at the same time.
    *
    * Errors: NOT_FOUND; STATE_CONFLICT for a draft or a void invoice, and when no more, or less, is left to take back;
-   * INVALID_FIELD for a position that is no charge, and for one that is named twice.
+   * INVALID_FIELD for a position that is no charge, for one that is named twice, and for more than is left of a line.
    *
    * @generated from rpc usageflow.v1.InvoiceService.CreateCreditNote
    */

@@ -1118,6 +1118,7 @@ export const PricingService: GenService<{
   },
   /**
    * Gives a subscription a discount, from its open period on: on every invoice of the periods covered that is not final yet.
+   * Each call gives another one; use an `idempotency-key` to be sure of one.
    *
    * Errors: NOT_FOUND for the subscription; STATE_CONFLICT when it is over and all is invoiced; INVALID_FIELD for a percent
    * of 0, and for an amount of 0 or with more digits than the minor unit of the plan's currency has.

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { invoiceNumber, sequenceOf } from "../../server/invoice/invoice-number.ts";
+import { documentNumber, sequenceOf } from "../../server/invoice/document-number.ts";
 import { billed, use } from "../support/billing.ts";
 import { listAllInvoices } from "../support/harness.ts";
 import { refused } from "../support/refused.ts";
@@ -11,7 +11,7 @@ const sequences = fc.bigInt({ min: 1n, max: 2n ** 63n - 1n });
 test("a number says its sequence, and no two prefixes and sequences make the same", () => {
   fc.assert(
     fc.property(prefixes, sequences, (prefix, sequence) => {
-      const number = invoiceNumber(prefix, sequence);
+      const number = documentNumber(prefix, sequence);
       expect(sequenceOf(number)).toBe(sequence);
       expect(number.slice(0, prefix.length)).toBe(prefix);
       expect(number.slice(prefix.length)).toMatch(/^\d{6,19}$/);
