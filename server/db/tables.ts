@@ -151,11 +151,27 @@ export interface Endpoint {
   deleted_at: Timestamp | null;
   description: string;
   event_types: string[];
+  former_secrets_until: Timestamp | null;
+  header_names: Generated<string[]>;
+  headers_sealed: Buffer | null;
   id: string;
   last_sequence: Generated<bigint>;
+  metadata: Generated<Json>;
+  paused_at: Timestamp | null;
+  public_key: Buffer | null;
   secret_sealed: Buffer;
+  signature_kind: Generated<string>;
   tenant_id: string;
   url: string;
+}
+
+export interface EndpointFormerSecret {
+  endpoint_id: string;
+  id: string;
+  secret_sealed: Buffer;
+  signature_kind: string;
+  tenant_id: string;
+  valid_until: Timestamp;
 }
 
 export interface Invoice {
@@ -441,6 +457,7 @@ export interface Tables {
   delivery_attempt: DeliveryAttempt;
   discount: Discount;
   endpoint: Endpoint;
+  endpoint_former_secret: EndpointFormerSecret;
   invoice: Invoice;
   invoice_change: InvoiceChange;
   invoice_counter: InvoiceCounter;

@@ -1,4 +1,3 @@
-import type { KeyObject } from "node:crypto";
 import { toJsonString } from "@bufbuild/protobuf";
 import { TimestampSchema, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { App } from "../app.ts";
@@ -7,20 +6,13 @@ import { formatId } from "../id.ts";
 import type { ClaimedDelivery } from "./claim-deliveries.ts";
 import { nextDelayMs } from "./retry-schedule.ts";
 import type { Settlement } from "./settle-deliveries.ts";
-import { sign } from "./signature.ts";
+import type { Target } from "./target.ts";
 import type { Post } from "./webhook-client.ts";
-
-/** Where a delivery goes. */
-export interface Target {
-  url: string;
-  /** The signing secret. Throws when this server cannot open it. */
-  key(): KeyObject;
-}
 
 /** Sends a delivery once, and answers what that came to: it was taken, is tried again, or is given up. */
 export async function attempt(app: App, post: Post, delivery: ClaimedDelivery, target: Target): Promise<Settlement> {
   const sentAt = app.clock.now();
-  const outcome = await post(target.url, ...signed(delivery, target.key(), sentAt));
+  const outcome = await post(target.url, ...signed(delivery, target, sentAt));
   const now = app.clock.now();
   const attempted = {
     tenant_id: delivery.tenant_id,
@@ -41,14 +33,15 @@ export async function attempt(app: App, post: Post, delivery: ClaimedDelivery, t
     : { ...attempted, error, state: "PENDING", completed_at: null, next_attempt_at: plusMs(now, delay) };
 }
 
-function signed(delivery: ClaimedDelivery, key: KeyObject, at: Date): [headers: Record<string, string>, body: string] {
+function signed(delivery: ClaimedDelivery, target: Target, at: Date): [headers: Record<string, string>, body: string] {
   const id = formatId("evt", delivery.event_id);
   const timestamp = Math.floor(at.getTime() / 1000);
   const body = bodyOf(delivery);
   const headers = {
+    ...target.headers(),
     "webhook-id": id,
     "webhook-timestamp": String(timestamp),
-    "webhook-signature": sign(key, id, timestamp, body),
+    "webhook-signature": target.sign(at, id, timestamp, body),
   };
   return [headers, body];
 }

@@ -52,7 +52,7 @@ export async function claimDeliveries(app: App, turn: Turn): Promise<{ claimed: 
   }
 }
 
-/** The next endpoints that have deliveries waiting: one step in the index each. */
+/** The next endpoints that have deliveries waiting and are not paused: one step in the index each. */
 async function endpointsAfter(app: App, turn: Turn): Promise<Turn[]> {
   const { rows } = await sql<Turn>`
     with recursive waiting as (
@@ -66,9 +66,10 @@ async function endpointsAfter(app: App, turn: Turn): Promise<Turn[]> {
         order by tenant_id, endpoint_id limit 1
       ) as following
     )
-    select tenant_id as "tenantId", endpoint_id as "endpointId" from waiting limit ${ENDPOINTS_MAX}`.execute(
-    app.workerDb,
-  );
+    select waiting.tenant_id as "tenantId", endpoint_id as "endpointId"
+    from waiting join endpoint on endpoint.tenant_id = waiting.tenant_id and endpoint.id = endpoint_id
+    where endpoint.paused_at is null
+    limit ${ENDPOINTS_MAX}`.execute(app.workerDb);
   return rows;
 }
 

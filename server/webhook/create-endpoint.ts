@@ -1,22 +1,18 @@
-import { randomBytes } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { type CreateEndpointRequest, CreateEndpointResponseSchema } from "../../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "../app.ts";
 import { newId } from "../id.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
-import { invalid } from "../rpc/errors.ts";
 import { secretPlace, toEndpoint } from "./endpoint.ts";
+import { headerColumns } from "./endpoint-headers.ts";
+import { takeSecret } from "./endpoint-secret.ts";
 import { checkUrl } from "./endpoint-url.ts";
 import { checkPatterns } from "./event-filter.ts";
-import { formatSecret, parseSecret } from "./signature.ts";
-
-const SECRET_BYTES = 32;
 
 /** Makes an endpoint. Its secret is in this answer, and in no other. */
 export async function createEndpoint(app: App, caller: Caller, request: CreateEndpointRequest) {
-  const key = request.secret ? parseSecret(request.secret) : randomBytes(SECRET_BYTES);
-  if (!key) throw invalid("secret", "secret must be whsec_ and 24 to 64 bytes in base64");
+  const { kind, bytes, publicKey, shown } = takeSecret(request.signatureKind, request.secret);
   checkPatterns(request.eventTypes);
   await checkUrl(request.url, app.config.emulator);
   const { tenantId } = caller;
@@ -30,11 +26,15 @@ export async function createEndpoint(app: App, caller: Caller, request: CreateEn
         url: request.url,
         description: request.description,
         event_types: request.eventTypes,
-        secret_sealed: app.secrets.seal(key, secretPlace(tenantId, id)),
+        signature_kind: kind,
+        secret_sealed: app.secrets.seal(bytes, secretPlace(tenantId, id)),
+        public_key: publicKey,
+        ...headerColumns(app.secrets, { tenantId, id }, "headers", request.headers),
+        metadata: JSON.stringify(request.metadata),
         created_at: app.clock.now(),
       })
       .returningAll()
       .executeTakeFirstOrThrow();
-    return create(CreateEndpointResponseSchema, { endpoint: toEndpoint(row), secret: formatSecret(key) });
+    return create(CreateEndpointResponseSchema, { endpoint: toEndpoint(row), secret: shown });
   });
 }

@@ -1,14 +1,12 @@
-import { createSecretKey, type KeyObject } from "node:crypto";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
-import { inTenant } from "../db/database.ts";
 import { formatId } from "../id.ts";
 import { errorFacts } from "../log.ts";
-import { attempt, type Target } from "./attempt.ts";
+import { attempt } from "./attempt.ts";
 import { type ClaimedDelivery, claimDeliveries, FIRST_TURN, releaseDeliveries, type Turn } from "./claim-deliveries.ts";
-import { secretPlace } from "./endpoint.ts";
 import { inBatches } from "./in-batches.ts";
 import { type Settlement, settleDeliveries } from "./settle-deliveries.ts";
+import { type Target, targetsOf } from "./target.ts";
 import { createPost, type Post } from "./webhook-client.ts";
 
 // How long an outcome waits for others to be written with it. The receiver has its webhook already.
@@ -78,32 +76,6 @@ function meansOf(app: App): Means {
     means.set(app, own);
   }
   return own;
-}
-
-/** The endpoints of deliveries, by id. Their table lets even a worker see one tenant at a time. */
-async function targetsOf(app: App, deliveries: readonly ClaimedDelivery[]): Promise<Map<string, Target>> {
-  const byTenant = Map.groupBy(deliveries, (delivery) => delivery.tenant_id);
-  const targets = new Map<string, Target>();
-  await Promise.all(
-    Array.from(byTenant, async ([tenantId, own]) => {
-      const ids = [...new Set(own.map((delivery) => delivery.endpoint_id))];
-      const rows = await inTenant(app.workerDb, tenantId, (tx) =>
-        tx
-          .selectFrom("endpoint")
-          .select(["id", "url", "secret_sealed"])
-          .where("tenant_id", "=", tenantId)
-          .where("id", "in", ids)
-          .where("deleted_at", "is", null)
-          .execute(),
-      );
-      for (const { id, url, secret_sealed } of rows) {
-        let key: KeyObject | undefined; // opened once, and as an object: both cost more than a signature
-        const open = () => createSecretKey(app.secrets.open(secret_sealed, secretPlace(tenantId, id)));
-        targets.set(id, { url, key: () => (key ??= open()) });
-      }
-    }),
-  );
-  return targets;
 }
 
 function logAttempt(app: App, delivery: ClaimedDelivery, { status, duration_us, error }: Settlement): void {

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { Selectable } from "kysely";
-import { EndpointSchema } from "../../gen/usageflow/v1/webhook_pb.ts";
+import { EndpointSchema, SignatureKind } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { type ListEndpointsRequest, ListEndpointsResponseSchema } from "../../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
@@ -9,6 +9,7 @@ import type { Endpoint as EndpointRow } from "../db/tables.ts";
 import { formatId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { formatPublicKey } from "./signature.ts";
 
 /** The endpoint as callers see it. */
 export function toEndpoint(row: Selectable<EndpointRow>) {
@@ -18,11 +19,22 @@ export function toEndpoint(row: Selectable<EndpointRow>) {
     description: row.description,
     eventTypes: row.event_types,
     createdAt: timestampFromDate(row.created_at),
+    headerNames: row.header_names,
+    metadata: row.metadata as Record<string, string>,
+    signatureKind: SignatureKind[row.signature_kind as keyof typeof SignatureKind],
+    publicKey: row.public_key ? formatPublicKey(row.public_key) : "",
+    ...(row.former_secrets_until ? { formerSecretsUntil: timestampFromDate(row.former_secrets_until) } : {}),
+    ...(row.paused_at ? { pausedAt: timestampFromDate(row.paused_at) } : {}),
   });
 }
 
-/** One endpoint that is not deleted, or not-found. */
-export async function getEndpoint(tx: Tx, tenantId: string, id: string): Promise<Selectable<EndpointRow>> {
+/** One endpoint that is not deleted, or not-found. Locked, it stays as it is until the transaction ends. */
+export async function getEndpoint(
+  tx: Tx,
+  tenantId: string,
+  id: string,
+  lock?: "lock",
+): Promise<Selectable<EndpointRow>> {
   const uuid = parseId("whe", id);
   const row = uuid
     ? await tx
@@ -31,6 +43,7 @@ export async function getEndpoint(tx: Tx, tenantId: string, id: string): Promise
         .where("tenant_id", "=", tenantId)
         .where("id", "=", uuid)
         .where("deleted_at", "is", null)
+        .$if(lock !== undefined, (query) => query.forNoKeyUpdate())
         .executeTakeFirst()
     : undefined;
   if (!row) throw notFound("endpoint", id);

@@ -12,6 +12,9 @@ import { createEndpoint } from "./create-endpoint.ts";
 import { deleteEndpoint } from "./delete-endpoint.ts";
 import { getDelivery, listDeliveries } from "./delivery.ts";
 import { getEndpoint, listEndpoints, toEndpoint } from "./endpoint.ts";
+import { listEventTypes } from "./event-schema.ts";
+import { pauseEndpoint, resumeEndpoint } from "./pause-endpoint.ts";
+import { rotateEndpointSecret } from "./rotate-endpoint-secret.ts";
 import { updateEndpoint } from "./update-endpoint.ts";
 
 /** WebhookService: which file does what. */
@@ -27,6 +30,10 @@ export function webhookService(app: App): ServiceImpl<typeof WebhookService> {
     listEndpoints: (request, call) => listEndpoints(app, callerOf(call).tenantId, request),
     updateEndpoint: (request, call) => updateEndpoint(app, callerOf(call), request),
     deleteEndpoint: (request, call) => deleteEndpoint(app, callerOf(call), request),
+    pauseEndpoint: (request, call) => pauseEndpoint(app, callerOf(call), request),
+    resumeEndpoint: (request, call) => resumeEndpoint(app, callerOf(call), request),
+    rotateEndpointSecret: (request, call) => rotateEndpointSecret(app, callerOf(call), request),
+    listEventTypes: () => listEventTypes(),
     getDelivery: (request, call) => {
       const { tenantId } = callerOf(call);
       return inTenant(app.db, tenantId, async (tx) =>

@@ -6,20 +6,28 @@ import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { notFound } from "../rpc/errors.ts";
 import { toEndpoint } from "./endpoint.ts";
+import { headerColumns } from "./endpoint-headers.ts";
 import { checkUrl } from "./endpoint-url.ts";
 import { checkPatterns } from "./event-filter.ts";
 
-/** Replaces an endpoint's URL, description and event types. What waits for it goes to the new URL. */
+/** Replaces an endpoint's URL, description and event types, and headers and metadata where given. What waits for it goes to the new URL. */
 export async function updateEndpoint(app: App, caller: Caller, request: UpdateEndpointRequest) {
   checkPatterns(request.eventTypes);
   await checkUrl(request.url, app.config.emulator);
   const { tenantId } = caller;
+  const { headers, metadata } = request;
   return change(app, caller, UpdateEndpointResponseSchema, async (tx) => {
     const id = parseId("whe", request.id);
     const row = id
       ? await tx
           .updateTable("endpoint")
-          .set({ url: request.url, description: request.description, event_types: request.eventTypes })
+          .set({
+            url: request.url,
+            description: request.description,
+            event_types: request.eventTypes,
+            ...(headers ? headerColumns(app.secrets, { tenantId, id }, "headers.values", headers.values) : {}),
+            ...(metadata ? { metadata: JSON.stringify(metadata.values) } : {}),
+          })
           .where("tenant_id", "=", tenantId)
           .where("id", "=", id)
           .where("deleted_at", "is", null)

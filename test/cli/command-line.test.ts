@@ -196,12 +196,48 @@ test("an endpoint is made, seen, changed and deleted", async () => {
   expect(endpoint).toMatchObject({ url: "https://example.com/hook", eventTypes: ["invoice.*"] });
   expect(await json("endpoints", "show", endpoint.id)).toEqual(endpoint);
   expect(await json("endpoints", "list")).toEqual({ endpoints: [endpoint] });
-  const moved = { ...endpoint, url: "https://example.com/new" };
-  expect(await json("endpoints", "update", endpoint.id, "--to", moved.url)).toEqual(moved);
-  expect(await json("endpoints", "update", endpoint.id, "--event", "*")).toEqual({ ...moved, eventTypes: ["*"] });
+  const paused = await json("endpoints", "pause", endpoint.id);
+  expect(paused).toEqual({ ...endpoint, pausedAt: expect.any(String) });
+  const moved = await json("endpoints", "update", endpoint.id, "--to", "https://example.com/new");
+  expect(moved).toEqual({ ...paused, url: "https://example.com/new" });
+  const named = await json("endpoints", "update", endpoint.id, "--description", "mine", "--event", "*");
+  expect(named).toEqual({ ...moved, description: "mine", eventTypes: ["*"] });
+  expect((await run(["endpoints", "show", endpoint.id], { env })).stdout).toMatch(/^Paused +20/m);
   expect(await run(["endpoints", "update", endpoint.id], { env })).toMatchObject({ code: 2 });
+  const noted = ["--header", "Authorization: Bearer s3cret", "--metadata", "team=billing"];
+  expect(await json("endpoints", "update", endpoint.id, ...noted)).toEqual({
+    ...{ ...named, headerNames: ["authorization"], metadata: { team: "billing" } },
+  });
+  const bad = await run(["endpoints", "update", endpoint.id, "--header", "s3cret"], { env });
+  expect(bad).toMatchObject({ code: 2, stderr: expect.not.stringContaining("s3cret") });
+  expect(await json("endpoints", "update", endpoint.id, "--no-headers", "--no-metadata")).toEqual(named);
+  const rotated = await json("endpoints", "rotate-secret", endpoint.id, "--signature", "v1a", "--overlap", "1h");
+  expect(rotated).toMatchObject({ secret: "", endpoint: { publicKey: expect.stringMatching(/^whpk_/) } });
+  const shown = (await run(["endpoints", "show", endpoint.id], { env })).stdout;
+  expect(shown).toContain(rotated.endpoint.publicKey);
+  expect(await json("endpoints", "rotate-secret", endpoint.id, "--signature", "v1", "--overlap", "0s")).toEqual({
+    endpoint: named,
+    secret: expect.stringMatching(/^whsec_/),
+  });
+  expect(await json("endpoints", "resume", endpoint.id)).not.toHaveProperty("pausedAt");
   expect(await json("endpoints", "delete", endpoint.id)).toEqual({});
   expect(await run(["endpoints", "delete", endpoint.id], { env })).toMatchObject({ code: 4 });
+});
+
+test("the types of events are listed, and one is shown by a sample or its schema", async () => {
+  const { run } = await createPlace();
+  const { api, tenant } = await setup();
+  const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
+  const list = await run(["events", "types"], { env });
+  expect(list.stdout).toMatch(/^invoice\.paid +An invoice was paid\.$/m);
+  const { stdout } = await run(["events", "types", "invoice.paid"], { env });
+  expect(JSON.parse(stdout)).toMatchObject({ type: "invoice.paid", data: { invoice: { number: "INV-000001" } } });
+  const schema = JSON.parse((await run(["events", "types", "invoice.paid", "--schema"], { env })).stdout);
+  expect(schema).toMatchObject({ title: "invoice.paid" });
+  const one = JSON.parse((await run(["events", "types", "invoice.paid", "--json"], { env })).stdout);
+  expect(one).toMatchObject({ type: "invoice.paid", sample: JSON.parse(stdout), schema });
+  expect(await run(["events", "types", "--schema"], { env })).toMatchObject({ code: 2 });
+  expect(await run(["events", "types", "invoice.payed"], { env })).toMatchObject({ code: 4 });
 });
 
 test("a server says which port is taken, and a database without a schema what to run", async () => {

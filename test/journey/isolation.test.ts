@@ -13,6 +13,7 @@ import { startReceiver } from "../support/receiver.ts";
 const WORKERS_DOORS = [
   "delivery",
   "delivery_attempt",
+  "endpoint",
   "outbox_event",
   "outbox_pending",
   "rpc_answer",
@@ -30,7 +31,8 @@ async function live(harness: Harness, key: string, url: string): Promise<void> {
   const unique = { key: "VISITOR", aggregation: Aggregation.UNIQUE, uniqueProperty: "ip" };
   await clients.pricing.pushCatalog({ catalog }, { headers });
   await clients.pricing.pushCatalog({ catalog: { metrics: [unique] } });
-  await clients.webhook.createEndpoint({ url });
+  const { endpoint } = await clients.webhook.createEndpoint({ url });
+  await clients.webhook.rotateEndpointSecret({ id: endpoint?.id ?? "" });
   await clients.invoice.createCreditGrant({ customerId: "user_123", currency: "USD", amount: "1" });
   const { subscription } = await clients.pricing.startSubscription({ customerId: "user_123", plan: "pro" });
   await clients.pricing.createDiscount({
@@ -134,6 +136,9 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.webhook.getDelivery({ id: idOf(deliveries) }),
     stranger.webhook.getEndpoint({ id: idOf(endpoints) }),
     stranger.webhook.updateEndpoint({ id: idOf(endpoints), url: receiver.url }),
+    stranger.webhook.pauseEndpoint({ id: idOf(endpoints) }),
+    stranger.webhook.resumeEndpoint({ id: idOf(endpoints) }),
+    stranger.webhook.rotateEndpointSecret({ id: idOf(endpoints) }),
     stranger.webhook.deleteEndpoint({ id: idOf(endpoints) }),
     stranger.pricing.getSubscription({ id: idOf(subscriptions) }),
     stranger.pricing.changeSubscription({ id: idOf(subscriptions), quantity: 2 }),

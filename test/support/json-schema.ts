@@ -27,8 +27,7 @@ const CHECKS: Record<string, Check> = {
   maxItems: (rule, value) => !Array.isArray(value) || value.length <= (rule as number),
   uniqueItems: (_, value) => !Array.isArray(value) || new Set(value).size === value.length,
   required: (rule, value) => !isObject(value) || (rule as string[]).every((name) => name in value),
-  additionalProperties: (_, value, schema) =>
-    !isObject(value) || Object.keys(value).every((name) => name in (schema.properties as JsonObject)),
+  format: (rule, value) => rule === "date-time" && !Number.isNaN(Date.parse(value as string)),
 };
 
 function problemsOf(root: JsonObject, schema: JsonObject, value: JsonValue, at: string): string[] {
@@ -50,6 +49,13 @@ function problemsOf(root: JsonObject, schema: JsonObject, value: JsonValue, at: 
           const property = (rule as JsonObject)[name];
           return property ? problemsOf(root, property as JsonObject, item, `${at}.${name}`) : [];
         });
+      case "additionalProperties": {
+        const others = Object.entries(isObject(value) ? value : {}).filter(
+          ([name]) => !(name in ((schema.properties ?? {}) as JsonObject)),
+        );
+        if (rule === false) return others.length === 0 ? [] : [`${at}: additionalProperties`];
+        return others.flatMap(([name, item]) => problemsOf(root, rule as JsonObject, item, `${at}.${name}`));
+      }
       case "items":
         return (Array.isArray(value) ? value : []).flatMap((item, i) =>
           problemsOf(root, rule as JsonObject, item, `${at}[${i}]`),

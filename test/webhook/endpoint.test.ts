@@ -1,4 +1,6 @@
+import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { DeliveryState } from "../../gen/usageflow/v1/webhook_pb.ts";
@@ -115,7 +117,56 @@ describe("deleteEndpoint", () => {
     expect((await clients.webhook.listEndpoints({})).endpoints).toEqual([]);
     expect(await refusalOf(clients.webhook.getEndpoint({ id }))).toEqual(notFound);
     expect(await refusalOf(clients.webhook.updateEndpoint({ id, url }))).toEqual(notFound);
+    expect(await refusalOf(clients.webhook.rotateEndpointSecret({ id }))).toEqual(notFound);
+    expect(await refusalOf(clients.webhook.pauseEndpoint({ id }))).toEqual(notFound);
+    expect(await refusalOf(clients.webhook.resumeEndpoint({ id }))).toEqual(notFound);
     expect(await refusalOf(clients.webhook.deleteEndpoint({ id }))).toEqual(notFound);
+  });
+});
+
+describe("pauseEndpoint", () => {
+  test("lets deliveries wait, in their order, until the endpoint is resumed, and holds up no other", async () => {
+    const { app, clients, clock, drain, tenant } = await setup(emulator);
+    const receiver = await startReceiver();
+    const id = (await clients.webhook.createEndpoint({ url: `${receiver.url}?paused` })).endpoint?.id ?? "";
+    await clients.webhook.createEndpoint({ url: `${receiver.url}?other` });
+    const { endpoint } = await clients.webhook.pauseEndpoint({ id });
+    expect(endpoint?.pausedAt && timestampDate(endpoint.pausedAt)).toEqual(clock.now());
+    expect((await clients.webhook.getEndpoint({ id })).endpoint).toEqual(endpoint);
+    clock.advance(1_000);
+    expect((await clients.webhook.pauseEndpoint({ id })).endpoint).toEqual(endpoint);
+    await stageEvents(app, tenant.testId, times(3));
+    await drain();
+    expect(receiver.got.map(({ path }) => path.split("?")[1])).toEqual(["other", "other", "other"]);
+    const waiting = (await clients.webhook.listDeliveries({ endpointId: id })).deliveries;
+    expect(waiting.map(({ sequence, state, attemptCount }) => [sequence, state, attemptCount])).toEqual([
+      [3n, DeliveryState.PENDING, 0],
+      [2n, DeliveryState.PENDING, 0],
+      [1n, DeliveryState.PENDING, 0],
+    ]);
+    expect((await clients.webhook.resumeEndpoint({ id })).endpoint?.pausedAt).toBeUndefined();
+    expect((await clients.webhook.resumeEndpoint({ id })).endpoint?.pausedAt).toBeUndefined();
+    await drain();
+    const late = receiver.got.filter(({ path }) => path.endsWith("paused"));
+    expect(late.map(({ body }) => JSON.parse(body).sequence).sort()).toEqual(["1", "2", "3"]);
+  });
+
+  test("of more endpoints than get a turn at once holds up none behind them", async () => {
+    const { app, clients, drain, ownerDb, tenant } = await setup(emulator);
+    const receiver = await startReceiver();
+    const id = (await clients.webhook.createEndpoint({ url: `${receiver.url}?paused` })).endpoint?.id ?? "";
+    await clients.webhook.pauseEndpoint({ id });
+    await sql`
+      insert into endpoint (tenant_id, id, url, description, event_types, secret_sealed, created_at, paused_at)
+      select tenant_id, gen_random_uuid(), url, '', event_types, secret_sealed, created_at, paused_at
+      from endpoint, generate_series(1, 100)`.execute(ownerDb);
+    await sql`update endpoint set id = overlay(id::text placing '00000000' from 1 for 8)::uuid where paused_at is not null`.execute(
+      ownerDb,
+    );
+    await clients.webhook.createEndpoint({ url: `${receiver.url}?other` });
+    await stageEvents(app, tenant.testId, times(1));
+    await drain();
+    expect(receiver.got.map(({ path }) => path.split("?")[1])).toEqual(["other"]);
   });
 });
 

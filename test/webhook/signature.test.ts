@@ -2,7 +2,19 @@ import { createSecretKey, randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
-import { formatSecret, parseSecret, sign } from "../../server/webhook/signature.ts";
+import {
+  formatPublicKey,
+  formatSecret,
+  parsePrivateKey,
+  parseSecret,
+  publicKeyOf,
+  sign,
+  signingKey,
+} from "../../server/webhook/signature.ts";
+
+// Published with the libraries of Svix.
+const privateKey = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==";
+const publicKey = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=";
 
 describe("sign", () => {
   // Published with Standard Webhooks and with the libraries of Svix.
@@ -32,6 +44,15 @@ describe("sign", () => {
     // Two of the published secrets are shorter than what may be made here.
     const key = createSecretKey(Buffer.from(secret.slice("whsec_".length), "base64"));
     expect(sign(key, id, timestamp, body)).toBe(signature);
+  });
+
+  test("agrees with the published ed25519 signature, and with the public key of its private one", () => {
+    const seed = parsePrivateKey(privateKey) as Buffer;
+    expect(formatPublicKey(publicKeyOf(seed))).toBe(publicKey);
+    const key = signingKey("V1A", seed);
+    expect(sign(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, '{"test": 2432232314}')).toBe(
+      "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==",
+    );
   });
 
   test("makes what the public verifier accepts, for any body", () => {
@@ -69,5 +90,20 @@ describe("parseSecret", () => {
     ["base64url", formatSecret(Buffer.alloc(32, 0xff)).replaceAll("/", "_")],
   ])("refuses %s", (_, secret) => {
     expect(parseSecret(secret)).toBeUndefined();
+  });
+});
+
+describe("parsePrivateKey", () => {
+  const bytes = Buffer.from(privateKey.slice("whsk_".length), "base64");
+
+  test.each([
+    ["a seed alone", `whsk_${bytes.subarray(0, 32).toString("base64")}`],
+    ["another's public half", `whsk_${Buffer.concat([bytes.subarray(0, 32), Buffer.alloc(32, 7)]).toString("base64")}`],
+    ["more than both", `whsk_${Buffer.concat([bytes, Buffer.alloc(1)]).toString("base64")}`],
+    ["a secret of v1", formatSecret(bytes)],
+    ["no padding", privateKey.replaceAll("=", "")],
+    ["nothing", "whsk_"],
+  ])("refuses %s", (_, secret) => {
+    expect(parsePrivateKey(secret)).toBeUndefined();
   });
 });

@@ -9,6 +9,7 @@ const columns: Column<Endpoint>[] = [
   { title: "ENDPOINT", value: (endpoint) => endpoint.id },
   { title: "URL", value: (endpoint) => endpoint.url, cut: "last" },
   { title: "EVENTS", value: (endpoint) => endpoint.eventTypes.join(", ") || "*", cut: true },
+  { title: "PAUSED", value: (endpoint) => time(endpoint.pausedAt), spare: true },
   { title: "MADE", value: (endpoint) => time(endpoint.createdAt), spare: true },
 ];
 

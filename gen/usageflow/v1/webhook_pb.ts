@@ -5,14 +5,14 @@
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message, UnknownEnum } from "@bufbuild/protobuf";
+import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file usageflow/v1/webhook.proto.
  */
 export const file_usageflow_v1_webhook: GenFile = /*@__PURE__*/
-  fileDesc("Chp1c2FnZWZsb3cvdjEvd2ViaG9vay5wcm90bxIMdXNhZ2VmbG93LnYxIn0KCEVuZHBvaW50EgoKAmlkGAEgASgJEgsKA3VybBgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRITCgtldmVudF90eXBlcxgEIAMoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKPAwoIRGVsaXZlcnkSCgoCaWQYASABKAkSEwoLZW5kcG9pbnRfaWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSEgoKZXZlbnRfdHlwZRgEIAEoCRIQCghzZXF1ZW5jZRgFIAEoAxIqCgVzdGF0ZRgGIAEoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlEhUKDWF0dGVtcHRfY291bnQYByABKAUSMwoPbmV4dF9hdHRlbXB0X2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxjb21wbGV0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKCGF0dGVtcHRzGAsgAygLMhUudXNhZ2VmbG93LnYxLkF0dGVtcHQSEwoLbGFzdF9zdGF0dXMYDCABKAUSEgoKbGFzdF9lcnJvchgNIAEoCSKpAQoHQXR0ZW1wdBIOCgZudW1iZXIYASABKAUSKwoHc2VudF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGc3RhdHVzGAQgASgFEg0KBWVycm9yGAUgASgJEhUKDXJlc3BvbnNlX2JvZHkYBiABKAkqhAEKDURlbGl2ZXJ5U3RhdGUSHgoaREVMSVZFUllfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZERUxJVkVSWV9TVEFURV9QRU5ESU5HEAESHAoYREVMSVZFUllfU1RBVEVfREVMSVZFUkVEEAISGQoVREVMSVZFUllfU1RBVEVfRkFJTEVEEANiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chp1c2FnZWZsb3cvdjEvd2ViaG9vay5wcm90bxIMdXNhZ2VmbG93LnYxIq4DCghFbmRwb2ludBIKCgJpZBgBIAEoCRILCgN1cmwYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEwoLZXZlbnRfdHlwZXMYBCADKAkSLgoKY3JlYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMaGVhZGVyX25hbWVzGAYgAygJEjYKCG1ldGFkYXRhGAcgAygLMiQudXNhZ2VmbG93LnYxLkVuZHBvaW50Lk1ldGFkYXRhRW50cnkSLQoJcGF1c2VkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg5zaWduYXR1cmVfa2luZBgJIAEoDjIbLnVzYWdlZmxvdy52MS5TaWduYXR1cmVLaW5kEhIKCnB1YmxpY19rZXkYCiABKAkSOAoUZm9ybWVyX3NlY3JldHNfdW50aWwYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKAAQoJRXZlbnRUeXBlEgwKBHR5cGUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSJwoGc2FtcGxlGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBInCgZzY2hlbWEYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Io8DCghEZWxpdmVyeRIKCgJpZBgBIAEoCRITCgtlbmRwb2ludF9pZBgCIAEoCRIQCghldmVudF9pZBgDIAEoCRISCgpldmVudF90eXBlGAQgASgJEhAKCHNlcXVlbmNlGAUgASgDEioKBXN0YXRlGAYgASgOMhsudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5U3RhdGUSFQoNYXR0ZW1wdF9jb3VudBgHIAEoBRIzCg9uZXh0X2F0dGVtcHRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNyZWF0ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGNvbXBsZXRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoIYXR0ZW1wdHMYCyADKAsyFS51c2FnZWZsb3cudjEuQXR0ZW1wdBITCgtsYXN0X3N0YXR1cxgMIAEoBRISCgpsYXN0X2Vycm9yGA0gASgJIqkBCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoBRIrCgdzZW50X2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCghkdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZzdGF0dXMYBCABKAUSDQoFZXJyb3IYBSABKAkSFQoNcmVzcG9uc2VfYm9keRgGIAEoCSpeCg1TaWduYXR1cmVLaW5kEh4KGlNJR05BVFVSRV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRU0lHTkFUVVJFX0tJTkRfVjEQARIWChJTSUdOQVRVUkVfS0lORF9WMUEQAiqEAQoNRGVsaXZlcnlTdGF0ZRIeChpERUxJVkVSWV9TVEFURV9VTlNQRUNJRklFRBAAEhoKFkRFTElWRVJZX1NUQVRFX1BFTkRJTkcQARIcChhERUxJVkVSWV9TVEFURV9ERUxJVkVSRUQQAhIZChVERUxJVkVSWV9TVEFURV9GQUlMRUQQA2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * A URL that receives events.
@@ -54,6 +54,50 @@ export type Endpoint = Message<"usageflow.v1.Endpoint"> & {
    * @generated from field: google.protobuf.Timestamp created_at = 5;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * Names of the headers that are sent with each message beside ours, in small letters and in order. Their values may be
+   * passwords and are never shown.
+   *
+   * @generated from field: repeated string header_names = 6;
+   */
+  headerNames: string[];
+
+  /**
+   * Notes of your own.
+   *
+   * @generated from field: map<string, string> metadata = 7;
+   */
+  metadata: { [key: string]: string };
+
+  /**
+   * Since when it is paused. Absent when it is not.
+   *
+   * @generated from field: google.protobuf.Timestamp paused_at = 8;
+   */
+  pausedAt?: Timestamp | undefined;
+
+  /**
+   * How its messages are signed.
+   *
+   * @generated from field: usageflow.v1.SignatureKind signature_kind = 9;
+   */
+  signatureKind: SignatureKind;
+
+  /**
+   * What `v1a` signatures are verified with: `whpk_` and 32 bytes in base64. Empty for `v1`.
+   *
+   * @generated from field: string public_key = 10;
+   */
+  publicKey: string;
+
+  /**
+   * Until when messages are signed with the secret before too. In the past: no more. Absent: its secret was not changed, or
+   * without an overlap.
+   *
+   * @generated from field: google.protobuf.Timestamp former_secrets_until = 11;
+   */
+  formerSecretsUntil?: Timestamp | undefined;
 };
 
 /**
@@ -62,6 +106,48 @@ export type Endpoint = Message<"usageflow.v1.Endpoint"> & {
  */
 export const EndpointSchema: GenMessage<Endpoint> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_webhook, 0);
+
+/**
+ * A kind of event that endpoints can receive.
+ *
+ * @generated from message usageflow.v1.EventType
+ */
+export type EventType = Message<"usageflow.v1.EventType"> & {
+  /**
+   * Its name, such as `invoice.finalized`.
+   *
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * When it happens.
+   *
+   * @generated from field: string description = 2;
+   */
+  description: string;
+
+  /**
+   * A body as it could be sent.
+   *
+   * @generated from field: google.protobuf.Struct sample = 3;
+   */
+  sample?: JsonObject | undefined;
+
+  /**
+   * JSON Schema (2020-12) of the body. Later versions of the contract may add fields.
+   *
+   * @generated from field: google.protobuf.Struct schema = 4;
+   */
+  schema?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.EventType.
+ * Use `create(EventTypeSchema)` to create a new message.
+ */
+export const EventTypeSchema: GenMessage<EventType> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook, 1);
 
 /**
  * One event for one endpoint.
@@ -166,7 +252,7 @@ export type Delivery = Message<"usageflow.v1.Delivery"> & {
  * Use `create(DeliverySchema)` to create a new message.
  */
 export const DeliverySchema: GenMessage<Delivery> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook, 1);
+  messageDesc(file_usageflow_v1_webhook, 2);
 
 /**
  * One POST.
@@ -222,7 +308,48 @@ export type Attempt = Message<"usageflow.v1.Attempt"> & {
  * Use `create(AttemptSchema)` to create a new message.
  */
 export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook, 2);
+  messageDesc(file_usageflow_v1_webhook, 3);
+
+/**
+ * How the messages to an endpoint are signed, as Standard Webhooks says.
+ *
+ * @generated from enum usageflow.v1.SignatureKind
+ */
+export const SignatureKind = {
+  /**
+   * Not given.
+   *
+   * @generated from enum value: SIGNATURE_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * `v1`: HMAC-SHA256 with a secret, `whsec_...`, that the receiver knows too.
+   *
+   * @generated from enum value: SIGNATURE_KIND_V1 = 1;
+   */
+  V1: 1,
+
+  /**
+   * `v1a`: ed25519. The receiver verifies with the public key, `whpk_...`, which may be known to all.
+   *
+   * @generated from enum value: SIGNATURE_KIND_V1A = 2;
+   */
+  V1A: 2,
+} as const;
+
+/**
+ * How the messages to an endpoint are signed, as Standard Webhooks says.
+ *
+ * @generated from enum usageflow.v1.SignatureKind
+ */
+export type SignatureKind = (typeof SignatureKind)[keyof typeof SignatureKind] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.SignatureKind.
+ */
+export const SignatureKindSchema: GenEnum<SignatureKind> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_webhook, 0);
 
 /**
  * What became of an event for an endpoint.
@@ -270,5 +397,5 @@ export type DeliveryState = (typeof DeliveryState)[keyof typeof DeliveryState] |
  * Describes the enum usageflow.v1.DeliveryState.
  */
 export const DeliveryStateSchema: GenEnum<DeliveryState> = /*@__PURE__*/
-  enumDesc(file_usageflow_v1_webhook, 0);
+  enumDesc(file_usageflow_v1_webhook, 1);
 

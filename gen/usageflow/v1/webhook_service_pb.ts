@@ -5,8 +5,10 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
-import type { Delivery, DeliveryState, Endpoint } from "./webhook_pb.ts";
+import type { Delivery, DeliveryState, Endpoint, EventType, SignatureKind } from "./webhook_pb.ts";
 import { file_usageflow_v1_webhook } from "./webhook_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/webhook_service.proto.
  */
 export const file_usageflow_v1_webhook_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ1c2FnZWZsb3cvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEihwIKFUNyZWF0ZUVuZHBvaW50UmVxdWVzdBI1CgN1cmwYASABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSPwoGc2VjcmV0GAQgASgJQi+6SCxyKhiAATIlXih3aHNlY19bQS1aYS16MC05Ky9dezMyLDg2fT17MCwyfSk/JCJSChZDcmVhdGVFbmRwb2ludFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSI+ChJHZXRFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJlChRMaXN0RW5kcG9pbnRzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiWwoVTGlzdEVuZHBvaW50c1Jlc3BvbnNlEikKCWVuZHBvaW50cxgBIAMoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki8AEKFVVwZGF0ZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI1CgN1cmwYAiABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAyABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAQgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQiQgoWVXBkYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJBChVEZWxldGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiGAoWRGVsZXRlRW5kcG9pbnRSZXNwb25zZSI+ChJHZXREZWxpdmVyeVJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hkX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RGVsaXZlcnlSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSKFAgoVTGlzdERlbGl2ZXJpZXNSZXF1ZXN0EjQKC2VuZHBvaW50X2lkGAEgASgJQh+6SBxyGjIYXih3aGVfWzAtOUEtWmEtel17MjJ9KT8kEjEKCGV2ZW50X2lkGAIgASgJQh+6SBxyGjIYXihldnRfWzAtOUEtWmEtel17MjJ9KT8kEjQKBXN0YXRlGAMgASgOMhsudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5U3RhdGVCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgEIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAUgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJdChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEioKCmRlbGl2ZXJpZXMYASADKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMpYGCg5XZWJob29rU2VydmljZRJuCg5DcmVhdGVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5DcmVhdGVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSZwoLR2V0RW5kcG9pbnQSIC51c2FnZWZsb3cudjEuR2V0RW5kcG9pbnRSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkdldEVuZHBvaW50UmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSbQoNTGlzdEVuZHBvaW50cxIiLnVzYWdlZmxvdy52MS5MaXN0RW5kcG9pbnRzUmVxdWVzdBojLnVzYWdlZmxvdy52MS5MaXN0RW5kcG9pbnRzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQScQoOVXBkYXRlRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuVXBkYXRlRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLlVwZGF0ZUVuZHBvaW50UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEm4KDkRlbGV0ZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLkRlbGV0ZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5EZWxldGVFbmRwb2ludFJlc3BvbnNlIhGKtRgNd2ViaG9vazp3cml0ZRJnCgtHZXREZWxpdmVyeRIgLnVzYWdlZmxvdy52MS5HZXREZWxpdmVyeVJlcXVlc3QaIS51c2FnZWZsb3cudjEuR2V0RGVsaXZlcnlSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJwCg5MaXN0RGVsaXZlcmllcxIjLnVzYWdlZmxvdy52MS5MaXN0RGVsaXZlcmllc1JlcXVlc3QaJC51c2FnZWZsb3cudjEuTGlzdERlbGl2ZXJpZXNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZGIGcHJvdG8z", [file_buf_validate_validate, file_usageflow_v1_permission, file_usageflow_v1_webhook]);
+  fileDesc("CiJ1c2FnZWZsb3cvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEi2QUKFUNyZWF0ZUVuZHBvaW50UmVxdWVzdBI1CgN1cmwYASABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSRgoGc2VjcmV0GAQgASgJQja6SDNyMRiAATIsXigod2hzZWN8d2hzaylfW0EtWmEtejAtOSsvXXszMiw4Nn09ezAsMn0pPyQSPQoOc2lnbmF0dXJlX2tpbmQYCiABKA4yGy51c2FnZWZsb3cudjEuU2lnbmF0dXJlS2luZEIIukgFggECEAESmwEKB2hlYWRlcnMYCyADKAsyMC51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0LkhlYWRlcnNFbnRyeUJYukhVmgFSEBQiHnIcGEAyGF5bQS1aYS16XVtBLVphLXowLTlfLV0qJCouciwYgBAyJ15bXHgyMS1ceDdlXShbXHgyMC1ceDdlXSpbXHgyMS1ceDdlXSk/JBKKAQoIbWV0YWRhdGEYDCADKAsyMS51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0Lk1ldGFkYXRhRW50cnlCRbpIQpoBPxAyIh9yHRhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokKhpyGBiABDITXlteXHgwMC1ceDFmXHg3Zl0qJBouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiUgoWQ3JlYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludBIOCgZzZWNyZXQYAiABKAkiPgoSR2V0RW5kcG9pbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kIj8KE0dldEVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiZQoUTGlzdEVuZHBvaW50c1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAiABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokIlsKFUxpc3RFbmRwb2ludHNSZXNwb25zZRIpCgllbmRwb2ludHMYASADKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJItICChVVcGRhdGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQSNQoDdXJsGAIgASgJQii6SCVyIxABGIAQMhxeaHR0cHM/Oi8vW15ceDAwLVx4MjBceDdmXSskEjIKC2Rlc2NyaXB0aW9uGAMgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBJCCgtldmVudF90eXBlcxgEIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEi4KB2hlYWRlcnMYCiABKAsyHS51c2FnZWZsb3cudjEuRW5kcG9pbnRIZWFkZXJzEjAKCG1ldGFkYXRhGAsgASgLMh4udXNhZ2VmbG93LnYxLkVuZHBvaW50TWV0YWRhdGEi1gEKD0VuZHBvaW50SGVhZGVycxKTAQoGdmFsdWVzGAEgAygLMikudXNhZ2VmbG93LnYxLkVuZHBvaW50SGVhZGVycy5WYWx1ZXNFbnRyeUJYukhVmgFSEBQiHnIcGEAyGF5bQS1aYS16XVtBLVphLXowLTlfLV0qJCouciwYgBAyJ15bXHgyMS1ceDdlXShbXHgyMC1ceDdlXSpbXHgyMS1ceDdlXSk/JBotCgtWYWx1ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsUBChBFbmRwb2ludE1ldGFkYXRhEoEBCgZ2YWx1ZXMYASADKAsyKi51c2FnZWZsb3cudjEuRW5kcG9pbnRNZXRhZGF0YS5WYWx1ZXNFbnRyeUJFukhCmgE/EDIiH3IdGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQqGnIYGIAEMhNeW15ceDAwLVx4MWZceDdmXSokGi0KC1ZhbHVlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQgoWVXBkYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJBChVEZWxldGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiGAoWRGVsZXRlRW5kcG9pbnRSZXNwb25zZSJAChRQYXVzZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCJBChVQYXVzZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiQQoVUmVzdW1lRW5kcG9pbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kIkIKFlJlc3VtZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiigIKG1JvdGF0ZUVuZHBvaW50U2VjcmV0UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI6CgdvdmVybGFwGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiA9SQyABJGCgZzZWNyZXQYAyABKAlCNrpIM3IxGIABMixeKCh3aHNlY3x3aHNrKV9bQS1aYS16MC05Ky9dezMyLDg2fT17MCwyfSk/JBI9Cg5zaWduYXR1cmVfa2luZBgEIAEoDjIbLnVzYWdlZmxvdy52MS5TaWduYXR1cmVLaW5kQgi6SAWCAQIQASJYChxSb3RhdGVFbmRwb2ludFNlY3JldFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSIXChVMaXN0RXZlbnRUeXBlc1JlcXVlc3QiRgoWTGlzdEV2ZW50VHlwZXNSZXNwb25zZRIsCgtldmVudF90eXBlcxgBIAMoCzIXLnVzYWdlZmxvdy52MS5FdmVudFR5cGUiPgoSR2V0RGVsaXZlcnlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZF9bMC05QS1aYS16XXsyMn0kIj8KE0dldERlbGl2ZXJ5UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkihQIKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBI0CgtlbmRwb2ludF9pZBgBIAEoCUIfukgcchoyGF4od2hlX1swLTlBLVphLXpdezIyfSk/JBIxCghldmVudF9pZBgCIAEoCUIfukgcchoyGF4oZXZ0X1swLTlBLVphLXpdezIyfSk/JBI0CgVzdGF0ZRgDIAEoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlQgi6SAWCAQIQARIdCglwYWdlX3NpemUYBCABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgFIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiXQoWTGlzdERlbGl2ZXJpZXNSZXNwb25zZRIqCgpkZWxpdmVyaWVzGAEgAygLMhYudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTLuCQoOV2ViaG9va1NlcnZpY2USbgoOQ3JlYXRlRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkNyZWF0ZUVuZHBvaW50UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEmcKC0dldEVuZHBvaW50EiAudXNhZ2VmbG93LnYxLkdldEVuZHBvaW50UmVxdWVzdBohLnVzYWdlZmxvdy52MS5HZXRFbmRwb2ludFJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEm0KDUxpc3RFbmRwb2ludHMSIi51c2FnZWZsb3cudjEuTGlzdEVuZHBvaW50c1JlcXVlc3QaIy51c2FnZWZsb3cudjEuTGlzdEVuZHBvaW50c1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEnEKDlVwZGF0ZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLlVwZGF0ZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5VcGRhdGVFbmRwb2ludFJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJuCg5EZWxldGVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5EZWxldGVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuRGVsZXRlRW5kcG9pbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSbgoNUGF1c2VFbmRwb2ludBIiLnVzYWdlZmxvdy52MS5QYXVzZUVuZHBvaW50UmVxdWVzdBojLnVzYWdlZmxvdy52MS5QYXVzZUVuZHBvaW50UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEnEKDlJlc3VtZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLlJlc3VtZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5SZXN1bWVFbmRwb2ludFJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRKAAQoUUm90YXRlRW5kcG9pbnRTZWNyZXQSKS51c2FnZWZsb3cudjEuUm90YXRlRW5kcG9pbnRTZWNyZXRSZXF1ZXN0GioudXNhZ2VmbG93LnYxLlJvdGF0ZUVuZHBvaW50U2VjcmV0UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEnAKDkxpc3RFdmVudFR5cGVzEiMudXNhZ2VmbG93LnYxLkxpc3RFdmVudFR5cGVzUmVxdWVzdBokLnVzYWdlZmxvdy52MS5MaXN0RXZlbnRUeXBlc1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmcKC0dldERlbGl2ZXJ5EiAudXNhZ2VmbG93LnYxLkdldERlbGl2ZXJ5UmVxdWVzdBohLnVzYWdlZmxvdy52MS5HZXREZWxpdmVyeVJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEnAKDkxpc3REZWxpdmVyaWVzEiMudXNhZ2VmbG93LnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBokLnVzYWdlZmxvdy52MS5MaXN0RGVsaXZlcmllc1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_usageflow_v1_permission, file_usageflow_v1_webhook]);
 
 /**
  * An endpoint to make.
@@ -44,11 +46,35 @@ export type CreateEndpointRequest = Message<"usageflow.v1.CreateEndpointRequest"
   eventTypes: string[];
 
   /**
-   * A signing secret of your own: `whsec_` and 24 to 64 bytes in base64. Empty: one is made.
+   * A signing secret of your own. For `v1`: `whsec_` and 24 to 64 bytes in base64. For `v1a`: `whsk_` and the 32 bytes of an
+   * ed25519 seed and the 32 of its public key, in base64. Empty: one is made.
    *
    * @generated from field: string secret = 4;
    */
   secret: string;
+
+  /**
+   * How its messages are signed. Not given: `v1`.
+   *
+   * @generated from field: usageflow.v1.SignatureKind signature_kind = 10;
+   */
+  signatureKind: SignatureKind;
+
+  /**
+   * Headers to send with each message, such as `authorization`: at most 20, in letters, digits, `-` and `_`, with values of
+   * printable ASCII of at most 2,048 characters. `host`, `content-*`, `webhook-*`, `user-agent`, `accept-encoding` and those
+   * of the connection are ours. Values are encrypted at rest, and never shown.
+   *
+   * @generated from field: map<string, string> headers = 11;
+   */
+  headers: { [key: string]: string };
+
+  /**
+   * Notes of your own, at most 50: keys of at most 64 letters, digits, `_`, `.` and `-`, values of at most 512 characters.
+   *
+   * @generated from field: map<string, string> metadata = 12;
+   */
+  metadata: { [key: string]: string };
 };
 
 /**
@@ -72,7 +98,7 @@ export type CreateEndpointResponse = Message<"usageflow.v1.CreateEndpointRespons
   endpoint?: Endpoint | undefined;
 
   /**
-   * The signing secret, `whsec_...`. Keep it: it is not shown again.
+   * The signing secret, `whsec_...`. Keep it: it is not shown again. Empty for `v1a`: receivers need the public key alone.
    *
    * @generated from field: string secret = 2;
    */
@@ -217,6 +243,20 @@ export type UpdateEndpointRequest = Message<"usageflow.v1.UpdateEndpointRequest"
    * @generated from field: repeated string event_types = 4;
    */
   eventTypes: string[];
+
+  /**
+   * New headers in place of all. Absent: unchanged.
+   *
+   * @generated from field: usageflow.v1.EndpointHeaders headers = 10;
+   */
+  headers?: EndpointHeaders | undefined;
+
+  /**
+   * New notes in place of all. Absent: unchanged.
+   *
+   * @generated from field: usageflow.v1.EndpointMetadata metadata = 11;
+   */
+  metadata?: EndpointMetadata | undefined;
 };
 
 /**
@@ -225,6 +265,48 @@ export type UpdateEndpointRequest = Message<"usageflow.v1.UpdateEndpointRequest"
  */
 export const UpdateEndpointRequestSchema: GenMessage<UpdateEndpointRequest> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_webhook_service, 6);
+
+/**
+ * Headers of an endpoint.
+ *
+ * @generated from message usageflow.v1.EndpointHeaders
+ */
+export type EndpointHeaders = Message<"usageflow.v1.EndpointHeaders"> & {
+  /**
+   * As in CreateEndpointRequest. Empty: none.
+   *
+   * @generated from field: map<string, string> values = 1;
+   */
+  values: { [key: string]: string };
+};
+
+/**
+ * Describes the message usageflow.v1.EndpointHeaders.
+ * Use `create(EndpointHeadersSchema)` to create a new message.
+ */
+export const EndpointHeadersSchema: GenMessage<EndpointHeaders> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 7);
+
+/**
+ * Notes about an endpoint.
+ *
+ * @generated from message usageflow.v1.EndpointMetadata
+ */
+export type EndpointMetadata = Message<"usageflow.v1.EndpointMetadata"> & {
+  /**
+   * As in CreateEndpointRequest. Empty: none.
+   *
+   * @generated from field: map<string, string> values = 1;
+   */
+  values: { [key: string]: string };
+};
+
+/**
+ * Describes the message usageflow.v1.EndpointMetadata.
+ * Use `create(EndpointMetadataSchema)` to create a new message.
+ */
+export const EndpointMetadataSchema: GenMessage<EndpointMetadata> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 8);
 
 /**
  * The endpoint as it is now.
@@ -245,7 +327,7 @@ export type UpdateEndpointResponse = Message<"usageflow.v1.UpdateEndpointRespons
  * Use `create(UpdateEndpointResponseSchema)` to create a new message.
  */
 export const UpdateEndpointResponseSchema: GenMessage<UpdateEndpointResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 7);
+  messageDesc(file_usageflow_v1_webhook_service, 9);
 
 /**
  * An endpoint to delete.
@@ -266,7 +348,7 @@ export type DeleteEndpointRequest = Message<"usageflow.v1.DeleteEndpointRequest"
  * Use `create(DeleteEndpointRequestSchema)` to create a new message.
  */
 export const DeleteEndpointRequestSchema: GenMessage<DeleteEndpointRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 8);
+  messageDesc(file_usageflow_v1_webhook_service, 10);
 
 /**
  * The endpoint is gone.
@@ -281,7 +363,197 @@ export type DeleteEndpointResponse = Message<"usageflow.v1.DeleteEndpointRespons
  * Use `create(DeleteEndpointResponseSchema)` to create a new message.
  */
 export const DeleteEndpointResponseSchema: GenMessage<DeleteEndpointResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 9);
+  messageDesc(file_usageflow_v1_webhook_service, 11);
+
+/**
+ * An endpoint to pause.
+ *
+ * @generated from message usageflow.v1.PauseEndpointRequest
+ */
+export type PauseEndpointRequest = Message<"usageflow.v1.PauseEndpointRequest"> & {
+  /**
+   * The endpoint's id, `whe_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.PauseEndpointRequest.
+ * Use `create(PauseEndpointRequestSchema)` to create a new message.
+ */
+export const PauseEndpointRequestSchema: GenMessage<PauseEndpointRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 12);
+
+/**
+ * The endpoint as it is now.
+ *
+ * @generated from message usageflow.v1.PauseEndpointResponse
+ */
+export type PauseEndpointResponse = Message<"usageflow.v1.PauseEndpointResponse"> & {
+  /**
+   * The endpoint.
+   *
+   * @generated from field: usageflow.v1.Endpoint endpoint = 1;
+   */
+  endpoint?: Endpoint | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.PauseEndpointResponse.
+ * Use `create(PauseEndpointResponseSchema)` to create a new message.
+ */
+export const PauseEndpointResponseSchema: GenMessage<PauseEndpointResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 13);
+
+/**
+ * An endpoint to resume.
+ *
+ * @generated from message usageflow.v1.ResumeEndpointRequest
+ */
+export type ResumeEndpointRequest = Message<"usageflow.v1.ResumeEndpointRequest"> & {
+  /**
+   * The endpoint's id, `whe_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ResumeEndpointRequest.
+ * Use `create(ResumeEndpointRequestSchema)` to create a new message.
+ */
+export const ResumeEndpointRequestSchema: GenMessage<ResumeEndpointRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 14);
+
+/**
+ * The endpoint as it is now.
+ *
+ * @generated from message usageflow.v1.ResumeEndpointResponse
+ */
+export type ResumeEndpointResponse = Message<"usageflow.v1.ResumeEndpointResponse"> & {
+  /**
+   * The endpoint.
+   *
+   * @generated from field: usageflow.v1.Endpoint endpoint = 1;
+   */
+  endpoint?: Endpoint | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.ResumeEndpointResponse.
+ * Use `create(ResumeEndpointResponseSchema)` to create a new message.
+ */
+export const ResumeEndpointResponseSchema: GenMessage<ResumeEndpointResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 15);
+
+/**
+ * An endpoint that is to have another secret.
+ *
+ * @generated from message usageflow.v1.RotateEndpointSecretRequest
+ */
+export type RotateEndpointSecretRequest = Message<"usageflow.v1.RotateEndpointSecretRequest"> & {
+  /**
+   * The endpoint's id, `whe_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * How long the secret before is used too, 0 to 7 days. Absent: 24 hours.
+   *
+   * @generated from field: google.protobuf.Duration overlap = 2;
+   */
+  overlap?: Duration | undefined;
+
+  /**
+   * As in CreateEndpointRequest.
+   *
+   * @generated from field: string secret = 3;
+   */
+  secret: string;
+
+  /**
+   * How messages are signed from now on. Not given: as before.
+   *
+   * @generated from field: usageflow.v1.SignatureKind signature_kind = 4;
+   */
+  signatureKind: SignatureKind;
+};
+
+/**
+ * Describes the message usageflow.v1.RotateEndpointSecretRequest.
+ * Use `create(RotateEndpointSecretRequestSchema)` to create a new message.
+ */
+export const RotateEndpointSecretRequestSchema: GenMessage<RotateEndpointSecretRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 16);
+
+/**
+ * The endpoint and its new secret.
+ *
+ * @generated from message usageflow.v1.RotateEndpointSecretResponse
+ */
+export type RotateEndpointSecretResponse = Message<"usageflow.v1.RotateEndpointSecretResponse"> & {
+  /**
+   * The endpoint.
+   *
+   * @generated from field: usageflow.v1.Endpoint endpoint = 1;
+   */
+  endpoint?: Endpoint | undefined;
+
+  /**
+   * The signing secret, `whsec_...`. Keep it: it is not shown again. Empty for `v1a`: receivers need the public key alone.
+   *
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+};
+
+/**
+ * Describes the message usageflow.v1.RotateEndpointSecretResponse.
+ * Use `create(RotateEndpointSecretResponseSchema)` to create a new message.
+ */
+export const RotateEndpointSecretResponseSchema: GenMessage<RotateEndpointSecretResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 17);
+
+/**
+ * Asks for the types of events.
+ *
+ * @generated from message usageflow.v1.ListEventTypesRequest
+ */
+export type ListEventTypesRequest = Message<"usageflow.v1.ListEventTypesRequest"> & {
+};
+
+/**
+ * Describes the message usageflow.v1.ListEventTypesRequest.
+ * Use `create(ListEventTypesRequestSchema)` to create a new message.
+ */
+export const ListEventTypesRequestSchema: GenMessage<ListEventTypesRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 18);
+
+/**
+ * The types of events: all of them.
+ *
+ * @generated from message usageflow.v1.ListEventTypesResponse
+ */
+export type ListEventTypesResponse = Message<"usageflow.v1.ListEventTypesResponse"> & {
+  /**
+   * The types.
+   *
+   * @generated from field: repeated usageflow.v1.EventType event_types = 1;
+   */
+  eventTypes: EventType[];
+};
+
+/**
+ * Describes the message usageflow.v1.ListEventTypesResponse.
+ * Use `create(ListEventTypesResponseSchema)` to create a new message.
+ */
+export const ListEventTypesResponseSchema: GenMessage<ListEventTypesResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 19);
 
 /**
  * Asks for one delivery.
@@ -302,7 +574,7 @@ export type GetDeliveryRequest = Message<"usageflow.v1.GetDeliveryRequest"> & {
  * Use `create(GetDeliveryRequestSchema)` to create a new message.
  */
 export const GetDeliveryRequestSchema: GenMessage<GetDeliveryRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 10);
+  messageDesc(file_usageflow_v1_webhook_service, 20);
 
 /**
  * One delivery.
@@ -323,7 +595,7 @@ export type GetDeliveryResponse = Message<"usageflow.v1.GetDeliveryResponse"> & 
  * Use `create(GetDeliveryResponseSchema)` to create a new message.
  */
 export const GetDeliveryResponseSchema: GenMessage<GetDeliveryResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 11);
+  messageDesc(file_usageflow_v1_webhook_service, 21);
 
 /**
  * Asks for deliveries.
@@ -372,7 +644,7 @@ export type ListDeliveriesRequest = Message<"usageflow.v1.ListDeliveriesRequest"
  * Use `create(ListDeliveriesRequestSchema)` to create a new message.
  */
 export const ListDeliveriesRequestSchema: GenMessage<ListDeliveriesRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 12);
+  messageDesc(file_usageflow_v1_webhook_service, 22);
 
 /**
  * A page of deliveries.
@@ -400,14 +672,14 @@ export type ListDeliveriesResponse = Message<"usageflow.v1.ListDeliveriesRespons
  * Use `create(ListDeliveriesResponseSchema)` to create a new message.
  */
 export const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 13);
+  messageDesc(file_usageflow_v1_webhook_service, 23);
 
 /**
  * Who is told of events, and the log of telling them.
  *
- * Deliveries are POSTs as Standard Webhooks 1.0.0 says: `webhook-id`, `webhook-timestamp` and `webhook-signature`
- * (`v1`, HMAC-SHA256). A 2xx within 15 seconds is success; everything else, redirects included, is tried again after
- * 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h (each with up to 20 % of jitter), then given up.
+ * Deliveries are POSTs as Standard Webhooks 1.0.0 says: `webhook-id`, `webhook-timestamp` and `webhook-signature` (`v1`,
+ * HMAC-SHA256, or `v1a`, ed25519). A 2xx within 15 seconds is success; everything else, redirects included, is tried again
+ * after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h (each with up to 20 % of jitter), then given up.
  *
  * @generated from service usageflow.v1.WebhookService
  */
@@ -447,7 +719,8 @@ export const WebhookService: GenService<{
     output: typeof ListEndpointsResponseSchema;
   },
   /**
-   * Replaces URL, description and event types. Deliveries that wait go to the new URL.
+   * Replaces URL, description and event types, and headers and metadata where they are given. Deliveries that wait go to the
+   * new URL.
    *
    * Errors: NOT_FOUND; ADDRESS_REFUSED.
    *
@@ -469,6 +742,55 @@ export const WebhookService: GenService<{
     methodKind: "unary";
     input: typeof DeleteEndpointRequestSchema;
     output: typeof DeleteEndpointResponseSchema;
+  },
+  /**
+   * Pauses an endpoint: its deliveries are made and wait, until it is resumed. An attempt that has begun goes on. Pausing
+   * what is paused changes nothing.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.PauseEndpoint
+   */
+  pauseEndpoint: {
+    methodKind: "unary";
+    input: typeof PauseEndpointRequestSchema;
+    output: typeof PauseEndpointResponseSchema;
+  },
+  /**
+   * Resumes an endpoint: what waited for it is sent. Resuming what is not paused changes nothing.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.ResumeEndpoint
+   */
+  resumeEndpoint: {
+    methodKind: "unary";
+    input: typeof ResumeEndpointRequestSchema;
+    output: typeof ResumeEndpointResponseSchema;
+  },
+  /**
+   * Gives an endpoint another signing secret. During the overlap messages carry the signatures of both, the newest first, so
+   * that receivers may learn the new secret before or after they lose the old one. An overlap counts from now for all secrets
+   * before: one of 0 ends them at once.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT when 10 secrets are in use already.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.RotateEndpointSecret
+   */
+  rotateEndpointSecret: {
+    methodKind: "unary";
+    input: typeof RotateEndpointSecretRequestSchema;
+    output: typeof RotateEndpointSecretResponseSchema;
+  },
+  /**
+   * Lists all types of events, each with a sample of its body and the JSON Schema of it.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.ListEventTypes
+   */
+  listEventTypes: {
+    methodKind: "unary";
+    input: typeof ListEventTypesRequestSchema;
+    output: typeof ListEventTypesResponseSchema;
   },
   /**
    * Answers one delivery with its attempts.
