@@ -105,11 +105,14 @@ export interface CustomerArrival {
 }
 
 export interface Delivery {
+  attempt_base: Generated<number>;
   attempt_count: Generated<number>;
   completed_at: Timestamp | null;
   created_at: Timestamp;
+  customer_id: string | null;
   endpoint_id: string;
   event_id: string;
+  event_type: string;
   id: string;
   last_error: Generated<string>;
   last_status: Generated<number>;
@@ -251,6 +254,7 @@ export interface Organization {
 }
 
 export interface OutboxEvent {
+  customer_id: string | null;
   data: string;
   id: string;
   occurred_at: Timestamp;

@@ -3,6 +3,7 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import {
   GetDeliveryResponseSchema,
   GetEndpointResponseSchema,
+  GetEventResponseSchema,
   type WebhookService,
 } from "../../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "../app.ts";
@@ -10,8 +11,10 @@ import { inTenant } from "../db/database.ts";
 import { callerOf } from "../rpc/caller.ts";
 import { createEndpoint } from "./create-endpoint.ts";
 import { deleteEndpoint } from "./delete-endpoint.ts";
-import { getDelivery, listDeliveries } from "./delivery.ts";
+import { getDelivery } from "./delivery.ts";
 import { getEndpoint, listEndpoints, toEndpoint } from "./endpoint.ts";
+import { getEvent, listEvents } from "./event.ts";
+import { listDeliveries } from "./list-deliveries.ts";
 import { updateEndpoint } from "./update-endpoint.ts";
 
 /** WebhookService: which file does what. */
@@ -34,5 +37,12 @@ export function webhookService(app: App): ServiceImpl<typeof WebhookService> {
       );
     },
     listDeliveries: (request, call) => listDeliveries(app, callerOf(call).tenantId, request),
+    getEvent: (request, call) => {
+      const { tenantId } = callerOf(call);
+      return inTenant(app.db, tenantId, async (tx) =>
+        create(GetEventResponseSchema, { event: await getEvent(tx, tenantId, request.id) }),
+      );
+    },
+    listEvents: (request, call) => listEvents(app, callerOf(call).tenantId, request),
   };
 }

@@ -103,6 +103,7 @@ test("a stranger's answer to every question about another tenant's things is not
   const { creditNotes } = await invoice.listCreditNotes({});
   const deliveries = (await webhook.listDeliveries({})).deliveries;
   const endpoints = (await webhook.listEndpoints({})).endpoints;
+  const { events } = await webhook.listEvents({});
   const subscriptions = (await pricing.listSubscriptions({})).subscriptions;
   const keys = (await tenant.listApiKeys({})).apiKeys;
   const { usageEvents } = await usage.listUsageEvents({});
@@ -132,6 +133,7 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.invoice.previewInvoice({ subject: { case: "customerId", value: "user_123" } }),
     stranger.invoice.revokeCreditGrant({ id: idOf(creditGrants) }),
     stranger.webhook.getDelivery({ id: idOf(deliveries) }),
+    stranger.webhook.getEvent({ id: idOf(events) }),
     stranger.webhook.getEndpoint({ id: idOf(endpoints) }),
     stranger.webhook.updateEndpoint({ id: idOf(endpoints), url: receiver.url }),
     stranger.webhook.deleteEndpoint({ id: idOf(endpoints) }),
@@ -166,6 +168,7 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.invoice.listCreditEntries({}).then((answer) => answer.creditEntries),
     stranger.webhook.listDeliveries({}).then((answer) => answer.deliveries),
     stranger.webhook.listEndpoints({}).then((answer) => answer.endpoints),
+    stranger.webhook.listEvents({ eventTypes: ["invoice.*"] }).then((answer) => answer.events),
     stranger.pricing.listSubscriptions({}).then((answer) => answer.subscriptions),
     stranger.pricing.listDiscounts({}).then((answer) => answer.discounts),
     stranger.pricing.listPlans({}).then((answer) => answer.plans),

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/webhook.proto.
  */
 export const file_usageflow_v1_webhook: GenFile = /*@__PURE__*/
-  fileDesc("Chp1c2FnZWZsb3cvdjEvd2ViaG9vay5wcm90bxIMdXNhZ2VmbG93LnYxIn0KCEVuZHBvaW50EgoKAmlkGAEgASgJEgsKA3VybBgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRITCgtldmVudF90eXBlcxgEIAMoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKPAwoIRGVsaXZlcnkSCgoCaWQYASABKAkSEwoLZW5kcG9pbnRfaWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSEgoKZXZlbnRfdHlwZRgEIAEoCRIQCghzZXF1ZW5jZRgFIAEoAxIqCgVzdGF0ZRgGIAEoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlEhUKDWF0dGVtcHRfY291bnQYByABKAUSMwoPbmV4dF9hdHRlbXB0X2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxjb21wbGV0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKCGF0dGVtcHRzGAsgAygLMhUudXNhZ2VmbG93LnYxLkF0dGVtcHQSEwoLbGFzdF9zdGF0dXMYDCABKAUSEgoKbGFzdF9lcnJvchgNIAEoCSKpAQoHQXR0ZW1wdBIOCgZudW1iZXIYASABKAUSKwoHc2VudF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGc3RhdHVzGAQgASgFEg0KBWVycm9yGAUgASgJEhUKDXJlc3BvbnNlX2JvZHkYBiABKAkqhAEKDURlbGl2ZXJ5U3RhdGUSHgoaREVMSVZFUllfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZERUxJVkVSWV9TVEFURV9QRU5ESU5HEAESHAoYREVMSVZFUllfU1RBVEVfREVMSVZFUkVEEAISGQoVREVMSVZFUllfU1RBVEVfRkFJTEVEEANiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chp1c2FnZWZsb3cvdjEvd2ViaG9vay5wcm90bxIMdXNhZ2VmbG93LnYxIn0KCEVuZHBvaW50EgoKAmlkGAEgASgJEgsKA3VybBgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRITCgtldmVudF90eXBlcxgEIAMoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKkAwoIRGVsaXZlcnkSCgoCaWQYASABKAkSEwoLZW5kcG9pbnRfaWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSEgoKZXZlbnRfdHlwZRgEIAEoCRIQCghzZXF1ZW5jZRgFIAEoAxIqCgVzdGF0ZRgGIAEoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlEhUKDWF0dGVtcHRfY291bnQYByABKAUSMwoPbmV4dF9hdHRlbXB0X2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxjb21wbGV0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKCGF0dGVtcHRzGAsgAygLMhUudXNhZ2VmbG93LnYxLkF0dGVtcHQSEwoLbGFzdF9zdGF0dXMYDCABKAUSEgoKbGFzdF9lcnJvchgNIAEoCRITCgtjdXN0b21lcl9pZBgOIAEoCSKpAQoHQXR0ZW1wdBIOCgZudW1iZXIYASABKAUSKwoHc2VudF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGc3RhdHVzGAQgASgFEg0KBWVycm9yGAUgASgJEhUKDXJlc3BvbnNlX2JvZHkYBiABKAkqhAEKDURlbGl2ZXJ5U3RhdGUSHgoaREVMSVZFUllfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZERUxJVkVSWV9TVEFURV9QRU5ESU5HEAESHAoYREVMSVZFUllfU1RBVEVfREVMSVZFUkVEEAISGQoVREVMSVZFUllfU1RBVEVfRkFJTEVEEAMqtQEKC1N0YXR1c0NsYXNzEhwKGFNUQVRVU19DTEFTU19VTlNQRUNJRklFRBAAEhUKEVNUQVRVU19DTEFTU19OT05FEAESGAoUU1RBVFVTX0NMQVNTX1NVQ0NFU1MQAhIZChVTVEFUVVNfQ0xBU1NfUkVESVJFQ1QQAxIdChlTVEFUVVNfQ0xBU1NfQ0xJRU5UX0VSUk9SEAQSHQoZU1RBVFVTX0NMQVNTX1NFUlZFUl9FUlJPUhAFYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A URL that receives events.
@@ -159,6 +159,13 @@ export type Delivery = Message<"usageflow.v1.Delivery"> & {
    * @generated from field: string last_error = 13;
    */
   lastError: string;
+
+  /**
+   * Whom the event is about. Empty: no single customer.
+   *
+   * @generated from field: string customer_id = 14;
+   */
+  customerId: string;
 };
 
 /**
@@ -271,4 +278,66 @@ export type DeliveryState = (typeof DeliveryState)[keyof typeof DeliveryState] |
  */
 export const DeliveryStateSchema: GenEnum<DeliveryState> = /*@__PURE__*/
   enumDesc(file_usageflow_v1_webhook, 0);
+
+/**
+ * How the last attempt of a delivery was answered.
+ *
+ * @generated from enum usageflow.v1.StatusClass
+ */
+export const StatusClass = {
+  /**
+   * Not given.
+   *
+   * @generated from enum value: STATUS_CLASS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Not at all: it was sent, and no answer came.
+   *
+   * @generated from enum value: STATUS_CLASS_NONE = 1;
+   */
+  NONE: 1,
+
+  /**
+   * With a status from 200 to 299.
+   *
+   * @generated from enum value: STATUS_CLASS_SUCCESS = 2;
+   */
+  SUCCESS: 2,
+
+  /**
+   * With a status from 300 to 399.
+   *
+   * @generated from enum value: STATUS_CLASS_REDIRECT = 3;
+   */
+  REDIRECT: 3,
+
+  /**
+   * With a status from 400 to 499.
+   *
+   * @generated from enum value: STATUS_CLASS_CLIENT_ERROR = 4;
+   */
+  CLIENT_ERROR: 4,
+
+  /**
+   * With a status of 500 or more.
+   *
+   * @generated from enum value: STATUS_CLASS_SERVER_ERROR = 5;
+   */
+  SERVER_ERROR: 5,
+} as const;
+
+/**
+ * How the last attempt of a delivery was answered.
+ *
+ * @generated from enum usageflow.v1.StatusClass
+ */
+export type StatusClass = (typeof StatusClass)[keyof typeof StatusClass] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.StatusClass.
+ */
+export const StatusClassSchema: GenEnum<StatusClass> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_webhook, 1);
 

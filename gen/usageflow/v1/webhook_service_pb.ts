@@ -5,8 +5,12 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Event } from "./event_pb.ts";
+import { file_usageflow_v1_event } from "./event_pb.ts";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
-import type { Delivery, DeliveryState, Endpoint } from "./webhook_pb.ts";
+import type { Delivery, DeliveryState, Endpoint, StatusClass } from "./webhook_pb.ts";
 import { file_usageflow_v1_webhook } from "./webhook_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/webhook_service.proto.
  */
 export const file_usageflow_v1_webhook_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ1c2FnZWZsb3cvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEihwIKFUNyZWF0ZUVuZHBvaW50UmVxdWVzdBI1CgN1cmwYASABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSPwoGc2VjcmV0GAQgASgJQi+6SCxyKhiAATIlXih3aHNlY19bQS1aYS16MC05Ky9dezMyLDg2fT17MCwyfSk/JCJSChZDcmVhdGVFbmRwb2ludFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSI+ChJHZXRFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJlChRMaXN0RW5kcG9pbnRzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiWwoVTGlzdEVuZHBvaW50c1Jlc3BvbnNlEikKCWVuZHBvaW50cxgBIAMoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki8AEKFVVwZGF0ZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI1CgN1cmwYAiABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAyABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAQgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQiQgoWVXBkYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJBChVEZWxldGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiGAoWRGVsZXRlRW5kcG9pbnRSZXNwb25zZSI+ChJHZXREZWxpdmVyeVJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hkX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RGVsaXZlcnlSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSKFAgoVTGlzdERlbGl2ZXJpZXNSZXF1ZXN0EjQKC2VuZHBvaW50X2lkGAEgASgJQh+6SBxyGjIYXih3aGVfWzAtOUEtWmEtel17MjJ9KT8kEjEKCGV2ZW50X2lkGAIgASgJQh+6SBxyGjIYXihldnRfWzAtOUEtWmEtel17MjJ9KT8kEjQKBXN0YXRlGAMgASgOMhsudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5U3RhdGVCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgEIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAUgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJdChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEioKCmRlbGl2ZXJpZXMYASADKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMpYGCg5XZWJob29rU2VydmljZRJuCg5DcmVhdGVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5DcmVhdGVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSZwoLR2V0RW5kcG9pbnQSIC51c2FnZWZsb3cudjEuR2V0RW5kcG9pbnRSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkdldEVuZHBvaW50UmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSbQoNTGlzdEVuZHBvaW50cxIiLnVzYWdlZmxvdy52MS5MaXN0RW5kcG9pbnRzUmVxdWVzdBojLnVzYWdlZmxvdy52MS5MaXN0RW5kcG9pbnRzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQScQoOVXBkYXRlRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuVXBkYXRlRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLlVwZGF0ZUVuZHBvaW50UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEm4KDkRlbGV0ZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLkRlbGV0ZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5EZWxldGVFbmRwb2ludFJlc3BvbnNlIhGKtRgNd2ViaG9vazp3cml0ZRJnCgtHZXREZWxpdmVyeRIgLnVzYWdlZmxvdy52MS5HZXREZWxpdmVyeVJlcXVlc3QaIS51c2FnZWZsb3cudjEuR2V0RGVsaXZlcnlSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJwCg5MaXN0RGVsaXZlcmllcxIjLnVzYWdlZmxvdy52MS5MaXN0RGVsaXZlcmllc1JlcXVlc3QaJC51c2FnZWZsb3cudjEuTGlzdERlbGl2ZXJpZXNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZGIGcHJvdG8z", [file_buf_validate_validate, file_usageflow_v1_permission, file_usageflow_v1_webhook]);
+  fileDesc("CiJ1c2FnZWZsb3cvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEihwIKFUNyZWF0ZUVuZHBvaW50UmVxdWVzdBI1CgN1cmwYASABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSPwoGc2VjcmV0GAQgASgJQi+6SCxyKhiAATIlXih3aHNlY19bQS1aYS16MC05Ky9dezMyLDg2fT17MCwyfSk/JCJSChZDcmVhdGVFbmRwb2ludFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSI+ChJHZXRFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJlChRMaXN0RW5kcG9pbnRzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiWwoVTGlzdEVuZHBvaW50c1Jlc3BvbnNlEikKCWVuZHBvaW50cxgBIAMoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki8AEKFVVwZGF0ZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI1CgN1cmwYAiABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAyABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAQgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQiQgoWVXBkYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJBChVEZWxldGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiGAoWRGVsZXRlRW5kcG9pbnRSZXNwb25zZSI+ChJHZXREZWxpdmVyeVJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hkX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RGVsaXZlcnlSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSLGBAoVTGlzdERlbGl2ZXJpZXNSZXF1ZXN0EjQKC2VuZHBvaW50X2lkGAEgASgJQh+6SBxyGjIYXih3aGVfWzAtOUEtWmEtel17MjJ9KT8kEjEKCGV2ZW50X2lkGAIgASgJQh+6SBxyGjIYXihldnRfWzAtOUEtWmEtel17MjJ9KT8kEjQKBXN0YXRlGAMgASgOMhsudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5U3RhdGVCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgEIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAUgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJBJCCgtldmVudF90eXBlcxgKIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEjkKDHN0YXR1c19jbGFzcxgLIAEoDjIZLnVzYWdlZmxvdy52MS5TdGF0dXNDbGFzc0IIukgFggECEAESMgoLY3VzdG9tZXJfaWQYDCABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjsKBXN0YXJ0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEhQKDG9sZGVzdF9maXJzdBgPIAEoCCJdChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEioKCmRlbGl2ZXJpZXMYASADKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjsKD0dldEV2ZW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5ldnRfWzAtOUEtWmEtel17MjJ9JCI2ChBHZXRFdmVudFJlc3BvbnNlEiIKBWV2ZW50GAEgASgLMhMudXNhZ2VmbG93LnYxLkV2ZW50ItICChFMaXN0RXZlbnRzUmVxdWVzdBJCCgtldmVudF90eXBlcxgBIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEjIKC2N1c3RvbWVyX2lkGAIgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI7CgVzdGFydBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIdCglwYWdlX3NpemUYBSABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgGIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiUgoSTGlzdEV2ZW50c1Jlc3BvbnNlEiMKBmV2ZW50cxgBIAMoCzITLnVzYWdlZmxvdy52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAky3AcKDldlYmhvb2tTZXJ2aWNlEm4KDkNyZWF0ZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLkNyZWF0ZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5DcmVhdGVFbmRwb2ludFJlc3BvbnNlIhGKtRgNd2ViaG9vazp3cml0ZRJnCgtHZXRFbmRwb2ludBIgLnVzYWdlZmxvdy52MS5HZXRFbmRwb2ludFJlcXVlc3QaIS51c2FnZWZsb3cudjEuR2V0RW5kcG9pbnRSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJtCg1MaXN0RW5kcG9pbnRzEiIudXNhZ2VmbG93LnYxLkxpc3RFbmRwb2ludHNSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLkxpc3RFbmRwb2ludHNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJxCg5VcGRhdGVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5VcGRhdGVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuVXBkYXRlRW5kcG9pbnRSZXNwb25zZSIUkAICirUYDXdlYmhvb2s6d3JpdGUSbgoORGVsZXRlRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuRGVsZXRlRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkRlbGV0ZUVuZHBvaW50UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEmcKC0dldERlbGl2ZXJ5EiAudXNhZ2VmbG93LnYxLkdldERlbGl2ZXJ5UmVxdWVzdBohLnVzYWdlZmxvdy52MS5HZXREZWxpdmVyeVJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEnAKDkxpc3REZWxpdmVyaWVzEiMudXNhZ2VmbG93LnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBokLnVzYWdlZmxvdy52MS5MaXN0RGVsaXZlcmllc1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEl4KCEdldEV2ZW50Eh0udXNhZ2VmbG93LnYxLkdldEV2ZW50UmVxdWVzdBoeLnVzYWdlZmxvdy52MS5HZXRFdmVudFJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmQKCkxpc3RFdmVudHMSHy51c2FnZWZsb3cudjEuTGlzdEV2ZW50c1JlcXVlc3QaIC51c2FnZWZsb3cudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_event, file_usageflow_v1_permission, file_usageflow_v1_webhook]);
 
 /**
  * An endpoint to make.
@@ -365,6 +369,48 @@ export type ListDeliveriesRequest = Message<"usageflow.v1.ListDeliveriesRequest"
    * @generated from field: string page_token = 5;
    */
   pageToken: string;
+
+  /**
+   * Only of these event types: patterns as in CreateEndpointRequest. Empty: all.
+   *
+   * @generated from field: repeated string event_types = 10;
+   */
+  eventTypes: string[];
+
+  /**
+   * Only those whose last attempt was answered so. Not given: all.
+   *
+   * @generated from field: usageflow.v1.StatusClass status_class = 11;
+   */
+  statusClass: StatusClass;
+
+  /**
+   * Only of events about this customer. Empty: all.
+   *
+   * @generated from field: string customer_id = 12;
+   */
+  customerId: string;
+
+  /**
+   * Only those made then or later. Absent: no limit.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 13;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * Only those made before. Absent: no limit.
+   *
+   * @generated from field: google.protobuf.Timestamp end = 14;
+   */
+  end?: Timestamp | undefined;
+
+  /**
+   * Oldest first instead.
+   *
+   * @generated from field: bool oldest_first = 15;
+   */
+  oldestFirst: boolean;
 };
 
 /**
@@ -401,6 +447,132 @@ export type ListDeliveriesResponse = Message<"usageflow.v1.ListDeliveriesRespons
  */
 export const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_webhook_service, 13);
+
+/**
+ * Asks for one event.
+ *
+ * @generated from message usageflow.v1.GetEventRequest
+ */
+export type GetEventRequest = Message<"usageflow.v1.GetEventRequest"> & {
+  /**
+   * The event's id, `evt_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.GetEventRequest.
+ * Use `create(GetEventRequestSchema)` to create a new message.
+ */
+export const GetEventRequestSchema: GenMessage<GetEventRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 14);
+
+/**
+ * One event.
+ *
+ * @generated from message usageflow.v1.GetEventResponse
+ */
+export type GetEventResponse = Message<"usageflow.v1.GetEventResponse"> & {
+  /**
+   * The event.
+   *
+   * @generated from field: usageflow.v1.Event event = 1;
+   */
+  event?: Event | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.GetEventResponse.
+ * Use `create(GetEventResponseSchema)` to create a new message.
+ */
+export const GetEventResponseSchema: GenMessage<GetEventResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 15);
+
+/**
+ * Asks for events.
+ *
+ * @generated from message usageflow.v1.ListEventsRequest
+ */
+export type ListEventsRequest = Message<"usageflow.v1.ListEventsRequest"> & {
+  /**
+   * Only of these types: patterns as in CreateEndpointRequest. Empty: all.
+   *
+   * @generated from field: repeated string event_types = 1;
+   */
+  eventTypes: string[];
+
+  /**
+   * Only about this customer. Empty: all.
+   *
+   * @generated from field: string customer_id = 2;
+   */
+  customerId: string;
+
+  /**
+   * Only those that happened then or later, in the tenant's time. Absent: no limit.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 3;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * Only those that happened before. Absent: no limit.
+   *
+   * @generated from field: google.protobuf.Timestamp end = 4;
+   */
+  end?: Timestamp | undefined;
+
+  /**
+   * At most this many, 1 to 1,000. 0 means 100.
+   *
+   * @generated from field: int32 page_size = 5;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty for the first page.
+   *
+   * @generated from field: string page_token = 6;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListEventsRequest.
+ * Use `create(ListEventsRequestSchema)` to create a new message.
+ */
+export const ListEventsRequestSchema: GenMessage<ListEventsRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 16);
+
+/**
+ * A page of events.
+ *
+ * @generated from message usageflow.v1.ListEventsResponse
+ */
+export type ListEventsResponse = Message<"usageflow.v1.ListEventsResponse"> & {
+  /**
+   * The events, without their facts.
+   *
+   * @generated from field: repeated usageflow.v1.Event events = 1;
+   */
+  events: Event[];
+
+  /**
+   * Token of the next page. Empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListEventsResponse.
+ * Use `create(ListEventsResponseSchema)` to create a new message.
+ */
+export const ListEventsResponseSchema: GenMessage<ListEventsResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 17);
 
 /**
  * Who is told of events, and the log of telling them.
@@ -485,12 +657,38 @@ export const WebhookService: GenService<{
   /**
    * Lists deliveries, newest first.
    *
+   * Errors: INVALID_FIELD when no event type matches a pattern, or `end` is before `start`.
+   *
    * @generated from rpc usageflow.v1.WebhookService.ListDeliveries
    */
   listDeliveries: {
     methodKind: "unary";
     input: typeof ListDeliveriesRequestSchema;
     output: typeof ListDeliveriesResponseSchema;
+  },
+  /**
+   * Answers one event with its facts.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.GetEvent
+   */
+  getEvent: {
+    methodKind: "unary";
+    input: typeof GetEventRequestSchema;
+    output: typeof GetEventResponseSchema;
+  },
+  /**
+   * Lists events, newest first by the time at which they happened.
+   *
+   * Errors: INVALID_FIELD when no event type matches a pattern, or `end` is before `start`.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.ListEvents
+   */
+  listEvents: {
+    methodKind: "unary";
+    input: typeof ListEventsRequestSchema;
+    output: typeof ListEventsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_usageflow_v1_webhook_service, 0);
