@@ -14,6 +14,7 @@ import { notFound } from "../rpc/errors.ts";
 //                  ├──lease ran out──────┘ │ └──the schedule is used up──▶ FAILED
 //                  └──failed, later again──┘
 //
+//   DELIVERED or FAILED ──sent again by hand or a replay──▶ PENDING, its schedule begun anew
 //   PENDING, leased or not, ──the endpoint is deleted──▶ FAILED
 //
 // The lease's token is made by the claim and checked by what ends it: a worker that lost its lease changes nothing.
@@ -57,8 +58,8 @@ function durationOf(us: bigint): Duration {
   return create(DurationSchema, { seconds: us / 1_000_000n, nanos: Number(us % 1_000_000n) * 1000 });
 }
 
-/** One delivery with its attempts, or not-found. */
-export async function getDelivery(tx: Tx, tenantId: string, id: string) {
+/** One delivery, or not-found. */
+export async function getDeliveryRow(tx: Tx, tenantId: string, id: string): Promise<DeliveryRow> {
   const uuid = parseId("whd", id);
   const row = uuid
     ? await tx
@@ -69,6 +70,12 @@ export async function getDelivery(tx: Tx, tenantId: string, id: string) {
         .executeTakeFirst()
     : undefined;
   if (!row) throw notFound("delivery", id);
+  return row;
+}
+
+/** One delivery with its attempts, or not-found. */
+export async function getDelivery(tx: Tx, tenantId: string, id: string) {
+  const row = await getDeliveryRow(tx, tenantId, id);
   const attempts = await tx
     .selectFrom("delivery_attempt")
     .selectAll()

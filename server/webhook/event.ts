@@ -24,8 +24,8 @@ function toEvent(row: Listed) {
   });
 }
 
-/** One event with its facts, or not-found. */
-export async function getEvent(tx: Tx, tenantId: string, id: string) {
+/** One event, or not-found. */
+export async function getEventRow(tx: Tx, tenantId: string, id: string): Promise<Selectable<EventRow>> {
   const uuid = parseId("evt", id);
   const row = uuid
     ? await tx
@@ -36,6 +36,12 @@ export async function getEvent(tx: Tx, tenantId: string, id: string) {
         .executeTakeFirst()
     : undefined;
   if (!row) throw notFound("event", id);
+  return row;
+}
+
+/** One event with its facts, or not-found. */
+export async function getEvent(tx: Tx, tenantId: string, id: string) {
+  const row = await getEventRow(tx, tenantId, id);
   // What a later version staged may hold more than this one knows.
   return { ...toEvent(row), data: fromJsonString(EventDataSchema, row.data, { ignoreUnknownFields: true }) };
 }

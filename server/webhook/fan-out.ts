@@ -7,7 +7,8 @@ import type { DispatchedEvent, EventConsumer } from "../outbox/dispatch-events.t
 import { receives } from "./event-filter.ts";
 import { nextDelayMs } from "./retry-schedule.ts";
 
-interface NewDelivery {
+/** A delivery to make. */
+export interface NewDelivery {
   id: string;
   event: DispatchedEvent;
   endpointId: string;
@@ -44,7 +45,13 @@ function lockEndpoints(tx: Tx, tenantId: string) {
     .execute();
 }
 
-async function insertDeliveries(app: App, tx: Tx, tenantId: string, made: readonly NewDelivery[]): Promise<void> {
+/** Makes deliveries for endpoints that the transaction has locked, in the order of their sequences. */
+export async function insertDeliveries(
+  app: App,
+  tx: Tx,
+  tenantId: string,
+  made: readonly NewDelivery[],
+): Promise<void> {
   const now = app.clock.now();
   const delay = nextDelayMs(app.config.deliveryScheduleMs, 0, Math.random()) ?? 0;
   await sql`

@@ -15,6 +15,9 @@ import { getDelivery } from "./delivery.ts";
 import { getEndpoint, listEndpoints, toEndpoint } from "./endpoint.ts";
 import { getEvent, listEvents } from "./event.ts";
 import { listDeliveries } from "./list-deliveries.ts";
+import { resendEvent } from "./resend-event.ts";
+import { retryDelivery } from "./retry-delivery.ts";
+import { sendTestEvent } from "./send-test-event.ts";
 import { updateEndpoint } from "./update-endpoint.ts";
 
 /** WebhookService: which file does what. */
@@ -37,6 +40,7 @@ export function webhookService(app: App): ServiceImpl<typeof WebhookService> {
       );
     },
     listDeliveries: (request, call) => listDeliveries(app, callerOf(call).tenantId, request),
+    retryDelivery: (request, call) => retryDelivery(app, callerOf(call), request),
     getEvent: (request, call) => {
       const { tenantId } = callerOf(call);
       return inTenant(app.db, tenantId, async (tx) =>
@@ -44,5 +48,7 @@ export function webhookService(app: App): ServiceImpl<typeof WebhookService> {
       );
     },
     listEvents: (request, call) => listEvents(app, callerOf(call).tenantId, request),
+    resendEvent: (request, call) => resendEvent(app, callerOf(call), request),
+    sendTestEvent: (request, call) => sendTestEvent(app, callerOf(call), request),
   };
 }

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/webhook_service.proto.
  */
 export const file_usageflow_v1_webhook_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ1c2FnZWZsb3cvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEihwIKFUNyZWF0ZUVuZHBvaW50UmVxdWVzdBI1CgN1cmwYASABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSPwoGc2VjcmV0GAQgASgJQi+6SCxyKhiAATIlXih3aHNlY19bQS1aYS16MC05Ky9dezMyLDg2fT17MCwyfSk/JCJSChZDcmVhdGVFbmRwb2ludFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSI+ChJHZXRFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJlChRMaXN0RW5kcG9pbnRzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiWwoVTGlzdEVuZHBvaW50c1Jlc3BvbnNlEikKCWVuZHBvaW50cxgBIAMoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki8AEKFVVwZGF0ZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI1CgN1cmwYAiABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAyABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAQgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQiQgoWVXBkYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJBChVEZWxldGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiGAoWRGVsZXRlRW5kcG9pbnRSZXNwb25zZSI+ChJHZXREZWxpdmVyeVJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hkX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RGVsaXZlcnlSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSLGBAoVTGlzdERlbGl2ZXJpZXNSZXF1ZXN0EjQKC2VuZHBvaW50X2lkGAEgASgJQh+6SBxyGjIYXih3aGVfWzAtOUEtWmEtel17MjJ9KT8kEjEKCGV2ZW50X2lkGAIgASgJQh+6SBxyGjIYXihldnRfWzAtOUEtWmEtel17MjJ9KT8kEjQKBXN0YXRlGAMgASgOMhsudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5U3RhdGVCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgEIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAUgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJBJCCgtldmVudF90eXBlcxgKIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEjkKDHN0YXR1c19jbGFzcxgLIAEoDjIZLnVzYWdlZmxvdy52MS5TdGF0dXNDbGFzc0IIukgFggECEAESMgoLY3VzdG9tZXJfaWQYDCABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjsKBXN0YXJ0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEhQKDG9sZGVzdF9maXJzdBgPIAEoCCJdChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEioKCmRlbGl2ZXJpZXMYASADKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjsKD0dldEV2ZW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5ldnRfWzAtOUEtWmEtel17MjJ9JCI2ChBHZXRFdmVudFJlc3BvbnNlEiIKBWV2ZW50GAEgASgLMhMudXNhZ2VmbG93LnYxLkV2ZW50ItICChFMaXN0RXZlbnRzUmVxdWVzdBJCCgtldmVudF90eXBlcxgBIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEjIKC2N1c3RvbWVyX2lkGAIgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI7CgVzdGFydBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIdCglwYWdlX3NpemUYBSABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgGIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiUgoSTGlzdEV2ZW50c1Jlc3BvbnNlEiMKBmV2ZW50cxgBIAMoCzITLnVzYWdlZmxvdy52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAky3AcKDldlYmhvb2tTZXJ2aWNlEm4KDkNyZWF0ZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLkNyZWF0ZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5DcmVhdGVFbmRwb2ludFJlc3BvbnNlIhGKtRgNd2ViaG9vazp3cml0ZRJnCgtHZXRFbmRwb2ludBIgLnVzYWdlZmxvdy52MS5HZXRFbmRwb2ludFJlcXVlc3QaIS51c2FnZWZsb3cudjEuR2V0RW5kcG9pbnRSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJtCg1MaXN0RW5kcG9pbnRzEiIudXNhZ2VmbG93LnYxLkxpc3RFbmRwb2ludHNSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLkxpc3RFbmRwb2ludHNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJxCg5VcGRhdGVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5VcGRhdGVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuVXBkYXRlRW5kcG9pbnRSZXNwb25zZSIUkAICirUYDXdlYmhvb2s6d3JpdGUSbgoORGVsZXRlRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuRGVsZXRlRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkRlbGV0ZUVuZHBvaW50UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEmcKC0dldERlbGl2ZXJ5EiAudXNhZ2VmbG93LnYxLkdldERlbGl2ZXJ5UmVxdWVzdBohLnVzYWdlZmxvdy52MS5HZXREZWxpdmVyeVJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEnAKDkxpc3REZWxpdmVyaWVzEiMudXNhZ2VmbG93LnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBokLnVzYWdlZmxvdy52MS5MaXN0RGVsaXZlcmllc1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEl4KCEdldEV2ZW50Eh0udXNhZ2VmbG93LnYxLkdldEV2ZW50UmVxdWVzdBoeLnVzYWdlZmxvdy52MS5HZXRFdmVudFJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmQKCkxpc3RFdmVudHMSHy51c2FnZWZsb3cudjEuTGlzdEV2ZW50c1JlcXVlc3QaIC51c2FnZWZsb3cudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_event, file_usageflow_v1_permission, file_usageflow_v1_webhook]);
+  fileDesc("CiJ1c2FnZWZsb3cvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEihwIKFUNyZWF0ZUVuZHBvaW50UmVxdWVzdBI1CgN1cmwYASABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSPwoGc2VjcmV0GAQgASgJQi+6SCxyKhiAATIlXih3aHNlY19bQS1aYS16MC05Ky9dezMyLDg2fT17MCwyfSk/JCJSChZDcmVhdGVFbmRwb2ludFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSI+ChJHZXRFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJlChRMaXN0RW5kcG9pbnRzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiWwoVTGlzdEVuZHBvaW50c1Jlc3BvbnNlEikKCWVuZHBvaW50cxgBIAMoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki8AEKFVVwZGF0ZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI1CgN1cmwYAiABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAyABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAQgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQiQgoWVXBkYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJBChVEZWxldGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiGAoWRGVsZXRlRW5kcG9pbnRSZXNwb25zZSI+ChJHZXREZWxpdmVyeVJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hkX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RGVsaXZlcnlSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSLGBAoVTGlzdERlbGl2ZXJpZXNSZXF1ZXN0EjQKC2VuZHBvaW50X2lkGAEgASgJQh+6SBxyGjIYXih3aGVfWzAtOUEtWmEtel17MjJ9KT8kEjEKCGV2ZW50X2lkGAIgASgJQh+6SBxyGjIYXihldnRfWzAtOUEtWmEtel17MjJ9KT8kEjQKBXN0YXRlGAMgASgOMhsudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5U3RhdGVCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgEIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAUgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJBJCCgtldmVudF90eXBlcxgKIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEjkKDHN0YXR1c19jbGFzcxgLIAEoDjIZLnVzYWdlZmxvdy52MS5TdGF0dXNDbGFzc0IIukgFggECEAESMgoLY3VzdG9tZXJfaWQYDCABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjsKBXN0YXJ0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEhQKDG9sZGVzdF9maXJzdBgPIAEoCCJdChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEioKCmRlbGl2ZXJpZXMYASADKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkAKFFJldHJ5RGVsaXZlcnlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZF9bMC05QS1aYS16XXsyMn0kIkEKFVJldHJ5RGVsaXZlcnlSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSJ3ChJSZXNlbmRFdmVudFJlcXVlc3QSLgoIZXZlbnRfaWQYASABKAlCHLpIGXIXMhVeZXZ0X1swLTlBLVphLXpdezIyfSQSMQoLZW5kcG9pbnRfaWQYAiABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTUmVzZW5kRXZlbnRSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSJJChRTZW5kVGVzdEV2ZW50UmVxdWVzdBIxCgtlbmRwb2ludF9pZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCJBChVTZW5kVGVzdEV2ZW50UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkiOwoPR2V0RXZlbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmV2dF9bMC05QS1aYS16XXsyMn0kIjYKEEdldEV2ZW50UmVzcG9uc2USIgoFZXZlbnQYASABKAsyEy51c2FnZWZsb3cudjEuRXZlbnQi0gIKEUxpc3RFdmVudHNSZXF1ZXN0EkIKC2V2ZW50X3R5cGVzGAEgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSMgoLY3VzdG9tZXJfaWQYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjsKBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEh0KCXBhZ2Vfc2l6ZRgFIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAYgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJSChJMaXN0RXZlbnRzUmVzcG9uc2USIwoGZXZlbnRzGAEgAygLMhMudXNhZ2VmbG93LnYxLkV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTKjCgoOV2ViaG9va1NlcnZpY2USbgoOQ3JlYXRlRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkNyZWF0ZUVuZHBvaW50UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEmcKC0dldEVuZHBvaW50EiAudXNhZ2VmbG93LnYxLkdldEVuZHBvaW50UmVxdWVzdBohLnVzYWdlZmxvdy52MS5HZXRFbmRwb2ludFJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEm0KDUxpc3RFbmRwb2ludHMSIi51c2FnZWZsb3cudjEuTGlzdEVuZHBvaW50c1JlcXVlc3QaIy51c2FnZWZsb3cudjEuTGlzdEVuZHBvaW50c1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEnEKDlVwZGF0ZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLlVwZGF0ZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5VcGRhdGVFbmRwb2ludFJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJuCg5EZWxldGVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5EZWxldGVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuRGVsZXRlRW5kcG9pbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSZwoLR2V0RGVsaXZlcnkSIC51c2FnZWZsb3cudjEuR2V0RGVsaXZlcnlSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkdldERlbGl2ZXJ5UmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQScAoOTGlzdERlbGl2ZXJpZXMSIy51c2FnZWZsb3cudjEuTGlzdERlbGl2ZXJpZXNSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkxpc3REZWxpdmVyaWVzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSbgoNUmV0cnlEZWxpdmVyeRIiLnVzYWdlZmxvdy52MS5SZXRyeURlbGl2ZXJ5UmVxdWVzdBojLnVzYWdlZmxvdy52MS5SZXRyeURlbGl2ZXJ5UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEl4KCEdldEV2ZW50Eh0udXNhZ2VmbG93LnYxLkdldEV2ZW50UmVxdWVzdBoeLnVzYWdlZmxvdy52MS5HZXRFdmVudFJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmQKCkxpc3RFdmVudHMSHy51c2FnZWZsb3cudjEuTGlzdEV2ZW50c1JlcXVlc3QaIC51c2FnZWZsb3cudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmgKC1Jlc2VuZEV2ZW50EiAudXNhZ2VmbG93LnYxLlJlc2VuZEV2ZW50UmVxdWVzdBohLnVzYWdlZmxvdy52MS5SZXNlbmRFdmVudFJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJrCg1TZW5kVGVzdEV2ZW50EiIudXNhZ2VmbG93LnYxLlNlbmRUZXN0RXZlbnRSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLlNlbmRUZXN0RXZlbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_event, file_usageflow_v1_permission, file_usageflow_v1_webhook]);
 
 /**
  * An endpoint to make.
@@ -449,6 +449,139 @@ export const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse> = 
   messageDesc(file_usageflow_v1_webhook_service, 13);
 
 /**
+ * A delivery to send again.
+ *
+ * @generated from message usageflow.v1.RetryDeliveryRequest
+ */
+export type RetryDeliveryRequest = Message<"usageflow.v1.RetryDeliveryRequest"> & {
+  /**
+   * The delivery's id, `whd_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.RetryDeliveryRequest.
+ * Use `create(RetryDeliveryRequestSchema)` to create a new message.
+ */
+export const RetryDeliveryRequestSchema: GenMessage<RetryDeliveryRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 14);
+
+/**
+ * The delivery as it is now.
+ *
+ * @generated from message usageflow.v1.RetryDeliveryResponse
+ */
+export type RetryDeliveryResponse = Message<"usageflow.v1.RetryDeliveryResponse"> & {
+  /**
+   * The delivery, without its attempts.
+   *
+   * @generated from field: usageflow.v1.Delivery delivery = 1;
+   */
+  delivery?: Delivery | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.RetryDeliveryResponse.
+ * Use `create(RetryDeliveryResponseSchema)` to create a new message.
+ */
+export const RetryDeliveryResponseSchema: GenMessage<RetryDeliveryResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 15);
+
+/**
+ * An event to send to an endpoint.
+ *
+ * @generated from message usageflow.v1.ResendEventRequest
+ */
+export type ResendEventRequest = Message<"usageflow.v1.ResendEventRequest"> & {
+  /**
+   * The event's id, `evt_...`.
+   *
+   * @generated from field: string event_id = 1;
+   */
+  eventId: string;
+
+  /**
+   * The endpoint's id, `whe_...`.
+   *
+   * @generated from field: string endpoint_id = 2;
+   */
+  endpointId: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ResendEventRequest.
+ * Use `create(ResendEventRequestSchema)` to create a new message.
+ */
+export const ResendEventRequestSchema: GenMessage<ResendEventRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 16);
+
+/**
+ * What sends it.
+ *
+ * @generated from message usageflow.v1.ResendEventResponse
+ */
+export type ResendEventResponse = Message<"usageflow.v1.ResendEventResponse"> & {
+  /**
+   * The delivery, without its attempts.
+   *
+   * @generated from field: usageflow.v1.Delivery delivery = 1;
+   */
+  delivery?: Delivery | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.ResendEventResponse.
+ * Use `create(ResendEventResponseSchema)` to create a new message.
+ */
+export const ResendEventResponseSchema: GenMessage<ResendEventResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 17);
+
+/**
+ * An endpoint to try out.
+ *
+ * @generated from message usageflow.v1.SendTestEventRequest
+ */
+export type SendTestEventRequest = Message<"usageflow.v1.SendTestEventRequest"> & {
+  /**
+   * The endpoint's id, `whe_...`.
+   *
+   * @generated from field: string endpoint_id = 1;
+   */
+  endpointId: string;
+};
+
+/**
+ * Describes the message usageflow.v1.SendTestEventRequest.
+ * Use `create(SendTestEventRequestSchema)` to create a new message.
+ */
+export const SendTestEventRequestSchema: GenMessage<SendTestEventRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 18);
+
+/**
+ * What sends the test event. GetDelivery tells what became of it.
+ *
+ * @generated from message usageflow.v1.SendTestEventResponse
+ */
+export type SendTestEventResponse = Message<"usageflow.v1.SendTestEventResponse"> & {
+  /**
+   * The delivery, without its attempts.
+   *
+   * @generated from field: usageflow.v1.Delivery delivery = 1;
+   */
+  delivery?: Delivery | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.SendTestEventResponse.
+ * Use `create(SendTestEventResponseSchema)` to create a new message.
+ */
+export const SendTestEventResponseSchema: GenMessage<SendTestEventResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 19);
+
+/**
  * Asks for one event.
  *
  * @generated from message usageflow.v1.GetEventRequest
@@ -467,7 +600,7 @@ export type GetEventRequest = Message<"usageflow.v1.GetEventRequest"> & {
  * Use `create(GetEventRequestSchema)` to create a new message.
  */
 export const GetEventRequestSchema: GenMessage<GetEventRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 14);
+  messageDesc(file_usageflow_v1_webhook_service, 20);
 
 /**
  * One event.
@@ -488,7 +621,7 @@ export type GetEventResponse = Message<"usageflow.v1.GetEventResponse"> & {
  * Use `create(GetEventResponseSchema)` to create a new message.
  */
 export const GetEventResponseSchema: GenMessage<GetEventResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 15);
+  messageDesc(file_usageflow_v1_webhook_service, 21);
 
 /**
  * Asks for events.
@@ -544,7 +677,7 @@ export type ListEventsRequest = Message<"usageflow.v1.ListEventsRequest"> & {
  * Use `create(ListEventsRequestSchema)` to create a new message.
  */
 export const ListEventsRequestSchema: GenMessage<ListEventsRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 16);
+  messageDesc(file_usageflow_v1_webhook_service, 22);
 
 /**
  * A page of events.
@@ -572,7 +705,7 @@ export type ListEventsResponse = Message<"usageflow.v1.ListEventsResponse"> & {
  * Use `create(ListEventsResponseSchema)` to create a new message.
  */
 export const ListEventsResponseSchema: GenMessage<ListEventsResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 17);
+  messageDesc(file_usageflow_v1_webhook_service, 23);
 
 /**
  * Who is told of events, and the log of telling them.
@@ -667,6 +800,20 @@ export const WebhookService: GenService<{
     output: typeof ListDeliveriesResponseSchema;
   },
   /**
+   * Sends a delivery again, now, with the same `webhook-id` and body: one that failed, one that waits, or one that was
+   * delivered and got lost behind the receiver. If it was over, it is PENDING again and the schedule begins anew. One that
+   * is being sent this moment is left as it is.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT when its endpoint was deleted.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.RetryDelivery
+   */
+  retryDelivery: {
+    methodKind: "unary";
+    input: typeof RetryDeliveryRequestSchema;
+    output: typeof RetryDeliveryResponseSchema;
+  },
+  /**
    * Answers one event with its facts.
    *
    * Errors: NOT_FOUND.
@@ -689,6 +836,33 @@ export const WebhookService: GenService<{
     methodKind: "unary";
     input: typeof ListEventsRequestSchema;
     output: typeof ListEventsResponseSchema;
+  },
+  /**
+   * Sends an event to one endpoint, whether it received it before or not: also an event from before the endpoint, or of a
+   * type that it does not ask for. If there is a delivery of it, that one is sent again, as by RetryDelivery; if not, one is
+   * made, with the endpoint's next sequence.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT when the event is so new that its deliveries are not made yet: try again.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.ResendEvent
+   */
+  resendEvent: {
+    methodKind: "unary";
+    input: typeof ResendEventRequestSchema;
+    output: typeof ResendEventResponseSchema;
+  },
+  /**
+   * Makes a `webhook.test` event and a delivery of it to this endpoint alone, whatever types it asks for. It is sent, logged
+   * and tried again like any other.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.SendTestEvent
+   */
+  sendTestEvent: {
+    methodKind: "unary";
+    input: typeof SendTestEventRequestSchema;
+    output: typeof SendTestEventResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_usageflow_v1_webhook_service, 0);
