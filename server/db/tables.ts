@@ -119,6 +119,7 @@ export interface Delivery {
   lease_token: string | null;
   lease_until: Timestamp | null;
   next_attempt_at: Timestamp;
+  replay_id: string | null;
   sequence: bigint;
   state: string;
   tenant_id: string;
@@ -280,6 +281,24 @@ export interface PlanVersion {
   published_at: Timestamp;
   tenant_id: string;
   version: number;
+}
+
+export interface Replay {
+  after_created_at: Timestamp | null;
+  after_id: string | null;
+  batch_size: number;
+  completed_at: Timestamp | null;
+  created_at: Timestamp;
+  delivery_states: string[];
+  done_count: Generated<bigint>;
+  end_at: Timestamp;
+  endpoint_id: string;
+  event_types: string[];
+  id: string;
+  start_at: Timestamp | null;
+  state: string;
+  tenant_id: string;
+  total_count: bigint;
 }
 
 export interface RpcAnswer {
@@ -457,6 +476,7 @@ export interface Tables {
   outbox_pending: OutboxPending;
   plan: Plan;
   plan_version: PlanVersion;
+  replay: Replay;
   rpc_answer: RpcAnswer;
   spend_threshold_reached: SpendThresholdReached;
   subscription: Subscription;

@@ -1,7 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import { type Duration, DurationSchema, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { Selectable } from "kysely";
-import { AttemptSchema, DeliverySchema, DeliveryState } from "../../gen/usageflow/v1/webhook_pb.ts";
+import {
+  AttemptSchema,
+  DeliverySchema,
+  DeliveryState,
+  DeliveryStateSchema,
+} from "../../gen/usageflow/v1/webhook_pb.ts";
 import type { Tx } from "../db/database.ts";
 import type { DeliveryAttempt as AttemptRow, Delivery as DeliveryTable } from "../db/tables.ts";
 import { formatId, parseId } from "../id.ts";
@@ -84,4 +89,9 @@ export async function getDelivery(tx: Tx, tenantId: string, id: string) {
     .orderBy("number")
     .execute();
   return toDelivery(row, attempts);
+}
+
+/** A state as rows have it. */
+export function stateName(state: DeliveryState): string {
+  return (DeliveryStateSchema.value[state]?.name ?? "").replace("DELIVERY_STATE_", "");
 }

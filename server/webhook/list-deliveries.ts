@@ -1,12 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import { type RawBuilder, sql } from "kysely";
-import { DeliveryState, DeliveryStateSchema, StatusClass } from "../../gen/usageflow/v1/webhook_pb.ts";
+import { DeliveryState, StatusClass } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { type ListDeliveriesRequest, ListDeliveriesResponseSchema } from "../../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import { parseId } from "../id.ts";
 import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
-import { type DeliveryRow, toDelivery } from "./delivery.ts";
+import { type DeliveryRow, stateName, toDelivery } from "./delivery.ts";
 import { typesOf } from "./event-filter.ts";
 import { type ListSpan, listSpan } from "./list-span.ts";
 
@@ -95,8 +95,7 @@ function filters(request: ListDeliveriesRequest, span: ListSpan): RawBuilder<unk
 // Written out, and no parameter: the planner must see that a partial index has all of them.
 function ofState(state: DeliveryState): RawBuilder<unknown>[] {
   if (state === DeliveryState.UNSPECIFIED) return [];
-  const name = (DeliveryStateSchema.value[state]?.name ?? "").replace("DELIVERY_STATE_", "");
-  return [sql`state = ${sql.lit(name)}`];
+  return [sql`state = ${sql.lit(stateName(state))}`];
 }
 
 // The class as the index `delivery_refused` has it.

@@ -15,6 +15,7 @@ const WORKERS_DOORS = [
   "delivery_attempt",
   "outbox_event",
   "outbox_pending",
+  "replay",
   "rpc_answer",
   "tenant_due",
   "usage_batch",
@@ -30,7 +31,8 @@ async function live(harness: Harness, key: string, url: string): Promise<void> {
   const unique = { key: "VISITOR", aggregation: Aggregation.UNIQUE, uniqueProperty: "ip" };
   await clients.pricing.pushCatalog({ catalog }, { headers });
   await clients.pricing.pushCatalog({ catalog: { metrics: [unique] } });
-  await clients.webhook.createEndpoint({ url });
+  const { endpoint } = await clients.webhook.createEndpoint({ url });
+  await clients.webhook.createReplay({ endpointId: endpoint?.id ?? "" });
   await clients.invoice.createCreditGrant({ customerId: "user_123", currency: "USD", amount: "1" });
   const { subscription } = await clients.pricing.startSubscription({ customerId: "user_123", plan: "pro" });
   await clients.pricing.createDiscount({
@@ -104,6 +106,7 @@ test("a stranger's answer to every question about another tenant's things is not
   const deliveries = (await webhook.listDeliveries({})).deliveries;
   const endpoints = (await webhook.listEndpoints({})).endpoints;
   const { events } = await webhook.listEvents({});
+  const { replays } = await webhook.listReplays({});
   const subscriptions = (await pricing.listSubscriptions({})).subscriptions;
   const keys = (await tenant.listApiKeys({})).apiKeys;
   const { usageEvents } = await usage.listUsageEvents({});
@@ -137,6 +140,9 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.webhook.retryDelivery({ id: idOf(deliveries) }),
     stranger.webhook.resendEvent({ eventId: idOf(events), endpointId: idOf(endpoints) }),
     stranger.webhook.sendTestEvent({ endpointId: idOf(endpoints) }),
+    stranger.webhook.createReplay({ endpointId: idOf(endpoints) }),
+    stranger.webhook.getReplay({ id: idOf(replays) }),
+    stranger.webhook.cancelReplay({ id: idOf(replays) }),
     stranger.webhook.getEndpoint({ id: idOf(endpoints) }),
     stranger.webhook.updateEndpoint({ id: idOf(endpoints), url: receiver.url }),
     stranger.webhook.deleteEndpoint({ id: idOf(endpoints) }),
@@ -171,6 +177,7 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.invoice.listCreditEntries({}).then((answer) => answer.creditEntries),
     stranger.webhook.listDeliveries({}).then((answer) => answer.deliveries),
     stranger.webhook.listEndpoints({}).then((answer) => answer.endpoints),
+    stranger.webhook.listReplays({}).then((answer) => answer.replays),
     stranger.webhook.listEvents({ eventTypes: ["invoice.*"] }).then((answer) => answer.events),
     stranger.pricing.listSubscriptions({}).then((answer) => answer.subscriptions),
     stranger.pricing.listDiscounts({}).then((answer) => answer.discounts),

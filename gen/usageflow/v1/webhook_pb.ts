@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/webhook.proto.
  */
 export const file_usageflow_v1_webhook: GenFile = /*@__PURE__*/
-  fileDesc("Chp1c2FnZWZsb3cvdjEvd2ViaG9vay5wcm90bxIMdXNhZ2VmbG93LnYxIn0KCEVuZHBvaW50EgoKAmlkGAEgASgJEgsKA3VybBgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRITCgtldmVudF90eXBlcxgEIAMoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKkAwoIRGVsaXZlcnkSCgoCaWQYASABKAkSEwoLZW5kcG9pbnRfaWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSEgoKZXZlbnRfdHlwZRgEIAEoCRIQCghzZXF1ZW5jZRgFIAEoAxIqCgVzdGF0ZRgGIAEoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlEhUKDWF0dGVtcHRfY291bnQYByABKAUSMwoPbmV4dF9hdHRlbXB0X2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxjb21wbGV0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKCGF0dGVtcHRzGAsgAygLMhUudXNhZ2VmbG93LnYxLkF0dGVtcHQSEwoLbGFzdF9zdGF0dXMYDCABKAUSEgoKbGFzdF9lcnJvchgNIAEoCRITCgtjdXN0b21lcl9pZBgOIAEoCSKpAQoHQXR0ZW1wdBIOCgZudW1iZXIYASABKAUSKwoHc2VudF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGc3RhdHVzGAQgASgFEg0KBWVycm9yGAUgASgJEhUKDXJlc3BvbnNlX2JvZHkYBiABKAkqhAEKDURlbGl2ZXJ5U3RhdGUSHgoaREVMSVZFUllfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZERUxJVkVSWV9TVEFURV9QRU5ESU5HEAESHAoYREVMSVZFUllfU1RBVEVfREVMSVZFUkVEEAISGQoVREVMSVZFUllfU1RBVEVfRkFJTEVEEAMqtQEKC1N0YXR1c0NsYXNzEhwKGFNUQVRVU19DTEFTU19VTlNQRUNJRklFRBAAEhUKEVNUQVRVU19DTEFTU19OT05FEAESGAoUU1RBVFVTX0NMQVNTX1NVQ0NFU1MQAhIZChVTVEFUVVNfQ0xBU1NfUkVESVJFQ1QQAxIdChlTVEFUVVNfQ0xBU1NfQ0xJRU5UX0VSUk9SEAQSHQoZU1RBVFVTX0NMQVNTX1NFUlZFUl9FUlJPUhAFYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chp1c2FnZWZsb3cvdjEvd2ViaG9vay5wcm90bxIMdXNhZ2VmbG93LnYxIn0KCEVuZHBvaW50EgoKAmlkGAEgASgJEgsKA3VybBgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRITCgtldmVudF90eXBlcxgEIAMoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKkAwoIRGVsaXZlcnkSCgoCaWQYASABKAkSEwoLZW5kcG9pbnRfaWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSEgoKZXZlbnRfdHlwZRgEIAEoCRIQCghzZXF1ZW5jZRgFIAEoAxIqCgVzdGF0ZRgGIAEoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlEhUKDWF0dGVtcHRfY291bnQYByABKAUSMwoPbmV4dF9hdHRlbXB0X2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxjb21wbGV0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKCGF0dGVtcHRzGAsgAygLMhUudXNhZ2VmbG93LnYxLkF0dGVtcHQSEwoLbGFzdF9zdGF0dXMYDCABKAUSEgoKbGFzdF9lcnJvchgNIAEoCRITCgtjdXN0b21lcl9pZBgOIAEoCSKpAQoHQXR0ZW1wdBIOCgZudW1iZXIYASABKAUSKwoHc2VudF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGc3RhdHVzGAQgASgFEg0KBWVycm9yGAUgASgJEhUKDXJlc3BvbnNlX2JvZHkYBiABKAkilAMKBlJlcGxheRIKCgJpZBgBIAEoCRITCgtlbmRwb2ludF9pZBgCIAEoCRITCgtldmVudF90eXBlcxgDIAMoCRI0Cg9kZWxpdmVyeV9zdGF0ZXMYBCADKA4yGy51c2FnZWZsb3cudjEuRGVsaXZlcnlTdGF0ZRIpCgVzdGFydBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDZW5kGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgVzdGF0ZRgHIAEoDjIZLnVzYWdlZmxvdy52MS5SZXBsYXlTdGF0ZRITCgt0b3RhbF9jb3VudBgIIAEoAxISCgpkb25lX2NvdW50GAkgASgDEhUKDXdhaXRpbmdfY291bnQYCiABKAMSLgoKY3JlYXRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29tcGxldGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCqEAQoNRGVsaXZlcnlTdGF0ZRIeChpERUxJVkVSWV9TVEFURV9VTlNQRUNJRklFRBAAEhoKFkRFTElWRVJZX1NUQVRFX1BFTkRJTkcQARIcChhERUxJVkVSWV9TVEFURV9ERUxJVkVSRUQQAhIZChVERUxJVkVSWV9TVEFURV9GQUlMRUQQAyq1AQoLU3RhdHVzQ2xhc3MSHAoYU1RBVFVTX0NMQVNTX1VOU1BFQ0lGSUVEEAASFQoRU1RBVFVTX0NMQVNTX05PTkUQARIYChRTVEFUVVNfQ0xBU1NfU1VDQ0VTUxACEhkKFVNUQVRVU19DTEFTU19SRURJUkVDVBADEh0KGVNUQVRVU19DTEFTU19DTElFTlRfRVJST1IQBBIdChlTVEFUVVNfQ0xBU1NfU0VSVkVSX0VSUk9SEAUqfQoLUmVwbGF5U3RhdGUSHAoYUkVQTEFZX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUUkVQTEFZX1NUQVRFX1JVTk5JTkcQARIaChZSRVBMQVlfU1RBVEVfQ09NUExFVEVEEAISGgoWUkVQTEFZX1NUQVRFX0NBTkNFTExFRBADYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A URL that receives events.
@@ -232,6 +232,104 @@ export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_webhook, 2);
 
 /**
+ * Deliveries of an endpoint that are sent again, many at a time.
+ *
+ * @generated from message usageflow.v1.Replay
+ */
+export type Replay = Message<"usageflow.v1.Replay"> & {
+  /**
+   * `rpl_` and an opaque part.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The endpoint.
+   *
+   * @generated from field: string endpoint_id = 2;
+   */
+  endpointId: string;
+
+  /**
+   * Patterns of the event types, as they were asked for. Empty: all.
+   *
+   * @generated from field: repeated string event_types = 3;
+   */
+  eventTypes: string[];
+
+  /**
+   * States that a delivery must be in when its turn comes.
+   *
+   * @generated from field: repeated usageflow.v1.DeliveryState delivery_states = 4;
+   */
+  deliveryStates: DeliveryState[];
+
+  /**
+   * Only deliveries made then or later. Absent: from the first on.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 5;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * Only deliveries made before.
+   *
+   * @generated from field: google.protobuf.Timestamp end = 6;
+   */
+  end?: Timestamp | undefined;
+
+  /**
+   * Where it stands.
+   *
+   * @generated from field: usageflow.v1.ReplayState state = 7;
+   */
+  state: ReplayState;
+
+  /**
+   * How many deliveries it was about when it was made.
+   *
+   * @generated from field: int64 total_count = 8;
+   */
+  totalCount: bigint;
+
+  /**
+   * How many were handed over to be sent. Fewer than the total in the end, when some had changed their state meanwhile.
+   *
+   * @generated from field: int64 done_count = 9;
+   */
+  doneCount: bigint;
+
+  /**
+   * How many of those are due and were not sent yet. Only in the answer of GetReplay.
+   *
+   * @generated from field: int64 waiting_count = 10;
+   */
+  waitingCount: bigint;
+
+  /**
+   * When it was made.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 11;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * When it was completed or cancelled. Absent while it runs.
+   *
+   * @generated from field: google.protobuf.Timestamp completed_at = 12;
+   */
+  completedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.Replay.
+ * Use `create(ReplaySchema)` to create a new message.
+ */
+export const ReplaySchema: GenMessage<Replay> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook, 3);
+
+/**
  * What became of an event for an endpoint.
  *
  * @generated from enum usageflow.v1.DeliveryState
@@ -340,4 +438,52 @@ export type StatusClass = (typeof StatusClass)[keyof typeof StatusClass] | Unkno
  */
 export const StatusClassSchema: GenEnum<StatusClass> = /*@__PURE__*/
   enumDesc(file_usageflow_v1_webhook, 1);
+
+/**
+ * Where a replay stands.
+ *
+ * @generated from enum usageflow.v1.ReplayState
+ */
+export const ReplayState = {
+  /**
+   * Not given.
+   *
+   * @generated from enum value: REPLAY_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Under way.
+   *
+   * @generated from enum value: REPLAY_STATE_RUNNING = 1;
+   */
+  RUNNING: 1,
+
+  /**
+   * All that it asked for was handed over to be sent.
+   *
+   * @generated from enum value: REPLAY_STATE_COMPLETED = 2;
+   */
+  COMPLETED: 2,
+
+  /**
+   * Stopped by hand, or because its endpoint was deleted. What it had handed over is sent.
+   *
+   * @generated from enum value: REPLAY_STATE_CANCELLED = 3;
+   */
+  CANCELLED: 3,
+} as const;
+
+/**
+ * Where a replay stands.
+ *
+ * @generated from enum usageflow.v1.ReplayState
+ */
+export type ReplayState = (typeof ReplayState)[keyof typeof ReplayState] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.ReplayState.
+ */
+export const ReplayStateSchema: GenEnum<ReplayState> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_webhook, 2);
 

@@ -10,7 +10,7 @@ import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Event } from "./event_pb.ts";
 import { file_usageflow_v1_event } from "./event_pb.ts";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
-import type { Delivery, DeliveryState, Endpoint, StatusClass } from "./webhook_pb.ts";
+import type { Delivery, DeliveryState, Endpoint, Replay, StatusClass } from "./webhook_pb.ts";
 import { file_usageflow_v1_webhook } from "./webhook_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/webhook_service.proto.
  */
 export const file_usageflow_v1_webhook_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ1c2FnZWZsb3cvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEihwIKFUNyZWF0ZUVuZHBvaW50UmVxdWVzdBI1CgN1cmwYASABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSPwoGc2VjcmV0GAQgASgJQi+6SCxyKhiAATIlXih3aHNlY19bQS1aYS16MC05Ky9dezMyLDg2fT17MCwyfSk/JCJSChZDcmVhdGVFbmRwb2ludFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSI+ChJHZXRFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJlChRMaXN0RW5kcG9pbnRzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiWwoVTGlzdEVuZHBvaW50c1Jlc3BvbnNlEikKCWVuZHBvaW50cxgBIAMoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki8AEKFVVwZGF0ZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI1CgN1cmwYAiABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAyABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAQgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQiQgoWVXBkYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJBChVEZWxldGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiGAoWRGVsZXRlRW5kcG9pbnRSZXNwb25zZSI+ChJHZXREZWxpdmVyeVJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hkX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RGVsaXZlcnlSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSLGBAoVTGlzdERlbGl2ZXJpZXNSZXF1ZXN0EjQKC2VuZHBvaW50X2lkGAEgASgJQh+6SBxyGjIYXih3aGVfWzAtOUEtWmEtel17MjJ9KT8kEjEKCGV2ZW50X2lkGAIgASgJQh+6SBxyGjIYXihldnRfWzAtOUEtWmEtel17MjJ9KT8kEjQKBXN0YXRlGAMgASgOMhsudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5U3RhdGVCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgEIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAUgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJBJCCgtldmVudF90eXBlcxgKIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEjkKDHN0YXR1c19jbGFzcxgLIAEoDjIZLnVzYWdlZmxvdy52MS5TdGF0dXNDbGFzc0IIukgFggECEAESMgoLY3VzdG9tZXJfaWQYDCABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjsKBXN0YXJ0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEhQKDG9sZGVzdF9maXJzdBgPIAEoCCJdChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEioKCmRlbGl2ZXJpZXMYASADKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkAKFFJldHJ5RGVsaXZlcnlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZF9bMC05QS1aYS16XXsyMn0kIkEKFVJldHJ5RGVsaXZlcnlSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSJ3ChJSZXNlbmRFdmVudFJlcXVlc3QSLgoIZXZlbnRfaWQYASABKAlCHLpIGXIXMhVeZXZ0X1swLTlBLVphLXpdezIyfSQSMQoLZW5kcG9pbnRfaWQYAiABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTUmVzZW5kRXZlbnRSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSJJChRTZW5kVGVzdEV2ZW50UmVxdWVzdBIxCgtlbmRwb2ludF9pZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCJBChVTZW5kVGVzdEV2ZW50UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkiOwoPR2V0RXZlbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmV2dF9bMC05QS1aYS16XXsyMn0kIjYKEEdldEV2ZW50UmVzcG9uc2USIgoFZXZlbnQYASABKAsyEy51c2FnZWZsb3cudjEuRXZlbnQi0gIKEUxpc3RFdmVudHNSZXF1ZXN0EkIKC2V2ZW50X3R5cGVzGAEgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSMgoLY3VzdG9tZXJfaWQYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjsKBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEh0KCXBhZ2Vfc2l6ZRgFIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAYgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJSChJMaXN0RXZlbnRzUmVzcG9uc2USIwoGZXZlbnRzGAEgAygLMhMudXNhZ2VmbG93LnYxLkV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTKjCgoOV2ViaG9va1NlcnZpY2USbgoOQ3JlYXRlRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkNyZWF0ZUVuZHBvaW50UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEmcKC0dldEVuZHBvaW50EiAudXNhZ2VmbG93LnYxLkdldEVuZHBvaW50UmVxdWVzdBohLnVzYWdlZmxvdy52MS5HZXRFbmRwb2ludFJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEm0KDUxpc3RFbmRwb2ludHMSIi51c2FnZWZsb3cudjEuTGlzdEVuZHBvaW50c1JlcXVlc3QaIy51c2FnZWZsb3cudjEuTGlzdEVuZHBvaW50c1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEnEKDlVwZGF0ZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLlVwZGF0ZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5VcGRhdGVFbmRwb2ludFJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJuCg5EZWxldGVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5EZWxldGVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuRGVsZXRlRW5kcG9pbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSZwoLR2V0RGVsaXZlcnkSIC51c2FnZWZsb3cudjEuR2V0RGVsaXZlcnlSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkdldERlbGl2ZXJ5UmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQScAoOTGlzdERlbGl2ZXJpZXMSIy51c2FnZWZsb3cudjEuTGlzdERlbGl2ZXJpZXNSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkxpc3REZWxpdmVyaWVzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSbgoNUmV0cnlEZWxpdmVyeRIiLnVzYWdlZmxvdy52MS5SZXRyeURlbGl2ZXJ5UmVxdWVzdBojLnVzYWdlZmxvdy52MS5SZXRyeURlbGl2ZXJ5UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEl4KCEdldEV2ZW50Eh0udXNhZ2VmbG93LnYxLkdldEV2ZW50UmVxdWVzdBoeLnVzYWdlZmxvdy52MS5HZXRFdmVudFJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmQKCkxpc3RFdmVudHMSHy51c2FnZWZsb3cudjEuTGlzdEV2ZW50c1JlcXVlc3QaIC51c2FnZWZsb3cudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmgKC1Jlc2VuZEV2ZW50EiAudXNhZ2VmbG93LnYxLlJlc2VuZEV2ZW50UmVxdWVzdBohLnVzYWdlZmxvdy52MS5SZXNlbmRFdmVudFJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJrCg1TZW5kVGVzdEV2ZW50EiIudXNhZ2VmbG93LnYxLlNlbmRUZXN0RXZlbnRSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLlNlbmRUZXN0RXZlbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_event, file_usageflow_v1_permission, file_usageflow_v1_webhook]);
+  fileDesc("CiJ1c2FnZWZsb3cvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEihwIKFUNyZWF0ZUVuZHBvaW50UmVxdWVzdBI1CgN1cmwYASABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSPwoGc2VjcmV0GAQgASgJQi+6SCxyKhiAATIlXih3aHNlY19bQS1aYS16MC05Ky9dezMyLDg2fT17MCwyfSk/JCJSChZDcmVhdGVFbmRwb2ludFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSI+ChJHZXRFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJlChRMaXN0RW5kcG9pbnRzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiWwoVTGlzdEVuZHBvaW50c1Jlc3BvbnNlEikKCWVuZHBvaW50cxgBIAMoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki8AEKFVVwZGF0ZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI1CgN1cmwYAiABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAyABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAQgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQiQgoWVXBkYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJBChVEZWxldGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiGAoWRGVsZXRlRW5kcG9pbnRSZXNwb25zZSI+ChJHZXREZWxpdmVyeVJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hkX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RGVsaXZlcnlSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSLGBAoVTGlzdERlbGl2ZXJpZXNSZXF1ZXN0EjQKC2VuZHBvaW50X2lkGAEgASgJQh+6SBxyGjIYXih3aGVfWzAtOUEtWmEtel17MjJ9KT8kEjEKCGV2ZW50X2lkGAIgASgJQh+6SBxyGjIYXihldnRfWzAtOUEtWmEtel17MjJ9KT8kEjQKBXN0YXRlGAMgASgOMhsudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5U3RhdGVCCLpIBYIBAhABEh0KCXBhZ2Vfc2l6ZRgEIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAUgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJBJCCgtldmVudF90eXBlcxgKIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEjkKDHN0YXR1c19jbGFzcxgLIAEoDjIZLnVzYWdlZmxvdy52MS5TdGF0dXNDbGFzc0IIukgFggECEAESMgoLY3VzdG9tZXJfaWQYDCABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjsKBXN0YXJ0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEhQKDG9sZGVzdF9maXJzdBgPIAEoCCJdChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEioKCmRlbGl2ZXJpZXMYASADKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkAKFFJldHJ5RGVsaXZlcnlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZF9bMC05QS1aYS16XXsyMn0kIkEKFVJldHJ5RGVsaXZlcnlSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSJ3ChJSZXNlbmRFdmVudFJlcXVlc3QSLgoIZXZlbnRfaWQYASABKAlCHLpIGXIXMhVeZXZ0X1swLTlBLVphLXpdezIyfSQSMQoLZW5kcG9pbnRfaWQYAiABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTUmVzZW5kRXZlbnRSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSJJChRTZW5kVGVzdEV2ZW50UmVxdWVzdBIxCgtlbmRwb2ludF9pZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCJBChVTZW5kVGVzdEV2ZW50UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkiOwoPR2V0RXZlbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmV2dF9bMC05QS1aYS16XXsyMn0kIjYKEEdldEV2ZW50UmVzcG9uc2USIgoFZXZlbnQYASABKAsyEy51c2FnZWZsb3cudjEuRXZlbnQi0gIKEUxpc3RFdmVudHNSZXF1ZXN0EkIKC2V2ZW50X3R5cGVzGAEgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSMgoLY3VzdG9tZXJfaWQYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjsKBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEh0KCXBhZ2Vfc2l6ZRgFIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAYgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJSChJMaXN0RXZlbnRzUmVzcG9uc2USIwoGZXZlbnRzGAEgAygLMhMudXNhZ2VmbG93LnYxLkV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLgAgoTQ3JlYXRlUmVwbGF5UmVxdWVzdBIxCgtlbmRwb2ludF9pZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBJCCgtldmVudF90eXBlcxgCIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEkkKD2RlbGl2ZXJ5X3N0YXRlcxgDIAMoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlQhO6SBCSAQ0QAxgBIgeCAQQQASAAEjsKBXN0YXJ0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEg8KB2RyeV9ydW4YBiABKAgiSwoUQ3JlYXRlUmVwbGF5UmVzcG9uc2USJAoGcmVwbGF5GAEgASgLMhQudXNhZ2VmbG93LnYxLlJlcGxheRINCgVjb3VudBgCIAEoAyI8ChBHZXRSZXBsYXlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXnJwbF9bMC05QS1aYS16XXsyMn0kIjkKEUdldFJlcGxheVJlc3BvbnNlEiQKBnJlcGxheRgBIAEoCzIULnVzYWdlZmxvdy52MS5SZXBsYXkiYwoSTGlzdFJlcGxheXNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAIgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJVChNMaXN0UmVwbGF5c1Jlc3BvbnNlEiUKB3JlcGxheXMYASADKAsyFC51c2FnZWZsb3cudjEuUmVwbGF5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI/ChNDYW5jZWxSZXBsYXlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXnJwbF9bMC05QS1aYS16XXsyMn0kIjwKFENhbmNlbFJlcGxheVJlc3BvbnNlEiQKBnJlcGxheRgBIAEoCzIULnVzYWdlZmxvdy52MS5SZXBsYXkyxg0KDldlYmhvb2tTZXJ2aWNlEm4KDkNyZWF0ZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLkNyZWF0ZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5DcmVhdGVFbmRwb2ludFJlc3BvbnNlIhGKtRgNd2ViaG9vazp3cml0ZRJnCgtHZXRFbmRwb2ludBIgLnVzYWdlZmxvdy52MS5HZXRFbmRwb2ludFJlcXVlc3QaIS51c2FnZWZsb3cudjEuR2V0RW5kcG9pbnRSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJtCg1MaXN0RW5kcG9pbnRzEiIudXNhZ2VmbG93LnYxLkxpc3RFbmRwb2ludHNSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLkxpc3RFbmRwb2ludHNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJxCg5VcGRhdGVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5VcGRhdGVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuVXBkYXRlRW5kcG9pbnRSZXNwb25zZSIUkAICirUYDXdlYmhvb2s6d3JpdGUSbgoORGVsZXRlRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuRGVsZXRlRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkRlbGV0ZUVuZHBvaW50UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEmcKC0dldERlbGl2ZXJ5EiAudXNhZ2VmbG93LnYxLkdldERlbGl2ZXJ5UmVxdWVzdBohLnVzYWdlZmxvdy52MS5HZXREZWxpdmVyeVJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEnAKDkxpc3REZWxpdmVyaWVzEiMudXNhZ2VmbG93LnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBokLnVzYWdlZmxvdy52MS5MaXN0RGVsaXZlcmllc1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEm4KDVJldHJ5RGVsaXZlcnkSIi51c2FnZWZsb3cudjEuUmV0cnlEZWxpdmVyeVJlcXVlc3QaIy51c2FnZWZsb3cudjEuUmV0cnlEZWxpdmVyeVJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJeCghHZXRFdmVudBIdLnVzYWdlZmxvdy52MS5HZXRFdmVudFJlcXVlc3QaHi51c2FnZWZsb3cudjEuR2V0RXZlbnRSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJkCgpMaXN0RXZlbnRzEh8udXNhZ2VmbG93LnYxLkxpc3RFdmVudHNSZXF1ZXN0GiAudXNhZ2VmbG93LnYxLkxpc3RFdmVudHNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJoCgtSZXNlbmRFdmVudBIgLnVzYWdlZmxvdy52MS5SZXNlbmRFdmVudFJlcXVlc3QaIS51c2FnZWZsb3cudjEuUmVzZW5kRXZlbnRSZXNwb25zZSIUkAICirUYDXdlYmhvb2s6d3JpdGUSawoNU2VuZFRlc3RFdmVudBIiLnVzYWdlZmxvdy52MS5TZW5kVGVzdEV2ZW50UmVxdWVzdBojLnVzYWdlZmxvdy52MS5TZW5kVGVzdEV2ZW50UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEmgKDENyZWF0ZVJlcGxheRIhLnVzYWdlZmxvdy52MS5DcmVhdGVSZXBsYXlSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLkNyZWF0ZVJlcGxheVJlc3BvbnNlIhGKtRgNd2ViaG9vazp3cml0ZRJhCglHZXRSZXBsYXkSHi51c2FnZWZsb3cudjEuR2V0UmVwbGF5UmVxdWVzdBofLnVzYWdlZmxvdy52MS5HZXRSZXBsYXlSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJnCgtMaXN0UmVwbGF5cxIgLnVzYWdlZmxvdy52MS5MaXN0UmVwbGF5c1JlcXVlc3QaIS51c2FnZWZsb3cudjEuTGlzdFJlcGxheXNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJrCgxDYW5jZWxSZXBsYXkSIS51c2FnZWZsb3cudjEuQ2FuY2VsUmVwbGF5UmVxdWVzdBoiLnVzYWdlZmxvdy52MS5DYW5jZWxSZXBsYXlSZXNwb25zZSIUkAICirUYDXdlYmhvb2s6d3JpdGViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_event, file_usageflow_v1_permission, file_usageflow_v1_webhook]);
 
 /**
  * An endpoint to make.
@@ -708,6 +708,230 @@ export const ListEventsResponseSchema: GenMessage<ListEventsResponse> = /*@__PUR
   messageDesc(file_usageflow_v1_webhook_service, 23);
 
 /**
+ * What to send again.
+ *
+ * @generated from message usageflow.v1.CreateReplayRequest
+ */
+export type CreateReplayRequest = Message<"usageflow.v1.CreateReplayRequest"> & {
+  /**
+   * Deliveries of this endpoint, `whe_...`.
+   *
+   * @generated from field: string endpoint_id = 1;
+   */
+  endpointId: string;
+
+  /**
+   * Only of these event types: patterns as in CreateEndpointRequest. Empty: all.
+   *
+   * @generated from field: repeated string event_types = 2;
+   */
+  eventTypes: string[];
+
+  /**
+   * Only those in these states. Empty: those that failed.
+   *
+   * @generated from field: repeated usageflow.v1.DeliveryState delivery_states = 3;
+   */
+  deliveryStates: DeliveryState[];
+
+  /**
+   * Only those made then or later. Absent: from the first on.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 4;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * Only those made before. Absent, or later than now: now, so that a replay has an end.
+   *
+   * @generated from field: google.protobuf.Timestamp end = 5;
+   */
+  end?: Timestamp | undefined;
+
+  /**
+   * Only count, and change nothing.
+   *
+   * @generated from field: bool dry_run = 6;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message usageflow.v1.CreateReplayRequest.
+ * Use `create(CreateReplayRequestSchema)` to create a new message.
+ */
+export const CreateReplayRequestSchema: GenMessage<CreateReplayRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 24);
+
+/**
+ * The replay that was made.
+ *
+ * @generated from message usageflow.v1.CreateReplayResponse
+ */
+export type CreateReplayResponse = Message<"usageflow.v1.CreateReplayResponse"> & {
+  /**
+   * The replay. Absent after a dry run.
+   *
+   * @generated from field: usageflow.v1.Replay replay = 1;
+   */
+  replay?: Replay | undefined;
+
+  /**
+   * How many deliveries it is about.
+   *
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message usageflow.v1.CreateReplayResponse.
+ * Use `create(CreateReplayResponseSchema)` to create a new message.
+ */
+export const CreateReplayResponseSchema: GenMessage<CreateReplayResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 25);
+
+/**
+ * Asks for one replay.
+ *
+ * @generated from message usageflow.v1.GetReplayRequest
+ */
+export type GetReplayRequest = Message<"usageflow.v1.GetReplayRequest"> & {
+  /**
+   * The replay's id, `rpl_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.GetReplayRequest.
+ * Use `create(GetReplayRequestSchema)` to create a new message.
+ */
+export const GetReplayRequestSchema: GenMessage<GetReplayRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 26);
+
+/**
+ * One replay.
+ *
+ * @generated from message usageflow.v1.GetReplayResponse
+ */
+export type GetReplayResponse = Message<"usageflow.v1.GetReplayResponse"> & {
+  /**
+   * The replay.
+   *
+   * @generated from field: usageflow.v1.Replay replay = 1;
+   */
+  replay?: Replay | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.GetReplayResponse.
+ * Use `create(GetReplayResponseSchema)` to create a new message.
+ */
+export const GetReplayResponseSchema: GenMessage<GetReplayResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 27);
+
+/**
+ * Asks for replays.
+ *
+ * @generated from message usageflow.v1.ListReplaysRequest
+ */
+export type ListReplaysRequest = Message<"usageflow.v1.ListReplaysRequest"> & {
+  /**
+   * At most this many, 1 to 1,000. 0 means 100.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty for the first page.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListReplaysRequest.
+ * Use `create(ListReplaysRequestSchema)` to create a new message.
+ */
+export const ListReplaysRequestSchema: GenMessage<ListReplaysRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 28);
+
+/**
+ * A page of replays.
+ *
+ * @generated from message usageflow.v1.ListReplaysResponse
+ */
+export type ListReplaysResponse = Message<"usageflow.v1.ListReplaysResponse"> & {
+  /**
+   * The replays.
+   *
+   * @generated from field: repeated usageflow.v1.Replay replays = 1;
+   */
+  replays: Replay[];
+
+  /**
+   * Token of the next page. Empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListReplaysResponse.
+ * Use `create(ListReplaysResponseSchema)` to create a new message.
+ */
+export const ListReplaysResponseSchema: GenMessage<ListReplaysResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 29);
+
+/**
+ * A replay to stop.
+ *
+ * @generated from message usageflow.v1.CancelReplayRequest
+ */
+export type CancelReplayRequest = Message<"usageflow.v1.CancelReplayRequest"> & {
+  /**
+   * The replay's id, `rpl_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.CancelReplayRequest.
+ * Use `create(CancelReplayRequestSchema)` to create a new message.
+ */
+export const CancelReplayRequestSchema: GenMessage<CancelReplayRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 30);
+
+/**
+ * The replay as it is now.
+ *
+ * @generated from message usageflow.v1.CancelReplayResponse
+ */
+export type CancelReplayResponse = Message<"usageflow.v1.CancelReplayResponse"> & {
+  /**
+   * The replay.
+   *
+   * @generated from field: usageflow.v1.Replay replay = 1;
+   */
+  replay?: Replay | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.CancelReplayResponse.
+ * Use `create(CancelReplayResponseSchema)` to create a new message.
+ */
+export const CancelReplayResponseSchema: GenMessage<CancelReplayResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 31);
+
+/**
  * Who is told of events, and the log of telling them.
  *
  * Deliveries are POSTs as Standard Webhooks 1.0.0 says: `webhook-id`, `webhook-timestamp` and `webhook-signature`
@@ -863,6 +1087,54 @@ export const WebhookService: GenService<{
     methodKind: "unary";
     input: typeof SendTestEventRequestSchema;
     output: typeof SendTestEventResponseSchema;
+  },
+  /**
+   * Sends deliveries of an endpoint again, many at a time: each as by RetryDelivery, in the order in which they were made. It
+   * runs in the background, survives a restart, and gives way: while the endpoint has other deliveries that are due, it hands
+   * none over, and never more at a time than the endpoint takes within about a second. Any number may be asked for.
+   *
+   * Errors: NOT_FOUND; INVALID_FIELD when no event type matches a pattern, or `end` is before `start`.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.CreateReplay
+   */
+  createReplay: {
+    methodKind: "unary";
+    input: typeof CreateReplayRequestSchema;
+    output: typeof CreateReplayResponseSchema;
+  },
+  /**
+   * Answers one replay.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.GetReplay
+   */
+  getReplay: {
+    methodKind: "unary";
+    input: typeof GetReplayRequestSchema;
+    output: typeof GetReplayResponseSchema;
+  },
+  /**
+   * Lists replays, newest first.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.ListReplays
+   */
+  listReplays: {
+    methodKind: "unary";
+    input: typeof ListReplaysRequestSchema;
+    output: typeof ListReplaysResponseSchema;
+  },
+  /**
+   * Stops a replay. What it has handed over is sent, the rest stays as it is. One that is over stays as it is.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.CancelReplay
+   */
+  cancelReplay: {
+    methodKind: "unary";
+    input: typeof CancelReplayRequestSchema;
+    output: typeof CancelReplayResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_usageflow_v1_webhook_service, 0);
