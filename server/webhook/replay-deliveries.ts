@@ -1,6 +1,7 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
+import { eventTypes } from "../outbox/event-type.ts";
 import { turnOf } from "../tenants-in-turn.ts";
 import type { DeliveryRow } from "./delivery.ts";
 import { lockEndpoint } from "./endpoint.ts";
@@ -12,11 +13,12 @@ import { sendAgain } from "./send-again.ts";
 export const REPLAY_REST_MS = 250;
 const REPLAYS_MAX = 1_000; // of one pass
 const BATCH_MAX = 1_024;
-// Deliveries that are looked at in one statement, and by one turn of a replay that finds few of those that it is about.
-const LOOK_CHUNK = 1_000;
-const LOOK_MAX = 50_000;
+// Deliveries that are looked at by one statement, and how many times by one turn: a replay may be about few of many, and its
+// statements and transactions are short all the same.
+const LOOK_CHUNK = 10_000;
+const LOOK_CHUNKS = 10;
 
-/** One pass over the replays that are under way, of all tenants: each hands over a batch. Answers how many were looked at. */
+/** One pass over the replays that are under way, of all tenants: each hands over a batch. Answers 0 when there was nothing to do. */
 export async function replayDeliveries(app: App, stop?: AbortSignal): Promise<number> {
   const running = await app.workerDb
     .selectFrom("replay")
@@ -70,7 +72,7 @@ async function turn(app: App, tx: Tx, tenantId: string, id: string): Promise<num
     ...(place && { after_created_at: place.created_at, after_id: place.id }),
     ...(ended && { state: "COMPLETED", completed_at: now }),
   });
-  return looked + 1;
+  return looked;
 }
 
 /**
@@ -97,38 +99,58 @@ async function othersWait(tx: Tx, { tenant_id, endpoint_id }: ReplayRow, now: Da
   return other !== undefined;
 }
 
-type Looked = Pick<DeliveryRow, "id" | "created_at" | "state" | "event_type">;
+type Place = Pick<DeliveryRow, "id" | "created_at">;
 
 /** The next `room` deliveries that a replay is about, from its place on, and the place after them. */
 async function look(tx: Tx, replay: ReplayRow, room: number) {
   const ids: string[] = [];
-  let place: Looked | undefined;
-  for (let looked = 0; looked < LOOK_MAX; ) {
-    const chunk = await deliveriesAfter(tx, replay, place);
-    for (const delivery of chunk) {
-      place = delivery;
-      looked++;
-      if (!replay.delivery_states.includes(delivery.state) || !receives(replay.event_types, delivery.event_type))
-        continue;
-      if (ids.push(delivery.id) === room) return { ids, looked, place, ended: false };
-    }
-    if (chunk.length < LOOK_CHUNK) return { ids, looked, place, ended: true };
+  let place: Place | undefined =
+    replay.after_created_at && replay.after_id
+      ? { created_at: replay.after_created_at, id: replay.after_id }
+      : undefined;
+  for (let chunk = 1; chunk <= LOOK_CHUNKS; chunk++) {
+    const last = await endOfChunk(tx, replay, place);
+    const found = await wanted(tx, replay, [place, last], room - ids.length);
+    ids.push(...found.map((delivery) => delivery.id));
+    if (ids.length === room) return { ids, looked: chunk, place: found.at(-1), ended: false };
+    if (!last) return { ids, looked: chunk, place: found.at(-1) ?? place, ended: true };
+    place = last;
   }
-  return { ids, looked: LOOK_MAX, place, ended: false };
+  return { ids, looked: LOOK_CHUNKS, place, ended: false };
 }
 
-async function deliveriesAfter(tx: Tx, replay: ReplayRow, place: Looked | undefined): Promise<Looked[]> {
-  const [createdAt, id] = place ? [place.created_at, place.id] : [replay.after_created_at, replay.after_id];
+/** The last delivery of the next chunk, or undefined when fewer are left. The index alone knows. */
+async function endOfChunk(tx: Tx, replay: ReplayRow, place: Place | undefined): Promise<Place | undefined> {
+  const { rows } = await sql<Place>`
+    select created_at, id from delivery where ${between(replay, place)}
+    order by created_at, id offset ${LOOK_CHUNK - 1} limit 1`.execute(tx);
+  return rows[0];
+}
+
+async function wanted(
+  tx: Tx,
+  replay: ReplayRow,
+  [place, last]: [Place | undefined, Place | undefined],
+  limit: number,
+): Promise<Place[]> {
+  const types = eventTypes.filter((type) => receives(replay.event_types, type));
+  const { rows } = await sql<Place>`
+    select created_at, id from delivery
+    where ${between(replay, place)}
+      and state = any(${replay.delivery_states}::text[]) and event_type = any(${types}::text[])
+      ${last ? sql`and (created_at, id) <= (${last.created_at}::timestamptz, ${last.id}::uuid)` : sql``}
+    order by created_at, id limit ${limit}`.execute(tx);
+  return rows;
+}
+
+/** Deliveries of a replay's endpoint and time that come after a place. */
+function between(replay: ReplayRow, place: Place | undefined): RawBuilder<unknown> {
   const conditions = [
     sql`tenant_id = ${replay.tenant_id} and endpoint_id = ${replay.endpoint_id} and created_at < ${replay.end_at}`,
     ...(replay.start_at ? [sql`created_at >= ${replay.start_at}`] : []),
-    ...(createdAt ? [sql`(created_at, id) > (${createdAt}::timestamptz, ${id}::uuid)`] : []),
+    ...(place ? [sql`(created_at, id) > (${place.created_at}::timestamptz, ${place.id}::uuid)`] : []),
   ];
-  const { rows } = await sql<Looked>`
-    select id, created_at, state, event_type from delivery
-    where ${sql.join(conditions, sql` and `)}
-    order by created_at, id limit ${LOOK_CHUNK}`.execute(tx);
-  return rows;
+  return sql.join(conditions, sql` and `);
 }
 
 async function save(tx: Tx, { tenant_id, id }: ReplayRow, changed: Partial<ReplayRow>): Promise<void> {
