@@ -6,6 +6,7 @@ export type CliErrorCode =
   | "not_found"
   | "failed_precondition"
   | "unavailable"
+  | "deadline_exceeded"
   | "interrupted";
 
 /** What may be said besides. */

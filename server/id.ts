@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
  * Ids are UUIDv7 inside (RFC 9562: time-ordered, so that new rows stand together) and a prefix with the same 128 bits
  * in base62 at the edge, such as `inv_2RWPc3yyYZ9nQwJ1PSy8Kd`.
  */
-export type IdPrefix = "ten" | "key" | "sub" | "dsc" | "inv" | "crg" | "crn" | "evt" | "whe" | "whd";
+export type IdPrefix = "ten" | "key" | "sub" | "dsc" | "inv" | "crg" | "crn" | "evt" | "whe" | "whd" | "rpl";
 
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const DIGITS_128 = 22;

@@ -14,6 +14,7 @@ import { turnOf } from "./tenants-in-turn.ts";
 import { foldUsage, foldUsageOfAllTenants } from "./usage/fold-usage.ts";
 import { DELIVER_PASSES, deliver } from "./webhook/deliver.ts";
 import { fanOut } from "./webhook/fan-out.ts";
+import { REPLAY_REST_MS, replayDeliveries } from "./webhook/replay-deliveries.ts";
 
 // Everything that happens in the background, in one place. Each loop's body does a bounded piece of work and answers how
 // much; any number of processes may run them.
@@ -30,6 +31,7 @@ const loops: Record<string, LoopBody> = {
   dispatchEvents: { runOnce: (app, stop) => dispatchEvents(app, consumers(app), stop) },
   // Several at a time: a pass is as long as its slowest receiver, and must not hold up the next.
   ...Object.fromEntries(Array.from({ length: DELIVER_PASSES }, (_, pass) => [`deliver${pass}`, { runOnce: deliver }])),
+  replayDeliveries: { runOnce: replayDeliveries, restMs: REPLAY_REST_MS },
   purgeAnswers: { runOnce: purgeAnswers },
 };
 

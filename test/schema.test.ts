@@ -18,6 +18,7 @@ const DOORS = [
   "endpoint: worker for usageflow_worker",
   "outbox_event: worker for usageflow_worker",
   "outbox_pending: worker for usageflow_worker",
+  "replay: worker for usageflow_worker",
   "rpc_answer: worker for usageflow_worker",
   "rpc_answer: worker_read for usageflow_worker",
   "tenant_due: worker for usageflow_worker",

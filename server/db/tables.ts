@@ -105,17 +105,21 @@ export interface CustomerArrival {
 }
 
 export interface Delivery {
+  attempt_base: Generated<number>;
   attempt_count: Generated<number>;
   completed_at: Timestamp | null;
   created_at: Timestamp;
+  customer_id: string | null;
   endpoint_id: string;
   event_id: string;
+  event_type: string;
   id: string;
   last_error: Generated<string>;
   last_status: Generated<number>;
   lease_token: string | null;
   lease_until: Timestamp | null;
   next_attempt_at: Timestamp;
+  replay_id: string | null;
   sequence: bigint;
   state: string;
   tenant_id: string;
@@ -267,6 +271,7 @@ export interface Organization {
 }
 
 export interface OutboxEvent {
+  customer_id: string | null;
   data: string;
   id: string;
   occurred_at: Timestamp;
@@ -292,6 +297,24 @@ export interface PlanVersion {
   published_at: Timestamp;
   tenant_id: string;
   version: number;
+}
+
+export interface Replay {
+  after_created_at: Timestamp | null;
+  after_id: string | null;
+  batch_size: number;
+  completed_at: Timestamp | null;
+  created_at: Timestamp;
+  delivery_states: string[];
+  done_count: Generated<bigint>;
+  end_at: Timestamp;
+  endpoint_id: string;
+  event_types: string[];
+  id: string;
+  start_at: Timestamp | null;
+  state: string;
+  tenant_id: string;
+  total_count: bigint;
 }
 
 export interface RpcAnswer {
@@ -470,6 +493,7 @@ export interface Tables {
   outbox_pending: OutboxPending;
   plan: Plan;
   plan_version: PlanVersion;
+  replay: Replay;
   rpc_answer: RpcAnswer;
   spend_threshold_reached: SpendThresholdReached;
   subscription: Subscription;

@@ -16,20 +16,34 @@ export type NewEvent = {
  */
 export async function appendEvents(tx: Tx, tenantId: string, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return;
+  const ids = await storeEvents(tx, tenantId, events);
+  await sql`
+    insert into outbox_pending (tenant_id, event_id) select ${tenantId}, id from unnest(${ids}::uuid[]) as new (id)`.execute(
+    tx,
+  );
+}
+
+/** Stores events that are not dispatched, and answers their ids: whoever stores them tells those whom they concern. */
+export async function storeEvents(tx: Tx, tenantId: string, events: readonly NewEvent[]): Promise<string[]> {
   const ids = events.map(() => newId());
   const texts = events.map(({ facts }) =>
     toJsonString(EventDataSchema, create(EventDataSchema, facts), { alwaysEmitImplicit: true }),
   );
   await sql`
-    insert into outbox_event (tenant_id, id, type, occurred_at, data)
+    insert into outbox_event (tenant_id, id, type, occurred_at, customer_id, data)
     select ${tenantId}, new.* from unnest(
       ${ids}::uuid[],
       ${events.map((event) => event.type)}::text[],
       ${events.map((event) => event.occurredAt)}::timestamptz[],
+      ${events.map(customerOf)}::text[],
       ${texts}::text[]
     ) as new`.execute(tx);
-  await sql`
-    insert into outbox_pending (tenant_id, event_id) select ${tenantId}, id from unnest(${ids}::uuid[]) as new (id)`.execute(
-    tx,
-  );
+  return ids;
+}
+
+/** Whom an event is about: its customer, or the customer of its fact. Null: no single one. */
+function customerOf({ facts }: NewEvent): string | null {
+  if ("customer" in facts) return facts.customer.id;
+  const [fact] = Object.values(facts) as [object | undefined];
+  return fact && "customerId" in fact && typeof fact.customerId === "string" ? fact.customerId : null;
 }

@@ -9,6 +9,8 @@ const EVENTS_MAX = 200;
 export interface DispatchedEvent {
   readonly id: string;
   readonly type: string;
+  /** Whom it is about; null: no single customer. */
+  readonly customer_id: string | null;
 }
 
 /** Does what follows from events of one tenant, in the transaction that takes them out of the outbox. */
@@ -51,7 +53,7 @@ async function takeBatch(tx: Tx, tenantId: string): Promise<DispatchedEvent[]> {
     .whereRef("pending.event_id", "=", "batch.event_id")
     .where("event.tenant_id", "=", tenantId)
     .whereRef("event.id", "=", "pending.event_id")
-    .returning(["event.id", "event.type"])
+    .returning(["event.id", "event.type", "event.customer_id"])
     .execute();
   return events.sort((a, b) => (a.id < b.id ? -1 : 1)); // a delete answers in no order
 }

@@ -1,6 +1,6 @@
 import type { CreditNote } from "../../gen/usageflow/v1/credit_note_pb.ts";
 import type { CreditGrant } from "../../gen/usageflow/v1/credit_pb.ts";
-import type { ThresholdReached } from "../../gen/usageflow/v1/event_pb.ts";
+import type { ThresholdReached, WebhookTest } from "../../gen/usageflow/v1/event_pb.ts";
 import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { Subscription } from "../../gen/usageflow/v1/pricing_pb.ts";
 import type { Customer } from "../../gen/usageflow/v1/tenant_pb.ts";
@@ -33,6 +33,8 @@ export interface EventFacts {
   "credit.depleted": { creditGrant: CreditGrant };
   /** What the usage of a period comes to has reached a threshold of its subscription. */
   "usage.threshold_reached": { threshold: ThresholdReached };
+  /** Nothing happened: an endpoint is tried out, and no other is told. */
+  "webhook.test": { test: WebhookTest };
 }
 
 export type EventType = keyof EventFacts;
@@ -52,6 +54,7 @@ const known: Record<EventType, true> = {
   "credit.granted": true,
   "credit.depleted": true,
   "usage.threshold_reached": true,
+  "webhook.test": true,
 };
 
 /** The event types by name. */

@@ -27,7 +27,8 @@ export async function attempt(app: App, post: Post, delivery: ClaimedDelivery, t
     return { ...attempted, error: "", state: "DELIVERED", completed_at: now, next_attempt_at: null };
   }
   const { error } = outcome;
-  const delay = nextDelayMs(app.config.deliveryScheduleMs, delivery.attempt_count + 1, Math.random());
+  const counted = delivery.attempt_count + 1 - delivery.attempt_base;
+  const delay = nextDelayMs(app.config.deliveryScheduleMs, counted, Math.random());
   return delay === undefined
     ? { ...attempted, error, state: "FAILED", completed_at: now, next_attempt_at: null }
     : { ...attempted, error, state: "PENDING", completed_at: null, next_attempt_at: plusMs(now, delay) };

@@ -26,6 +26,8 @@ export interface ClaimedDelivery {
   event_id: string;
   sequence: bigint;
   attempt_count: number;
+  /** Attempts from before it was last sent again, which the schedule does not count. */
+  attempt_base: number;
   lease_until: Date;
   /** Proves the claim. */
   lease_token: string;
@@ -97,8 +99,8 @@ async function claimOf(app: App, endpoints: readonly Turn[]): Promise<ClaimedDel
       where delivery.tenant_id = due.tenant_id and delivery.id = due.id
       returning delivery.*
     )
-    select c.tenant_id, c.id, c.endpoint_id, c.event_id, c.sequence, c.attempt_count, c.lease_until, c.lease_token,
-      e.type, e.occurred_at, e.data
+    select c.tenant_id, c.id, c.endpoint_id, c.event_id, c.sequence, c.attempt_count, c.attempt_base, c.lease_until,
+      c.lease_token, e.type, e.occurred_at, e.data
     from claimed c
     join outbox_event e on e.tenant_id = c.tenant_id and e.id = c.event_id
     order by row_number() over (partition by c.tenant_id, c.endpoint_id order by c.id), c.id`.execute(app.workerDb);

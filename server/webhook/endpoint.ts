@@ -50,6 +50,21 @@ export async function getEndpoint(
   return row;
 }
 
+/**
+ * Takes the right to make deliveries for an endpoint, or to send some again, until the transaction ends. Undefined: it was
+ * deleted, or never there.
+ */
+export function lockEndpoint(tx: Tx, tenantId: string, uuid: string) {
+  return tx
+    .selectFrom("endpoint")
+    .select(["id", "last_sequence"])
+    .where("tenant_id", "=", tenantId)
+    .where("id", "=", uuid)
+    .where("deleted_at", "is", null)
+    .forNoKeyUpdate()
+    .executeTakeFirst();
+}
+
 /** Endpoints of the tenant that are not deleted, oldest first. */
 export function listEndpoints(app: App, tenantId: string, request: ListEndpointsRequest) {
   const scope = { tenantId, list: "endpoint" };

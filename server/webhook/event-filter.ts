@@ -7,6 +7,12 @@ export function receives(patterns: readonly string[], type: string): boolean {
   return patterns.length === 0 || patterns.some((pattern) => ["*", `${noun}.*`, type].includes(pattern));
 }
 
+/** The event types that patterns let through. Refuses a pattern that lets none through, as `checkPatterns` does. */
+export function typesOf(patterns: readonly string[]): string[] {
+  checkPatterns(patterns);
+  return eventTypes.filter((type) => receives(patterns, type));
+}
+
 /** Refuses a pattern that lets no event type through: a typing error would be silence. */
 export function checkPatterns(patterns: readonly string[]): void {
   for (const [index, pattern] of patterns.entries()) {

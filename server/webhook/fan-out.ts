@@ -3,13 +3,14 @@ import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import type { Tx } from "../db/database.ts";
 import { newId } from "../id.ts";
-import type { EventConsumer } from "../outbox/dispatch-events.ts";
+import type { DispatchedEvent, EventConsumer } from "../outbox/dispatch-events.ts";
 import { receives } from "./event-filter.ts";
 import { nextDelayMs } from "./retry-schedule.ts";
 
-interface NewDelivery {
+/** A delivery to make. */
+export interface NewDelivery {
   id: string;
-  eventId: string;
+  event: DispatchedEvent;
   endpointId: string;
   sequence: bigint;
 }
@@ -23,7 +24,7 @@ export function fanOut(app: App): EventConsumer {
         .filter((event) => receives(endpoint.event_types, event.type))
         .map((event, index) => ({
           id: newId(),
-          eventId: event.id,
+          event,
           endpointId: endpoint.id,
           sequence: endpoint.last_sequence + BigInt(index + 1),
         })),
@@ -44,22 +45,31 @@ function lockEndpoints(tx: Tx, tenantId: string) {
     .execute();
 }
 
-async function insertDeliveries(app: App, tx: Tx, tenantId: string, made: readonly NewDelivery[]): Promise<void> {
+/** Makes deliveries for endpoints that the transaction has locked, in the order of their sequences. */
+export async function insertDeliveries(
+  app: App,
+  tx: Tx,
+  tenantId: string,
+  made: readonly NewDelivery[],
+): Promise<void> {
   const now = app.clock.now();
   const delay = nextDelayMs(app.config.deliveryScheduleMs, 0, Math.random()) ?? 0;
   await sql`
     with made as (
       select * from unnest(
-        ${made.map((one) => one.id)}::uuid[], ${made.map((one) => one.eventId)}::uuid[],
+        ${made.map((one) => one.id)}::uuid[], ${made.map((one) => one.event.id)}::uuid[],
+        ${made.map((one) => one.event.type)}::text[], ${made.map((one) => one.event.customer_id)}::text[],
         ${made.map((one) => one.endpointId)}::uuid[], ${made.map((one) => one.sequence)}::bigint[]
-      ) as row (id, event_id, endpoint_id, sequence)
+      ) as row (id, event_id, event_type, customer_id, endpoint_id, sequence)
     ), counted as (
       update endpoint set last_sequence = last.sequence
       from (select endpoint_id, max(sequence) as sequence from made group by endpoint_id) as last
       where endpoint.tenant_id = ${tenantId} and endpoint.id = last.endpoint_id
     )
-    insert into delivery (tenant_id, id, event_id, endpoint_id, sequence, state, next_attempt_at, created_at)
-    select ${tenantId}::uuid, id, event_id, endpoint_id, sequence, 'PENDING',
+    insert into delivery (
+      tenant_id, id, event_id, event_type, customer_id, endpoint_id, sequence, state, next_attempt_at, created_at
+    )
+    select ${tenantId}::uuid, id, event_id, event_type, customer_id, endpoint_id, sequence, 'PENDING',
       ${plusMs(now, delay)}::timestamptz, ${now}::timestamptz
     from made`.execute(tx);
 }

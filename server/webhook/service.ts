@@ -3,18 +3,28 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import {
   GetDeliveryResponseSchema,
   GetEndpointResponseSchema,
+  GetEventResponseSchema,
+  GetReplayResponseSchema,
   type WebhookService,
 } from "../../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
 import { callerOf } from "../rpc/caller.ts";
+import { cancelReplay } from "./cancel-replay.ts";
 import { createEndpoint } from "./create-endpoint.ts";
+import { createReplay } from "./create-replay.ts";
 import { deleteEndpoint } from "./delete-endpoint.ts";
-import { getDelivery, listDeliveries } from "./delivery.ts";
+import { getDelivery } from "./delivery.ts";
 import { getEndpoint, listEndpoints, toEndpoint } from "./endpoint.ts";
 import { listEventTypes } from "./event-schema.ts";
 import { pauseEndpoint, resumeEndpoint } from "./pause-endpoint.ts";
 import { rotateEndpointSecret } from "./rotate-endpoint-secret.ts";
+import { getEvent, listEvents } from "./event.ts";
+import { listDeliveries } from "./list-deliveries.ts";
+import { getReplayRow, listReplays, toReplay, waitingOf } from "./replay.ts";
+import { resendEvent } from "./resend-event.ts";
+import { retryDelivery } from "./retry-delivery.ts";
+import { sendTestEvent } from "./send-test-event.ts";
 import { updateEndpoint } from "./update-endpoint.ts";
 
 /** WebhookService: which file does what. */
@@ -41,5 +51,26 @@ export function webhookService(app: App): ServiceImpl<typeof WebhookService> {
       );
     },
     listDeliveries: (request, call) => listDeliveries(app, callerOf(call).tenantId, request),
+    retryDelivery: (request, call) => retryDelivery(app, callerOf(call), request),
+    getEvent: (request, call) => {
+      const { tenantId } = callerOf(call);
+      return inTenant(app.db, tenantId, async (tx) =>
+        create(GetEventResponseSchema, { event: await getEvent(tx, tenantId, request.id) }),
+      );
+    },
+    listEvents: (request, call) => listEvents(app, callerOf(call).tenantId, request),
+    resendEvent: (request, call) => resendEvent(app, callerOf(call), request),
+    sendTestEvent: (request, call) => sendTestEvent(app, callerOf(call), request),
+    createReplay: (request, call) => createReplay(app, callerOf(call), request),
+    getReplay: (request, call) => {
+      const { tenantId } = callerOf(call);
+      return inTenant(app.db, tenantId, async (tx) => {
+        const row = await getReplayRow(tx, tenantId, request.id);
+        const replay = toReplay(row, await waitingOf(tx, row, app.clock.now()));
+        return create(GetReplayResponseSchema, { replay });
+      });
+    },
+    listReplays: (request, call) => listReplays(app, callerOf(call).tenantId, request),
+    cancelReplay: (request, call) => cancelReplay(app, callerOf(call), request),
   };
 }

@@ -16,6 +16,7 @@ const WORKERS_DOORS = [
   "endpoint",
   "outbox_event",
   "outbox_pending",
+  "replay",
   "rpc_answer",
   "tenant_due",
   "usage_batch",
@@ -33,6 +34,7 @@ async function live(harness: Harness, key: string, url: string): Promise<void> {
   await clients.pricing.pushCatalog({ catalog: { metrics: [unique] } });
   const { endpoint } = await clients.webhook.createEndpoint({ url });
   await clients.webhook.rotateEndpointSecret({ id: endpoint?.id ?? "" });
+  await clients.webhook.createReplay({ endpointId: endpoint?.id ?? "" });
   await clients.invoice.createCreditGrant({ customerId: "user_123", currency: "USD", amount: "1" });
   const { subscription } = await clients.pricing.startSubscription({ customerId: "user_123", plan: "pro" });
   await clients.pricing.createDiscount({
@@ -105,6 +107,8 @@ test("a stranger's answer to every question about another tenant's things is not
   const { creditNotes } = await invoice.listCreditNotes({});
   const deliveries = (await webhook.listDeliveries({})).deliveries;
   const endpoints = (await webhook.listEndpoints({})).endpoints;
+  const { events } = await webhook.listEvents({});
+  const { replays } = await webhook.listReplays({});
   const subscriptions = (await pricing.listSubscriptions({})).subscriptions;
   const keys = (await tenant.listApiKeys({})).apiKeys;
   const { usageEvents } = await usage.listUsageEvents({});
@@ -134,6 +138,13 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.invoice.previewInvoice({ subject: { case: "customerId", value: "user_123" } }),
     stranger.invoice.revokeCreditGrant({ id: idOf(creditGrants) }),
     stranger.webhook.getDelivery({ id: idOf(deliveries) }),
+    stranger.webhook.getEvent({ id: idOf(events) }),
+    stranger.webhook.retryDelivery({ id: idOf(deliveries) }),
+    stranger.webhook.resendEvent({ eventId: idOf(events), endpointId: idOf(endpoints) }),
+    stranger.webhook.sendTestEvent({ endpointId: idOf(endpoints) }),
+    stranger.webhook.createReplay({ endpointId: idOf(endpoints) }),
+    stranger.webhook.getReplay({ id: idOf(replays) }),
+    stranger.webhook.cancelReplay({ id: idOf(replays) }),
     stranger.webhook.getEndpoint({ id: idOf(endpoints) }),
     stranger.webhook.updateEndpoint({ id: idOf(endpoints), url: receiver.url }),
     stranger.webhook.pauseEndpoint({ id: idOf(endpoints) }),
@@ -171,6 +182,8 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.invoice.listCreditEntries({}).then((answer) => answer.creditEntries),
     stranger.webhook.listDeliveries({}).then((answer) => answer.deliveries),
     stranger.webhook.listEndpoints({}).then((answer) => answer.endpoints),
+    stranger.webhook.listReplays({}).then((answer) => answer.replays),
+    stranger.webhook.listEvents({ eventTypes: ["invoice.*"] }).then((answer) => answer.events),
     stranger.pricing.listSubscriptions({}).then((answer) => answer.subscriptions),
     stranger.pricing.listDiscounts({}).then((answer) => answer.discounts),
     stranger.pricing.listPlans({}).then((answer) => answer.plans),

@@ -4,17 +4,27 @@ import {
   DeliverySchema,
   DeliveryState,
   DeliveryStateSchema,
+  StatusClass,
 } from "../../../gen/usageflow/v1/webhook_pb.ts";
 import { WebhookService } from "../../../gen/usageflow/v1/webhook_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
 import type { Column } from "../../output/table.ts";
 import { word } from "../../output/text.ts";
 import { listFlags, readPages } from "../../pages.ts";
+import { timeFlag } from "../../time.ts";
 
 const STATES = {
   pending: DeliveryState.PENDING,
   delivered: DeliveryState.DELIVERED,
   failed: DeliveryState.FAILED,
+};
+
+const STATUSES = {
+  none: StatusClass.NONE,
+  "2xx": StatusClass.SUCCESS,
+  "3xx": StatusClass.REDIRECT,
+  "4xx": StatusClass.CLIENT_ERROR,
+  "5xx": StatusClass.SERVER_ERROR,
 };
 
 const columns: Column<Delivery>[] = [
@@ -37,12 +47,25 @@ export default class DeliveriesList extends ClientCommand {
   static override examples = [
     "<%= config.bin %> <%= command.id %>",
     "<%= config.bin %> <%= command.id %> --state failed --all",
+    "<%= config.bin %> <%= command.id %> --type 'invoice.*' --status 5xx --from 2015-06-01",
     "<%= config.bin %> <%= command.id %> --json",
   ];
   static override flags = {
     endpoint: Flags.string({ description: "Only to this endpoint (whe_...)." }),
     event: Flags.string({ description: "Only of this event (evt_...)." }),
     state: Flags.option({ options: ["pending", "delivered", "failed"] as const, description: "Only in this state." })(),
+    type: Flags.string({
+      description: "Only of this event type, such as invoice.* (may be repeated).",
+      multiple: true,
+    }),
+    customer: Flags.string({ description: "Only of events about this customer." }),
+    status: Flags.option({
+      options: ["none", "2xx", "3xx", "4xx", "5xx"] as const,
+      description: "Only those whose last attempt was answered so.",
+    })(),
+    from: timeFlag({ description: "Only those made then or later." }),
+    to: timeFlag({ description: "Only those made before." }),
+    "oldest-first": Flags.boolean({ description: "Oldest first." }),
     ...listFlags,
   };
 
@@ -52,6 +75,12 @@ export default class DeliveriesList extends ClientCommand {
     const filter = {
       endpointId: flags.endpoint ?? "",
       eventId: flags.event ?? "",
+      eventTypes: flags.type ?? [],
+      customerId: flags.customer ?? "",
+      statusClass: flags.status ? STATUSES[flags.status] : StatusClass.UNSPECIFIED,
+      oldestFirst: flags["oldest-first"],
+      ...(flags.from && { start: flags.from }),
+      ...(flags.to && { end: flags.to }),
       state: flags.state ? STATES[flags.state] : DeliveryState.UNSPECIFIED,
     };
     const found = await readPages(

@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/event.proto.
  */
 export const file_usageflow_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("Chh1c2FnZWZsb3cvdjEvZXZlbnQucHJvdG8SDHVzYWdlZmxvdy52MSKDAQoLV2ViaG9va0JvZHkSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAMgASgDEiUKBGRhdGEYBCABKAsyFy51c2FnZWZsb3cudjEuRXZlbnREYXRhIqICCglFdmVudERhdGESJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEjAKDHN1YnNjcmlwdGlvbhgCIAEoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24SLwoMY3JlZGl0X2dyYW50GAMgASgLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEdyYW50EigKCGN1c3RvbWVyGAQgASgLMhYudXNhZ2VmbG93LnYxLkN1c3RvbWVyEi0KC2NyZWRpdF9ub3RlGAUgASgLMhgudXNhZ2VmbG93LnYxLkNyZWRpdE5vdGUSMQoJdGhyZXNob2xkGAYgASgLMh4udXNhZ2VmbG93LnYxLlRocmVzaG9sZFJlYWNoZWQiiAIKEFRocmVzaG9sZFJlYWNoZWQSFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgJEhMKC2N1c3RvbWVyX2lkGAIgASgJEgwKBHBsYW4YAyABKAkSFAoMcGxhbl92ZXJzaW9uGAQgASgFEjAKDHBlcmlvZF9zdGFydBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcGVyaW9kX2VuZBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIY3VycmVuY3kYByABKAkSGAoQdGhyZXNob2xkX2Ftb3VudBgIIAEoCRIUCgxhbW91bnRfbWlub3IYCSABKANiBnByb3RvMw", [file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_credit_note, file_usageflow_v1_invoice, file_usageflow_v1_pricing, file_usageflow_v1_tenant]);
+  fileDesc("Chh1c2FnZWZsb3cvdjEvZXZlbnQucHJvdG8SDHVzYWdlZmxvdy52MSKDAQoLV2ViaG9va0JvZHkSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAMgASgDEiUKBGRhdGEYBCABKAsyFy51c2FnZWZsb3cudjEuRXZlbnREYXRhIo4BCgVFdmVudBIKCgJpZBgBIAEoCRIMCgR0eXBlGAIgASgJEi8KC29jY3VycmVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtjdXN0b21lcl9pZBgEIAEoCRIlCgRkYXRhGAUgASgLMhcudXNhZ2VmbG93LnYxLkV2ZW50RGF0YSLLAgoJRXZlbnREYXRhEiYKB2ludm9pY2UYASABKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZRIwCgxzdWJzY3JpcHRpb24YAiABKAsyGi51c2FnZWZsb3cudjEuU3Vic2NyaXB0aW9uEi8KDGNyZWRpdF9ncmFudBgDIAEoCzIZLnVzYWdlZmxvdy52MS5DcmVkaXRHcmFudBIoCghjdXN0b21lchgEIAEoCzIWLnVzYWdlZmxvdy52MS5DdXN0b21lchItCgtjcmVkaXRfbm90ZRgFIAEoCzIYLnVzYWdlZmxvdy52MS5DcmVkaXROb3RlEjEKCXRocmVzaG9sZBgGIAEoCzIeLnVzYWdlZmxvdy52MS5UaHJlc2hvbGRSZWFjaGVkEicKBHRlc3QYDyABKAsyGS51c2FnZWZsb3cudjEuV2ViaG9va1Rlc3QiiAIKEFRocmVzaG9sZFJlYWNoZWQSFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgJEhMKC2N1c3RvbWVyX2lkGAIgASgJEgwKBHBsYW4YAyABKAkSFAoMcGxhbl92ZXJzaW9uGAQgASgFEjAKDHBlcmlvZF9zdGFydBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcGVyaW9kX2VuZBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIY3VycmVuY3kYByABKAkSGAoQdGhyZXNob2xkX2Ftb3VudBgIIAEoCRIUCgxhbW91bnRfbWlub3IYCSABKAMiMwoLV2ViaG9va1Rlc3QSEwoLZW5kcG9pbnRfaWQYASABKAkSDwoHbWVzc2FnZRgCIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_credit_note, file_usageflow_v1_invoice, file_usageflow_v1_pricing, file_usageflow_v1_tenant]);
 
 /**
  * A webhook's body, as proto3 JSON: the envelope of Standard Webhooks 1.0.0 and the sequence. The event's id is in the
@@ -66,6 +66,55 @@ export type WebhookBody = Message<"usageflow.v1.WebhookBody"> & {
  */
 export const WebhookBodySchema: GenMessage<WebhookBody> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_event, 0);
+
+/**
+ * A business fact, as it was staged with the change that it tells of.
+ *
+ * @generated from message usageflow.v1.Event
+ */
+export type Event = Message<"usageflow.v1.Event"> & {
+  /**
+   * `evt_` and an opaque part: the `webhook-id` of its deliveries.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * What happened, such as `invoice.finalized`.
+   *
+   * @generated from field: string type = 2;
+   */
+  type: string;
+
+  /**
+   * When it happened, in the tenant's time.
+   *
+   * @generated from field: google.protobuf.Timestamp occurred_at = 3;
+   */
+  occurredAt?: Timestamp | undefined;
+
+  /**
+   * Whom it is about. Empty: no single customer.
+   *
+   * @generated from field: string customer_id = 4;
+   */
+  customerId: string;
+
+  /**
+   * The facts. Only in the answer of GetEvent.
+   *
+   * @generated from field: usageflow.v1.EventData data = 5;
+   */
+  data?: EventData | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.Event.
+ * Use `create(EventSchema)` to create a new message.
+ */
+export const EventSchema: GenMessage<Event> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_event, 1);
 
 /**
  * The facts of an event: the one field that belongs to its type.
@@ -117,6 +166,13 @@ export type EventData = Message<"usageflow.v1.EventData"> & {
    * @generated from field: usageflow.v1.ThresholdReached threshold = 6;
    */
   threshold?: ThresholdReached | undefined;
+
+  /**
+   * `webhook.test`: what was asked for with SendTestEvent. Nothing happened.
+   *
+   * @generated from field: usageflow.v1.WebhookTest test = 15;
+   */
+  test?: WebhookTest | undefined;
 };
 
 /**
@@ -124,7 +180,7 @@ export type EventData = Message<"usageflow.v1.EventData"> & {
  * Use `create(EventDataSchema)` to create a new message.
  */
 export const EventDataSchema: GenMessage<EventData> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_event, 1);
+  messageDesc(file_usageflow_v1_event, 2);
 
 /**
  * Spending that has reached a threshold of its subscription: see SetSpendThresholds.
@@ -201,5 +257,33 @@ export type ThresholdReached = Message<"usageflow.v1.ThresholdReached"> & {
  * Use `create(ThresholdReachedSchema)` to create a new message.
  */
 export const ThresholdReachedSchema: GenMessage<ThresholdReached> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_event, 2);
+  messageDesc(file_usageflow_v1_event, 3);
+
+/**
+ * A test of an endpoint: see SendTestEvent.
+ *
+ * @generated from message usageflow.v1.WebhookTest
+ */
+export type WebhookTest = Message<"usageflow.v1.WebhookTest"> & {
+  /**
+   * The endpoint that is tried out, `whe_...`.
+   *
+   * @generated from field: string endpoint_id = 1;
+   */
+  endpointId: string;
+
+  /**
+   * For people who find it in their log.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message usageflow.v1.WebhookTest.
+ * Use `create(WebhookTestSchema)` to create a new message.
+ */
+export const WebhookTestSchema: GenMessage<WebhookTest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_event, 4);
 

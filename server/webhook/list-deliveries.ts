@@ -1,0 +1,114 @@
+import { create } from "@bufbuild/protobuf";
+import { type RawBuilder, sql } from "kysely";
+import { DeliveryState, StatusClass } from "../../gen/usageflow/v1/webhook_pb.ts";
+import { type ListDeliveriesRequest, ListDeliveriesResponseSchema } from "../../gen/usageflow/v1/webhook_service_pb.ts";
+import type { App } from "../app.ts";
+import { inTenant, type Tx } from "../db/database.ts";
+import { parseId } from "../id.ts";
+import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { type DeliveryRow, stateName, toDelivery } from "./delivery.ts";
+import { typesOf } from "./event-filter.ts";
+import { type ListSpan, listSpan } from "./list-span.ts";
+
+/** Deliveries of the tenant, newest first, or oldest first. */
+export function listDeliveries(app: App, tenantId: string, request: ListDeliveriesRequest) {
+  const scope = { tenantId, list: request.oldestFirst ? "delivery_oldest" : "delivery" };
+  const size = pageSize(request);
+  const after = pageStart(app, scope, request);
+  return inTenant(app.db, tenantId, async (tx) => {
+    const found = await findDeliveries(tx, tenantId, request, { after, limit: size + 1 });
+    const { rows, nextPageToken } = pageOf(
+      app,
+      scope,
+      found,
+      size,
+      (row) => `${row.created_at.toISOString()} ${row.id}`,
+    );
+    return create(ListDeliveriesResponseSchema, { deliveries: rows.map((row) => toDelivery(row)), nextPageToken });
+  });
+}
+
+/** The first deliveries that a request asks for, after a place: a time and an id. */
+export async function findDeliveries(
+  tx: Tx,
+  tenantId: string,
+  request: ListDeliveriesRequest,
+  { after, limit }: { after: string | undefined; limit: number },
+): Promise<DeliveryRow[]> {
+  const types = typesOf(request.eventTypes);
+  const [time, id] = after?.split(" ") ?? [];
+  const [direction, beyond] = request.oldestFirst ? [sql`asc`, sql`>`] : [sql`desc`, sql`<`];
+  const conditions = [
+    sql`tenant_id = ${tenantId}`,
+    ...filters(request, listSpan(request)),
+    ...(time ? [sql`(created_at, id) ${beyond} (${time}::timestamptz, ${id}::uuid)`] : []),
+  ];
+  const first = sql`order by created_at ${direction}, id ${direction} limit ${limit}`;
+  const { rows } = await sql<DeliveryRow>`${query(request, types, conditions, first)}`.execute(tx);
+  return rows;
+}
+
+/**
+ * Every filter has an index that is in the order of the list, so that a page costs what it holds and what other filters
+ * throw away of it. All of a tenant, or all of some types, are the first of each type, merged.
+ */
+function query(
+  request: ListDeliveriesRequest,
+  types: readonly string[],
+  conditions: readonly RawBuilder<unknown>[],
+  first: RawBuilder<unknown>,
+): RawBuilder<unknown> {
+  const where = sql.join(conditions, sql` and `);
+  if (isNarrow(request)) {
+    const ofTypes = request.eventTypes.length > 0 ? sql`and event_type = any(${types}::text[])` : sql``;
+    return sql`select * from delivery where ${where} ${ofTypes} ${first}`;
+  }
+  return sql`
+    select found.* from unnest(${types}::text[]) as types (type)
+    cross join lateral (select * from delivery where ${where} and event_type = types.type ${first}) as found
+    ${first}`;
+}
+
+/** Whether a filter other than type and time has an index of its own. */
+function isNarrow({ endpointId, eventId, customerId, state, statusClass }: ListDeliveriesRequest): boolean {
+  const given = endpointId !== "" || eventId !== "" || customerId !== "";
+  const undelivered = state === DeliveryState.PENDING || state === DeliveryState.FAILED;
+  return given || undelivered || CLASSES[statusClass] !== undefined;
+}
+
+// No row has it: what an id that cannot be read finds.
+const NO_ID = "00000000-0000-0000-0000-000000000000";
+
+function filters(request: ListDeliveriesRequest, span: ListSpan): RawBuilder<unknown>[] {
+  const { endpointId, eventId, customerId, state, statusClass } = request;
+  return [
+    ...(endpointId ? [sql`endpoint_id = ${parseId("whe", endpointId) ?? NO_ID}`] : []),
+    ...(eventId ? [sql`event_id = ${parseId("evt", eventId) ?? NO_ID}`] : []),
+    ...(customerId ? [sql`customer_id = ${customerId}`] : []),
+    ...ofState(state),
+    ...ofStatusClass(statusClass),
+    ...(span.start ? [sql`created_at >= ${span.start}`] : []),
+    ...(span.end ? [sql`created_at < ${span.end}`] : []),
+  ];
+}
+
+// Written out, and no parameter: the planner must see that a partial index has all of them.
+function ofState(state: DeliveryState): RawBuilder<unknown>[] {
+  if (state === DeliveryState.UNSPECIFIED) return [];
+  return [sql`state = ${sql.lit(stateName(state))}`];
+}
+
+// The class as the index `delivery_refused` has it.
+const CLASSES: Partial<Record<StatusClass, number>> = {
+  [StatusClass.NONE]: 0,
+  [StatusClass.REDIRECT]: 3,
+  [StatusClass.CLIENT_ERROR]: 4,
+  [StatusClass.SERVER_ERROR]: 5,
+};
+
+function ofStatusClass(statusClass: StatusClass): RawBuilder<unknown>[] {
+  if (statusClass === StatusClass.UNSPECIFIED) return [];
+  if (statusClass === StatusClass.SUCCESS) return [sql`last_status / 100 = 2`];
+  const own = CLASSES[statusClass] ?? -1;
+  return [sql`attempt_count > 0 and last_status / 100 <> 2 and least(last_status / 100, 5) = ${own}`];
+}

@@ -1,0 +1,23 @@
+import { create } from "@bufbuild/protobuf";
+import { type RetryDeliveryRequest, RetryDeliveryResponseSchema } from "../../gen/usageflow/v1/webhook_service_pb.ts";
+import type { App } from "../app.ts";
+import type { Caller } from "../rpc/caller.ts";
+import { change } from "../rpc/change.ts";
+import { stateConflict } from "../rpc/errors.ts";
+import { getDeliveryRow, toDelivery } from "./delivery.ts";
+import { lockEndpoint } from "./endpoint.ts";
+import { sendAgain } from "./send-again.ts";
+
+/** Sends a delivery again, now, whatever became of it; one that is being sent this moment is left as it is. */
+export function retryDelivery(app: App, caller: Caller, request: RetryDeliveryRequest) {
+  const { tenantId } = caller;
+  return change(app, caller, RetryDeliveryResponseSchema, async (tx) => {
+    const found = await getDeliveryRow(tx, tenantId, request.id);
+    // Locked, so that what waits for it is not given up beside this.
+    const endpoint = await lockEndpoint(tx, tenantId, found.endpoint_id);
+    if (!endpoint) throw stateConflict("the endpoint of this delivery was deleted");
+    const [again] = await sendAgain(tx, tenantId, [found.id], app.clock.now());
+    const delivery = toDelivery(again ?? (await getDeliveryRow(tx, tenantId, request.id)));
+    return create(RetryDeliveryResponseSchema, { delivery });
+  });
+}
