@@ -122,14 +122,20 @@ export interface Delivery {
 }
 
 export interface DeliveryAttempt {
+  connect_us: bigint | null;
   delivery_id: string;
   duration_us: bigint;
   error: string;
+  error_kind: Generated<string>;
+  first_byte_us: bigint | null;
   number: number;
+  resolve_us: bigint | null;
   response_body: string;
+  response_headers: Generated<Json>;
   sent_at: Timestamp;
   status: number;
   tenant_id: string;
+  worker: Generated<string>;
 }
 
 export interface Discount {

@@ -3,7 +3,7 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
 import { WebhookBodySchema } from "../../gen/usageflow/v1/event_pb.ts";
-import { DeliveryState } from "../../gen/usageflow/v1/webhook_pb.ts";
+import { AttemptErrorKind, DeliveryState } from "../../gen/usageflow/v1/webhook_pb.ts";
 import type { App } from "../../server/app.ts";
 import type { Config } from "../../server/config.ts";
 import { dispatchEvents } from "../../server/outbox/dispatch-events.ts";
@@ -46,9 +46,15 @@ const settlement = ({ tenant_id, id, lease_token }: ClaimedDelivery): Settlement
   completed_at: new Date(),
   sent_at: new Date(),
   duration_us: 1,
+  resolve_us: null,
+  connect_us: null,
+  first_byte_us: null,
   status: 200,
   error: "",
+  error_kind: "",
+  response_headers: {},
   response_body: "",
+  worker: "test",
 });
 
 describe("a delivery", () => {
@@ -91,7 +97,7 @@ describe("a delivery", () => {
 
   test("is tried again on schedule until it is taken, with the same bytes", async () => {
     const { app, clock, receiver, verifier, only } = await setupDeliveries(1);
-    receiver.behave(answer(500, "broken"));
+    receiver.behave(answer(500, "broken", { "x-trace": "7" }));
     expect(await deliver(app)).toBe(1);
     expect(await deliver(app)).toBe(0);
     const once = await only();
@@ -112,8 +118,19 @@ describe("a delivery", () => {
       state: DeliveryState.DELIVERED,
       attemptCount: 2,
       attempts: [
-        { number: 1, status: 500, error: "the receiver answered 500", responseBody: "broken" },
-        { number: 2, status: 204, error: "" },
+        {
+          number: 1,
+          status: 500,
+          error: "the receiver answered 500",
+          errorKind: AttemptErrorKind.STATUS,
+          responseBody: "broken",
+          responseHeaders: { "x-trace": "7" },
+          resolve: expect.anything(),
+          connect: expect.anything(),
+          firstByte: expect.anything(),
+          worker: expect.stringContaining(String(process.pid)),
+        },
+        { number: 2, status: 204, error: "", errorKind: AttemptErrorKind.UNSPECIFIED },
       ],
     });
     const [first, second] = receiver.got as [Received, Received];

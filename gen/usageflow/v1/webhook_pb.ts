@@ -12,7 +12,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/webhook.proto.
  */
 export const file_usageflow_v1_webhook: GenFile = /*@__PURE__*/
-  fileDesc("Chp1c2FnZWZsb3cvdjEvd2ViaG9vay5wcm90bxIMdXNhZ2VmbG93LnYxIq4DCghFbmRwb2ludBIKCgJpZBgBIAEoCRILCgN1cmwYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEwoLZXZlbnRfdHlwZXMYBCADKAkSLgoKY3JlYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMaGVhZGVyX25hbWVzGAYgAygJEjYKCG1ldGFkYXRhGAcgAygLMiQudXNhZ2VmbG93LnYxLkVuZHBvaW50Lk1ldGFkYXRhRW50cnkSLQoJcGF1c2VkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg5zaWduYXR1cmVfa2luZBgJIAEoDjIbLnVzYWdlZmxvdy52MS5TaWduYXR1cmVLaW5kEhIKCnB1YmxpY19rZXkYCiABKAkSOAoUZm9ybWVyX3NlY3JldHNfdW50aWwYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKAAQoJRXZlbnRUeXBlEgwKBHR5cGUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSJwoGc2FtcGxlGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBInCgZzY2hlbWEYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Io8DCghEZWxpdmVyeRIKCgJpZBgBIAEoCRITCgtlbmRwb2ludF9pZBgCIAEoCRIQCghldmVudF9pZBgDIAEoCRISCgpldmVudF90eXBlGAQgASgJEhAKCHNlcXVlbmNlGAUgASgDEioKBXN0YXRlGAYgASgOMhsudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5U3RhdGUSFQoNYXR0ZW1wdF9jb3VudBgHIAEoBRIzCg9uZXh0X2F0dGVtcHRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNyZWF0ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGNvbXBsZXRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoIYXR0ZW1wdHMYCyADKAsyFS51c2FnZWZsb3cudjEuQXR0ZW1wdBITCgtsYXN0X3N0YXR1cxgMIAEoBRISCgpsYXN0X2Vycm9yGA0gASgJIqkBCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoBRIrCgdzZW50X2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCghkdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZzdGF0dXMYBCABKAUSDQoFZXJyb3IYBSABKAkSFQoNcmVzcG9uc2VfYm9keRgGIAEoCSpeCg1TaWduYXR1cmVLaW5kEh4KGlNJR05BVFVSRV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRU0lHTkFUVVJFX0tJTkRfVjEQARIWChJTSUdOQVRVUkVfS0lORF9WMUEQAiqEAQoNRGVsaXZlcnlTdGF0ZRIeChpERUxJVkVSWV9TVEFURV9VTlNQRUNJRklFRBAAEhoKFkRFTElWRVJZX1NUQVRFX1BFTkRJTkcQARIcChhERUxJVkVSWV9TVEFURV9ERUxJVkVSRUQQAhIZChVERUxJVkVSWV9TVEFURV9GQUlMRUQQA2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Chp1c2FnZWZsb3cvdjEvd2ViaG9vay5wcm90bxIMdXNhZ2VmbG93LnYxIq4DCghFbmRwb2ludBIKCgJpZBgBIAEoCRILCgN1cmwYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEwoLZXZlbnRfdHlwZXMYBCADKAkSLgoKY3JlYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMaGVhZGVyX25hbWVzGAYgAygJEjYKCG1ldGFkYXRhGAcgAygLMiQudXNhZ2VmbG93LnYxLkVuZHBvaW50Lk1ldGFkYXRhRW50cnkSLQoJcGF1c2VkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg5zaWduYXR1cmVfa2luZBgJIAEoDjIbLnVzYWdlZmxvdy52MS5TaWduYXR1cmVLaW5kEhIKCnB1YmxpY19rZXkYCiABKAkSOAoUZm9ybWVyX3NlY3JldHNfdW50aWwYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKAAQoJRXZlbnRUeXBlEgwKBHR5cGUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSJwoGc2FtcGxlGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBInCgZzY2hlbWEYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Io8DCghEZWxpdmVyeRIKCgJpZBgBIAEoCRITCgtlbmRwb2ludF9pZBgCIAEoCRIQCghldmVudF9pZBgDIAEoCRISCgpldmVudF90eXBlGAQgASgJEhAKCHNlcXVlbmNlGAUgASgDEioKBXN0YXRlGAYgASgOMhsudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5U3RhdGUSFQoNYXR0ZW1wdF9jb3VudBgHIAEoBRIzCg9uZXh0X2F0dGVtcHRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNyZWF0ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGNvbXBsZXRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoIYXR0ZW1wdHMYCyADKAsyFS51c2FnZWZsb3cudjEuQXR0ZW1wdBITCgtsYXN0X3N0YXR1cxgMIAEoBRISCgpsYXN0X2Vycm9yGA0gASgJIvIDCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoBRIrCgdzZW50X2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCghkdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZzdGF0dXMYBCABKAUSDQoFZXJyb3IYBSABKAkSFQoNcmVzcG9uc2VfYm9keRgGIAEoCRIyCgplcnJvcl9raW5kGAcgASgOMh4udXNhZ2VmbG93LnYxLkF0dGVtcHRFcnJvcktpbmQSKgoHcmVzb2x2ZRgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgdjb25uZWN0GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmZpcnN0X2J5dGUYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SRAoQcmVzcG9uc2VfaGVhZGVycxgLIAMoCzIqLnVzYWdlZmxvdy52MS5BdHRlbXB0LlJlc3BvbnNlSGVhZGVyc0VudHJ5Eg4KBndvcmtlchgMIAEoCRo2ChRSZXNwb25zZUhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKl4KDVNpZ25hdHVyZUtpbmQSHgoaU0lHTkFUVVJFX0tJTkRfVU5TUEVDSUZJRUQQABIVChFTSUdOQVRVUkVfS0lORF9WMRABEhYKElNJR05BVFVSRV9LSU5EX1YxQRACKoQBCg1EZWxpdmVyeVN0YXRlEh4KGkRFTElWRVJZX1NUQVRFX1VOU1BFQ0lGSUVEEAASGgoWREVMSVZFUllfU1RBVEVfUEVORElORxABEhwKGERFTElWRVJZX1NUQVRFX0RFTElWRVJFRBACEhkKFURFTElWRVJZX1NUQVRFX0ZBSUxFRBADKvcCChBBdHRlbXB0RXJyb3JLaW5kEiIKHkFUVEVNUFRfRVJST1JfS0lORF9VTlNQRUNJRklFRBAAEhoKFkFUVEVNUFRfRVJST1JfS0lORF9ETlMQARImCiJBVFRFTVBUX0VSUk9SX0tJTkRfUkVGVVNFRF9BRERSRVNTEAISHgoaQVRURU1QVF9FUlJPUl9LSU5EX0NPTk5FQ1QQAxIaChZBVFRFTVBUX0VSUk9SX0tJTkRfVExTEAQSHgoaQVRURU1QVF9FUlJPUl9LSU5EX1RJTUVPVVQQBRIcChhBVFRFTVBUX0VSUk9SX0tJTkRfUkVTRVQQBhIgChxBVFRFTVBUX0VSUk9SX0tJTkRfVE9PX0xBUkdFEAcSHQoZQVRURU1QVF9FUlJPUl9LSU5EX1NUQVRVUxAIEh8KG0FUVEVNUFRfRVJST1JfS0lORF9SRURJUkVDVBAJEh8KG0FUVEVNUFRfRVJST1JfS0lORF9QUk9UT0NPTBAKYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * A URL that receives events.
@@ -301,6 +301,49 @@ export type Attempt = Message<"usageflow.v1.Attempt"> & {
    * @generated from field: string response_body = 6;
    */
   responseBody: string;
+
+  /**
+   * What kind of failure it was. Not given when it did not fail.
+   *
+   * @generated from field: usageflow.v1.AttemptErrorKind error_kind = 7;
+   */
+  errorKind: AttemptErrorKind;
+
+  /**
+   * How long the look-up of the name took. Absent where there was none: an address, or a connection that was kept open.
+   *
+   * @generated from field: google.protobuf.Duration resolve = 8;
+   */
+  resolve?: Duration | undefined;
+
+  /**
+   * From there until there was a connection, TLS included. Absent where there was none, or one was kept open.
+   *
+   * @generated from field: google.protobuf.Duration connect = 9;
+   */
+  connect?: Duration | undefined;
+
+  /**
+   * From there until the head of the answer had come. Absent when none came.
+   *
+   * @generated from field: google.protobuf.Duration first_byte = 10;
+   */
+  firstByte?: Duration | undefined;
+
+  /**
+   * Headers of the answer by name in small letters, at most 4 KiB of them; a header that came more than once is joined
+   * by commas.
+   *
+   * @generated from field: map<string, string> response_headers = 11;
+   */
+  responseHeaders: { [key: string]: string };
+
+  /**
+   * The worker that sent it: its host and process.
+   *
+   * @generated from field: string worker = 12;
+   */
+  worker: string;
 };
 
 /**
@@ -398,4 +441,101 @@ export type DeliveryState = (typeof DeliveryState)[keyof typeof DeliveryState] |
  */
 export const DeliveryStateSchema: GenEnum<DeliveryState> = /*@__PURE__*/
   enumDesc(file_usageflow_v1_webhook, 1);
+
+/**
+ * What kind of failure an attempt was.
+ *
+ * @generated from enum usageflow.v1.AttemptErrorKind
+ */
+export const AttemptErrorKind = {
+  /**
+   * Not given.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The name did not resolve.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_DNS = 1;
+   */
+  DNS: 1,
+
+  /**
+   * The URL leads to an address that webhooks are not sent to.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_REFUSED_ADDRESS = 2;
+   */
+  REFUSED_ADDRESS: 2,
+
+  /**
+   * No connection: refused, unreachable, or not accepted in time.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_CONNECT = 3;
+   */
+  CONNECT: 3,
+
+  /**
+   * No TLS: a certificate that does not hold, or no agreement.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_TLS = 4;
+   */
+  TLS: 4,
+
+  /**
+   * Connected, but no complete answer in time.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_TIMEOUT = 5;
+   */
+  TIMEOUT: 5,
+
+  /**
+   * The connection broke before the answer was complete.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_RESET = 6;
+   */
+  RESET: 6,
+
+  /**
+   * The headers of the answer are larger than 16 KiB.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_TOO_LARGE = 7;
+   */
+  TOO_LARGE: 7,
+
+  /**
+   * A complete answer, but no 2xx.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_STATUS = 8;
+   */
+  STATUS: 8,
+
+  /**
+   * A redirect. It is not followed.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_REDIRECT = 9;
+   */
+  REDIRECT: 9,
+
+  /**
+   * What was answered is not HTTP.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_PROTOCOL = 10;
+   */
+  PROTOCOL: 10,
+} as const;
+
+/**
+ * What kind of failure an attempt was.
+ *
+ * @generated from enum usageflow.v1.AttemptErrorKind
+ */
+export type AttemptErrorKind = (typeof AttemptErrorKind)[keyof typeof AttemptErrorKind] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.AttemptErrorKind.
+ */
+export const AttemptErrorKindSchema: GenEnum<AttemptErrorKind> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_webhook, 2);
 
