@@ -18,6 +18,7 @@ export function endpointText(endpoint: Endpoint): string {
     "Old secret until": time(endpoint.formerSecretsUntil),
     Made: time(endpoint.createdAt),
     Paused: time(endpoint.pausedAt),
+    Disabled: [time(endpoint.disabledAt), endpoint.disabledReason].filter((part) => part !== "").join(": "),
   });
 }
 

@@ -156,6 +156,8 @@ export interface Endpoint {
   created_at: Timestamp;
   deleted_at: Timestamp | null;
   description: string;
+  disabled_at: Timestamp | null;
+  disabled_reason: Generated<string>;
   event_types: string[];
   former_secrets_until: Timestamp | null;
   header_names: Generated<string[]>;
@@ -169,6 +171,14 @@ export interface Endpoint {
   signature_kind: Generated<string>;
   tenant_id: string;
   url: string;
+}
+
+export interface EndpointFailure {
+  endpoint_id: string;
+  failing_since: Timestamp;
+  failure_count: number;
+  rest_until: Timestamp | null;
+  tenant_id: string;
 }
 
 export interface EndpointFormerSecret {
@@ -463,6 +473,7 @@ export interface Tables {
   delivery_attempt: DeliveryAttempt;
   discount: Discount;
   endpoint: Endpoint;
+  endpoint_failure: EndpointFailure;
   endpoint_former_secret: EndpointFormerSecret;
   invoice: Invoice;
   invoice_change: InvoiceChange;

@@ -4,6 +4,7 @@ import type { ThresholdReached } from "../../gen/usageflow/v1/event_pb.ts";
 import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { Subscription } from "../../gen/usageflow/v1/pricing_pb.ts";
 import type { Customer } from "../../gen/usageflow/v1/tenant_pb.ts";
+import type { Delivery, Endpoint } from "../../gen/usageflow/v1/webhook_pb.ts";
 
 /** Every event type, and the fact that it carries: a field of the contract's EventData. */
 export interface EventFacts {
@@ -33,6 +34,12 @@ export interface EventFacts {
   "credit.depleted": { creditGrant: CreditGrant };
   /** What the usage of a period comes to has reached a threshold of its subscription. */
   "usage.threshold_reached": { threshold: ThresholdReached };
+  /** A delivery was given up after its last attempt. */
+  "delivery.exhausted": { delivery: Delivery };
+  /** An endpoint failed for too long, or is gone: nothing is sent to it any more. */
+  "endpoint.disabled": { endpoint: Endpoint };
+  /** An endpoint that was failing has taken a delivery. */
+  "endpoint.recovered": { endpoint: Endpoint };
 }
 
 export type EventType = keyof EventFacts;
@@ -52,6 +59,9 @@ const known: Record<EventType, true> = {
   "credit.granted": true,
   "credit.depleted": true,
   "usage.threshold_reached": true,
+  "delivery.exhausted": true,
+  "endpoint.disabled": true,
+  "endpoint.recovered": true,
 };
 
 /** The event types by name. */

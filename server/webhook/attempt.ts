@@ -5,6 +5,7 @@ import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import { formatId } from "../id.ts";
 import type { ClaimedDelivery } from "./claim-deliveries.ts";
+import { retryAfterMs } from "./retry-after.ts";
 import { nextDelayMs } from "./retry-schedule.ts";
 import type { Settlement } from "./settle-deliveries.ts";
 import type { Target } from "./target.ts";
@@ -22,6 +23,9 @@ export async function attempt(app: App, post: Post, delivery: ClaimedDelivery, t
     tenant_id: delivery.tenant_id,
     id: delivery.id,
     lease_token: delivery.lease_token,
+    endpoint_id: delivery.endpoint_id,
+    endpoint_failing: delivery.endpoint_failing,
+    retryAfterMs: failure && retryAfterMs(outcome.retryAfter, now, app.config.retryAfterMaxMs),
     sent_at: sentAt,
     duration_us: outcome.durationUs,
     resolve_us: outcome.resolveUs ?? null,
@@ -36,9 +40,10 @@ export async function attempt(app: App, post: Post, delivery: ClaimedDelivery, t
   };
   if (!failure) return { ...attempted, state: "DELIVERED", completed_at: now, next_attempt_at: null };
   const delay = nextDelayMs(app.config.deliveryScheduleMs, delivery.attempt_count + 1, Math.random());
+  const wait = Math.max(delay ?? 0, attempted.retryAfterMs ?? 0);
   return delay === undefined
     ? { ...attempted, state: "FAILED", completed_at: now, next_attempt_at: null }
-    : { ...attempted, state: "PENDING", completed_at: null, next_attempt_at: plusMs(now, delay) };
+    : { ...attempted, state: "PENDING", completed_at: null, next_attempt_at: plusMs(now, wait) };
 }
 
 function signed(delivery: ClaimedDelivery, target: Target, at: Date): [headers: Record<string, string>, body: string] {

@@ -29,6 +29,7 @@ export interface ClaimedDelivery {
   lease_until: Date;
   /** Proves the claim. */
   lease_token: string;
+  endpoint_failing: boolean;
   type: string;
   occurred_at: Date;
   data: string;
@@ -52,7 +53,7 @@ export async function claimDeliveries(app: App, turn: Turn): Promise<{ claimed: 
   }
 }
 
-/** The next endpoints that have deliveries waiting and are not paused: one step in the index each. */
+/** The next endpoints that have deliveries waiting and may be sent to: one step in the index each. */
 async function endpointsAfter(app: App, turn: Turn): Promise<Turn[]> {
   const { rows } = await sql<Turn>`
     with recursive waiting as (
@@ -66,9 +67,12 @@ async function endpointsAfter(app: App, turn: Turn): Promise<Turn[]> {
         order by tenant_id, endpoint_id limit 1
       ) as following
     )
-    select waiting.tenant_id as "tenantId", endpoint_id as "endpointId"
-    from waiting join endpoint on endpoint.tenant_id = waiting.tenant_id and endpoint.id = endpoint_id
-    where endpoint.paused_at is null
+    select waiting.tenant_id as "tenantId", waiting.endpoint_id as "endpointId"
+    from waiting join endpoint on endpoint.tenant_id = waiting.tenant_id and endpoint.id = waiting.endpoint_id
+    left join endpoint_failure failure
+      on failure.tenant_id = waiting.tenant_id and failure.endpoint_id = waiting.endpoint_id
+    where endpoint.paused_at is null and endpoint.disabled_at is null
+      and (failure.rest_until is null or failure.rest_until <= ${app.clock.now()})
     limit ${ENDPOINTS_MAX}`.execute(app.workerDb);
   return rows;
 }
@@ -98,7 +102,10 @@ async function claimOf(app: App, endpoints: readonly Turn[]): Promise<ClaimedDel
       returning delivery.*
     )
     select c.tenant_id, c.id, c.endpoint_id, c.event_id, c.sequence, c.attempt_count, c.lease_until, c.lease_token,
-      e.type, e.occurred_at, e.data
+      e.type, e.occurred_at, e.data,
+      exists (
+        select from endpoint_failure f where f.tenant_id = c.tenant_id and f.endpoint_id = c.endpoint_id
+      ) as endpoint_failing
     from claimed c
     join outbox_event e on e.tenant_id = c.tenant_id and e.id = c.event_id
     order by row_number() over (partition by c.tenant_id, c.endpoint_id order by c.id), c.id`.execute(app.workerDb);

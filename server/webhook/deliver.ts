@@ -5,7 +5,8 @@ import { errorFacts } from "../log.ts";
 import { attempt } from "./attempt.ts";
 import { type ClaimedDelivery, claimDeliveries, FIRST_TURN, releaseDeliveries, type Turn } from "./claim-deliveries.ts";
 import { inBatches } from "./in-batches.ts";
-import { type Settlement, settleDeliveries } from "./settle-deliveries.ts";
+import { settle } from "./settle.ts";
+import type { Settlement } from "./settle-deliveries.ts";
 import { type Target, targetsOf } from "./target.ts";
 import { createPost, type Post } from "./webhook-client.ts";
 
@@ -31,7 +32,7 @@ const means = new WeakMap<App, Means>();
  */
 export async function deliver(app: App, stop?: AbortSignal): Promise<number> {
   const own = meansOf(app);
-  const { post, settle } = own;
+  const { post } = own;
   const { claimed, next } = await claimDeliveries(app, own.turn);
   own.turn = next;
   const targets = await targetsOf(app, claimed);
@@ -47,7 +48,7 @@ export async function deliver(app: App, stop?: AbortSignal): Promise<number> {
     const log = (held: ReadonlySet<string>) => {
       if (held.has(delivery.id)) logAttempt(app, delivery, settlement);
     };
-    settled.push(settle(settlement).then(log).catch(fault));
+    settled.push(own.settle(settlement).then(log).catch(fault));
   };
   const queue = claimed.values(); // shared: each lane takes the next
   const lane = async (): Promise<void> => {
@@ -70,9 +71,12 @@ export async function deliver(app: App, stop?: AbortSignal): Promise<number> {
 function meansOf(app: App): Means {
   let own = means.get(app);
   if (!own) {
-    const write = (settlements: readonly Settlement[]) => settleDeliveries(app, settlements);
-    const settle = inBatches(write, () => app.clock.sleep(SETTLE_PAUSE_MS));
-    own = { turn: FIRST_TURN, post: createPost(app.config), settle };
+    const write = (settlements: readonly Settlement[]) => settle(app, settlements);
+    own = {
+      turn: FIRST_TURN,
+      post: createPost(app.config),
+      settle: inBatches(write, () => app.clock.sleep(SETTLE_PAUSE_MS)),
+    };
     means.set(app, own);
   }
   return own;

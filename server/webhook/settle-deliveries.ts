@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { App } from "../app.ts";
+import type { Db, Tx } from "../db/database.ts";
 import type { ErrorKind } from "./failure.ts";
 
 /** The log of one POST, as `delivery_attempt` keeps it. */
@@ -19,6 +19,11 @@ export interface AttemptFacts {
 
 /** What an attempt came to: the log of it, and the delivery as it is after it. */
 export interface Settlement extends AttemptFacts {
+  endpoint_id: string;
+  /** Whether the endpoint was failing when it was claimed. */
+  endpoint_failing: boolean;
+  /** What the answer's `Retry-After` asked for, as far as it is granted. */
+  retryAfterMs: number | undefined;
   tenant_id: string;
   id: string;
   /** Of the claim under which it was sent. */
@@ -32,7 +37,8 @@ export interface Settlement extends AttemptFacts {
  * Writes attempts and what they change, all in one statement, for deliveries that are still held under their tokens;
  * answers the ids of those. For any other nothing changes: it was claimed anew, or its endpoint is gone.
  */
-export async function settleDeliveries(app: App, settlements: readonly Settlement[]): Promise<ReadonlySet<string>> {
+export async function settleDeliveries(db: Db | Tx, settlements: readonly Settlement[]): Promise<ReadonlySet<string>> {
+  if (settlements.length === 0) return new Set();
   const { rows } = await sql<{ delivery_id: string }>`
     with made as (
       select * from json_to_recordset(${JSON.stringify(settlements)}) as made (
@@ -64,6 +70,6 @@ export async function settleDeliveries(app: App, settlements: readonly Settlemen
     select tenant_id, id, attempt_count, sent_at, duration_us, resolve_us, connect_us, first_byte_us,
       status, error, error_kind, response_headers, response_body, worker
     from settled
-    returning delivery_id`.execute(app.workerDb);
+    returning delivery_id`.execute(db);
   return new Set(rows.map((row) => row.delivery_id));
 }

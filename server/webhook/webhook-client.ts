@@ -24,6 +24,8 @@ export interface Outcome extends Timing {
   /** 0 when there was no answer. */
   status: number;
   responseHeaders: Record<string, string>;
+  /** The `Retry-After` of the answer. */
+  retryAfter: string | undefined;
   responseBody: string;
   durationUs: number;
 }
@@ -54,7 +56,12 @@ export function createPost({ deliveryTimeoutMs, emulator }: Pick<Config, "delive
   return (url, headers, body) => {
     const started = performance.now();
     const exchange = beginExchange();
-    const answered = { status: 0, responseHeaders: {}, start: [] as Buffer[] };
+    const answered = {
+      status: 0,
+      responseHeaders: {},
+      retryAfter: undefined as string | undefined,
+      start: [] as Buffer[],
+    };
     const send = async (deadline: AbortSignal): Promise<Failure | undefined> => {
       try {
         const answer = await request(url, {
@@ -67,6 +74,7 @@ export function createPost({ deliveryTimeoutMs, emulator }: Pick<Config, "delive
         exchange.timing.firstByteUs = exchange.lap();
         answered.status = answer.statusCode;
         answered.responseHeaders = boundedHeaders(answer.headers);
+        answered.retryAfter = [answer.headers["retry-after"]].flat()[0];
         let read = 0;
         for await (const chunk of answer.body as AsyncIterable<Buffer>) {
           if (read < BODY_BYTES_KEPT) answered.start.push(chunk);
@@ -87,6 +95,7 @@ export function createPost({ deliveryTimeoutMs, emulator }: Pick<Config, "delive
         failure,
         status: answered.status,
         responseHeaders: answered.responseHeaders,
+        retryAfter: answered.retryAfter,
         responseBody: asText(Buffer.concat(answered.start).subarray(0, BODY_BYTES_KEPT)),
         durationUs: Math.round((performance.now() - started) * 1000),
       };

@@ -14,6 +14,7 @@ const WORKERS_DOORS = [
   "delivery",
   "delivery_attempt",
   "endpoint",
+  "endpoint_failure",
   "outbox_event",
   "outbox_pending",
   "rpc_answer",
@@ -33,6 +34,7 @@ async function live(harness: Harness, key: string, url: string): Promise<void> {
   await clients.pricing.pushCatalog({ catalog: { metrics: [unique] } });
   const { endpoint } = await clients.webhook.createEndpoint({ url });
   await clients.webhook.rotateEndpointSecret({ id: endpoint?.id ?? "" });
+  await clients.webhook.createEndpoint({ url: "http://localhost:1/", eventTypes: ["credit_note.created"] }); // fails
   await clients.invoice.createCreditGrant({ customerId: "user_123", currency: "USD", amount: "1" });
   const { subscription } = await clients.pricing.startSubscription({ customerId: "user_123", plan: "pro" });
   await clients.pricing.createDiscount({

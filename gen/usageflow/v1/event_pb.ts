@@ -16,13 +16,15 @@ import type { Subscription } from "./pricing_pb.ts";
 import { file_usageflow_v1_pricing } from "./pricing_pb.ts";
 import type { Customer } from "./tenant_pb.ts";
 import { file_usageflow_v1_tenant } from "./tenant_pb.ts";
+import type { Delivery, Endpoint } from "./webhook_pb.ts";
+import { file_usageflow_v1_webhook } from "./webhook_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file usageflow/v1/event.proto.
  */
 export const file_usageflow_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("Chh1c2FnZWZsb3cvdjEvZXZlbnQucHJvdG8SDHVzYWdlZmxvdy52MSKDAQoLV2ViaG9va0JvZHkSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAMgASgDEiUKBGRhdGEYBCABKAsyFy51c2FnZWZsb3cudjEuRXZlbnREYXRhIqICCglFdmVudERhdGESJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEjAKDHN1YnNjcmlwdGlvbhgCIAEoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24SLwoMY3JlZGl0X2dyYW50GAMgASgLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEdyYW50EigKCGN1c3RvbWVyGAQgASgLMhYudXNhZ2VmbG93LnYxLkN1c3RvbWVyEi0KC2NyZWRpdF9ub3RlGAUgASgLMhgudXNhZ2VmbG93LnYxLkNyZWRpdE5vdGUSMQoJdGhyZXNob2xkGAYgASgLMh4udXNhZ2VmbG93LnYxLlRocmVzaG9sZFJlYWNoZWQiiAIKEFRocmVzaG9sZFJlYWNoZWQSFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgJEhMKC2N1c3RvbWVyX2lkGAIgASgJEgwKBHBsYW4YAyABKAkSFAoMcGxhbl92ZXJzaW9uGAQgASgFEjAKDHBlcmlvZF9zdGFydBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcGVyaW9kX2VuZBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIY3VycmVuY3kYByABKAkSGAoQdGhyZXNob2xkX2Ftb3VudBgIIAEoCRIUCgxhbW91bnRfbWlub3IYCSABKANiBnByb3RvMw", [file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_credit_note, file_usageflow_v1_invoice, file_usageflow_v1_pricing, file_usageflow_v1_tenant]);
+  fileDesc("Chh1c2FnZWZsb3cvdjEvZXZlbnQucHJvdG8SDHVzYWdlZmxvdy52MSKDAQoLV2ViaG9va0JvZHkSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAMgASgDEiUKBGRhdGEYBCABKAsyFy51c2FnZWZsb3cudjEuRXZlbnREYXRhIvYCCglFdmVudERhdGESJgoHaW52b2ljZRgBIAEoCzIVLnVzYWdlZmxvdy52MS5JbnZvaWNlEjAKDHN1YnNjcmlwdGlvbhgCIAEoCzIaLnVzYWdlZmxvdy52MS5TdWJzY3JpcHRpb24SLwoMY3JlZGl0X2dyYW50GAMgASgLMhkudXNhZ2VmbG93LnYxLkNyZWRpdEdyYW50EigKCGN1c3RvbWVyGAQgASgLMhYudXNhZ2VmbG93LnYxLkN1c3RvbWVyEi0KC2NyZWRpdF9ub3RlGAUgASgLMhgudXNhZ2VmbG93LnYxLkNyZWRpdE5vdGUSMQoJdGhyZXNob2xkGAYgASgLMh4udXNhZ2VmbG93LnYxLlRocmVzaG9sZFJlYWNoZWQSKAoIZW5kcG9pbnQYCiABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQSKAoIZGVsaXZlcnkYCyABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkiiAIKEFRocmVzaG9sZFJlYWNoZWQSFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgJEhMKC2N1c3RvbWVyX2lkGAIgASgJEgwKBHBsYW4YAyABKAkSFAoMcGxhbl92ZXJzaW9uGAQgASgFEjAKDHBlcmlvZF9zdGFydBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcGVyaW9kX2VuZBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIY3VycmVuY3kYByABKAkSGAoQdGhyZXNob2xkX2Ftb3VudBgIIAEoCRIUCgxhbW91bnRfbWlub3IYCSABKANiBnByb3RvMw", [file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_credit_note, file_usageflow_v1_invoice, file_usageflow_v1_pricing, file_usageflow_v1_tenant, file_usageflow_v1_webhook]);
 
 /**
  * A webhook's body, as proto3 JSON: the envelope of Standard Webhooks 1.0.0 and the sequence. The event's id is in the
@@ -117,6 +119,20 @@ export type EventData = Message<"usageflow.v1.EventData"> & {
    * @generated from field: usageflow.v1.ThresholdReached threshold = 6;
    */
   threshold?: ThresholdReached | undefined;
+
+  /**
+   * `endpoint.disabled` and `endpoint.recovered`: the endpoint. It is not told that it was disabled itself.
+   *
+   * @generated from field: usageflow.v1.Endpoint endpoint = 10;
+   */
+  endpoint?: Endpoint | undefined;
+
+  /**
+   * `delivery.exhausted`: the delivery, without its attempts. Its own endpoint is not told.
+   *
+   * @generated from field: usageflow.v1.Delivery delivery = 11;
+   */
+  delivery?: Delivery | undefined;
 };
 
 /**

@@ -679,7 +679,10 @@ export const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse> = 
  *
  * Deliveries are POSTs as Standard Webhooks 1.0.0 says: `webhook-id`, `webhook-timestamp` and `webhook-signature` (`v1`,
  * HMAC-SHA256, or `v1a`, ed25519). A 2xx within 15 seconds is success; everything else, redirects included, is tried again
- * after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h (each with up to 20 % of jitter), then given up.
+ * after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h (each with up to 20 % of jitter), then given up. A
+ * `Retry-After` makes a wait longer, by at most an hour. An endpoint that fails ten times in a row, or answers 429, 502, 503
+ * or 504, rests between attempts, up to a minute at a time; one that answers 410, or fails for five days, is disabled. These
+ * are a server's defaults.
  *
  * @generated from service usageflow.v1.WebhookService
  */
@@ -757,7 +760,7 @@ export const WebhookService: GenService<{
     output: typeof PauseEndpointResponseSchema;
   },
   /**
-   * Resumes an endpoint: what waited for it is sent. Resuming what is not paused changes nothing.
+   * Resumes an endpoint that was paused or disabled: what waited for it is sent. Resuming any other changes nothing.
    *
    * Errors: NOT_FOUND.
    *
