@@ -36,3 +36,28 @@ create policy tenant on endpoint_failure
 create policy worker on endpoint_failure to usageflow_worker using (true);
 grant select, delete on endpoint_failure to usageflow_app;
 grant select, insert, update, delete on endpoint_failure to usageflow_worker;
+
+-- What an endpoint bears: null: no cap.
+alter table endpoint
+  add column max_per_second integer,
+  add column max_in_flight integer,
+  add constraint endpoint_max_per_second check (max_per_second > 0),
+  add constraint endpoint_max_in_flight check (max_in_flight > 0);
+grant update (max_per_second, max_in_flight) on endpoint to usageflow_app;
+
+-- Of endpoints with a cap: whoever claims from one locks its row, so that the cap holds over all processes.
+create table endpoint_pace (
+  tenant_id uuid not null,
+  endpoint_id uuid not null,
+  paid_until timestamptz not null, -- up to here the rate is used up
+  constraint endpoint_pace_pkey primary key (tenant_id, endpoint_id),
+  constraint endpoint_pace_endpoint_fkey foreign key (tenant_id, endpoint_id) references endpoint (tenant_id, id)
+);
+alter table endpoint_pace enable row level security;
+alter table endpoint_pace force row level security;
+create policy tenant on endpoint_pace
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+create policy worker on endpoint_pace to usageflow_worker using (true);
+grant select, insert on endpoint_pace to usageflow_app;
+grant select on endpoint_pace to usageflow_worker;
+grant update (paid_until) on endpoint_pace to usageflow_worker;

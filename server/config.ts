@@ -76,7 +76,7 @@ export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "maste
   ],
   deliveryTimeoutMs: 15 * SECOND,
   deliveryLeaseMs: 45 * SECOND,
-  deliveryConcurrencyMax: 64,
+  deliveryConcurrencyMax: 256,
   retryAfterMaxMs: HOUR,
   breakerFailures: 10,
   disableAfterMs: 5 * 24 * HOUR,

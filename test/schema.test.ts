@@ -17,6 +17,7 @@ const DOORS = [
   "delivery_attempt: worker for usageflow_worker",
   "endpoint: worker for usageflow_worker",
   "endpoint_failure: worker for usageflow_worker",
+  "endpoint_pace: worker for usageflow_worker",
   "outbox_event: worker for usageflow_worker",
   "outbox_pending: worker for usageflow_worker",
   "rpc_answer: worker for usageflow_worker",

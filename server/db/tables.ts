@@ -164,6 +164,8 @@ export interface Endpoint {
   headers_sealed: Buffer | null;
   id: string;
   last_sequence: Generated<bigint>;
+  max_in_flight: number | null;
+  max_per_second: number | null;
   metadata: Generated<Json>;
   paused_at: Timestamp | null;
   public_key: Buffer | null;
@@ -188,6 +190,12 @@ export interface EndpointFormerSecret {
   signature_kind: string;
   tenant_id: string;
   valid_until: Timestamp;
+}
+
+export interface EndpointPace {
+  endpoint_id: string;
+  paid_until: Timestamp;
+  tenant_id: string;
 }
 
 export interface Invoice {
@@ -475,6 +483,7 @@ export interface Tables {
   endpoint: Endpoint;
   endpoint_failure: EndpointFailure;
   endpoint_former_secret: EndpointFormerSecret;
+  endpoint_pace: EndpointPace;
   invoice: Invoice;
   invoice_change: InvoiceChange;
   invoice_counter: InvoiceCounter;

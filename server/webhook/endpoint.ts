@@ -27,6 +27,8 @@ export function toEndpoint(row: Selectable<EndpointRow>) {
     ...(row.paused_at ? { pausedAt: timestampFromDate(row.paused_at) } : {}),
     ...(row.disabled_at ? { disabledAt: timestampFromDate(row.disabled_at) } : {}),
     disabledReason: row.disabled_reason,
+    maxPerSecond: row.max_per_second ?? 0,
+    maxInFlight: row.max_in_flight ?? 0,
   });
 }
 

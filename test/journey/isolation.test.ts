@@ -15,6 +15,7 @@ const WORKERS_DOORS = [
   "delivery_attempt",
   "endpoint",
   "endpoint_failure",
+  "endpoint_pace",
   "outbox_event",
   "outbox_pending",
   "rpc_answer",
@@ -32,7 +33,7 @@ async function live(harness: Harness, key: string, url: string): Promise<void> {
   const unique = { key: "VISITOR", aggregation: Aggregation.UNIQUE, uniqueProperty: "ip" };
   await clients.pricing.pushCatalog({ catalog }, { headers });
   await clients.pricing.pushCatalog({ catalog: { metrics: [unique] } });
-  const { endpoint } = await clients.webhook.createEndpoint({ url });
+  const { endpoint } = await clients.webhook.createEndpoint({ url, maxPerSecond: 100 });
   await clients.webhook.rotateEndpointSecret({ id: endpoint?.id ?? "" });
   await clients.webhook.createEndpoint({ url: "http://localhost:1/", eventTypes: ["credit_note.created"] }); // fails
   await clients.invoice.createCreditGrant({ customerId: "user_123", currency: "USD", amount: "1" });

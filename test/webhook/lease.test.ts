@@ -1,13 +1,15 @@
+import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { DeliveryState } from "../../gen/usageflow/v1/webhook_pb.ts";
 import type { App } from "../../server/app.ts";
 import { type ClaimedDelivery, claimDeliveries, FIRST_TURN } from "../../server/webhook/claim-deliveries.ts";
 import { deliver } from "../../server/webhook/deliver.ts";
+import { releaseDeliveries } from "../../server/webhook/hold-deliveries.ts";
+import { createRoom } from "../../server/webhook/room.ts";
 import { type Settlement, settleDeliveries } from "../../server/webhook/settle-deliveries.ts";
-import { answer } from "../support/receiver.ts";
 import { setupDeliveries } from "./deliveries.ts";
 
-const claim = async (app: App) => (await claimDeliveries(app, FIRST_TURN)).claimed;
+const claim = async (app: App) => (await claimDeliveries(app, FIRST_TURN, createRoom(1_000))).claimed;
 
 const settlement = ({ tenant_id, id, lease_token, endpoint_id }: ClaimedDelivery): Settlement => ({
   tenant_id,
@@ -55,34 +57,34 @@ describe("a lease", () => {
     expect(await only()).toMatchObject({ state: DeliveryState.DELIVERED, attemptCount: 1 });
   });
 
-  test("that runs out while the receiver thinks makes the late answer count for nothing", async () => {
-    const { app, addApp, clock, receiver, only } = await setupDeliveries(1);
+  test("that was taken over while the receiver thinks makes the late answer count for nothing", async () => {
+    const { app, ownerDb, receiver, only } = await setupDeliveries(1);
     const asked = Promise.withResolvers<() => void>();
     receiver.behave((response) => asked.resolve(() => response.writeHead(500).end()));
     const slow = deliver(app);
     const answerNow = await asked.promise;
-    receiver.behave(answer(200));
-    clock.advance(app.config.deliveryLeaseMs);
-    expect(await deliver(await addApp())).toBe(1);
+    await ownerDb.updateTable("delivery").set({ lease_token: randomUUID() }).execute();
     answerNow();
     await slow;
-    expect(await only()).toMatchObject({
-      state: DeliveryState.DELIVERED,
-      attemptCount: 1,
-      attempts: [{ status: 200 }],
-    });
+    expect(await only()).toMatchObject({ state: DeliveryState.PENDING, attemptCount: 0, attempts: [] });
   });
 
-  test("is given back for what could not be sent before its end", async () => {
-    const { app, clock, receiver, list } = await setupDeliveries(2, { deliveryConcurrencyMax: 1 });
-    receiver.behave((response) => {
-      clock.advance(app.config.deliveryLeaseMs - app.config.deliveryTimeoutMs + 1);
-      response.end();
-    });
-    expect(await deliver(app)).toBe(1);
-    expect((await list()).map((delivery) => delivery.attemptCount).sort()).toEqual([0, 1]);
-    expect(await deliver(app)).toBe(1);
-    expect(receiver.got).toHaveLength(2);
+  test("is prolonged while the receiver thinks", async () => {
+    const { app, addApp, clock, ownerDb, receiver, only } = await setupDeliveries(1);
+    const asked = Promise.withResolvers<() => void>();
+    receiver.behave((response) => asked.resolve(() => response.end()));
+    const slow = deliver(app);
+    const answerNow = await asked.promise;
+    const leaseEnds = async () =>
+      (await ownerDb.selectFrom("delivery").select("lease_until").executeTakeFirstOrThrow()).lease_until;
+    clock.advance(app.config.deliveryLeaseMs - 1);
+    const until = clock.now().getTime() + app.config.deliveryLeaseMs;
+    while (((await leaseEnds())?.getTime() ?? 0) < until); // the worker's own beat
+    clock.advance(2);
+    expect(await claim(await addApp())).toEqual([]);
+    answerNow();
+    await slow;
+    expect(await only()).toMatchObject({ state: DeliveryState.DELIVERED, attemptCount: 1 });
   });
 
   test("is given back for what was not sent when the worker stops", async () => {
@@ -95,5 +97,15 @@ describe("a lease", () => {
     expect(await deliver(app, stop.signal)).toBe(1);
     expect((await list()).filter((delivery) => delivery.state === DeliveryState.PENDING)).toHaveLength(4);
     expect(await claim(await addApp())).toHaveLength(4);
+  });
+
+  test("is given back when the worker stops between claiming and sending", async () => {
+    const { app, receiver } = await setupDeliveries(3);
+    const claimed = await claim(app);
+    expect(await claim(app)).toEqual([]);
+    await releaseDeliveries(app, claimed);
+    await releaseDeliveries(app, claimed);
+    expect(await claim(app)).toHaveLength(3);
+    expect(receiver.got).toEqual([]);
   });
 });
