@@ -69,11 +69,16 @@ class Flight {
     return this.#underWay.size === 0;
   }
 
+  /** Whether more outcomes wait to be written than slots could bring about twice: the database comes first then. */
+  get #behind(): boolean {
+    return this.#underWay.size >= 2 * this.#app.config.deliveryConcurrencyMax;
+  }
+
   /** Fills the free slots. Answers whether more may be due than there was room for, or that was not looked at. */
   async fill(stop: AbortSignal | undefined): Promise<boolean> {
     const { room, turn } = this.#means;
+    if (room.free() === 0 || this.#behind) return true;
     this.#freed = 0;
-    if (room.free() === 0) return true;
     const { claimed, next, heldBack } = await claimDeliveries(this.#app, turn, room);
     this.#means.turn = next;
     const targets = await targetsOf(this.#app, claimed);
@@ -97,7 +102,7 @@ class Flight {
       Math.ceil(deliveryConcurrencyMax / REFILL_OF_ALL),
       Math.ceil(this.#underWay.size / REFILL_OF_USED),
     );
-    const worth = () => this.empty || (due && this.#freed >= enough);
+    const worth = () => this.empty || (due && this.#freed >= enough && !this.#behind);
     if (worth()) return;
     const woken = new AbortController();
     this.#wake = () => worth() && woken.abort();

@@ -8,8 +8,9 @@ import { type Settlement, settleDeliveries } from "./settle-deliveries.ts";
  * that works changes nothing else: those of all tenants are one statement.
  */
 export async function settle(app: App, settlements: readonly Settlement[]): Promise<ReadonlySet<string>> {
-  const plain = settlements.filter((one) => one.state === "DELIVERED" && !one.endpoint_failing);
-  const others = settlements.filter((one) => !plain.includes(one));
+  const isPlain = (one: Settlement) => one.state === "DELIVERED" && !one.endpoint_failing;
+  const plain = settlements.filter(isPlain);
+  const others = settlements.filter((one) => !isPlain(one));
   const held = await Promise.all([
     settleDeliveries(app.workerDb, plain),
     ...Array.from(
