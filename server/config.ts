@@ -28,7 +28,7 @@ export interface Config {
   requestTimeoutMs: number;
   /** How long a loop that found nothing waits before it looks again. */
   pollMs: number;
-  /** Wait before each attempt of a delivery; after the last one it is given up. */
+  /** Wait before each attempt of a delivery, the first included; after the last one it is given up. */
   deliveryScheduleMs: readonly number[];
   /** Over look-up, connection, request and answer of one attempt. */
   deliveryTimeoutMs: number;
@@ -36,6 +36,12 @@ export interface Config {
   deliveryLeaseMs: number;
   /** Deliveries in flight in one process. */
   deliveryConcurrencyMax: number;
+  /** Longest wait that a receiver's `Retry-After` is granted. */
+  retryAfterMaxMs: number;
+  /** Failures in a row after which an endpoint rests between attempts. 0: none ever rests. */
+  breakerFailures: number;
+  /** How long an endpoint may fail before it is disabled. */
+  disableAfterMs: number;
   /** How long answers are kept for calls with an idempotency key. */
   answerRetentionMs: number;
 }
@@ -70,7 +76,10 @@ export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "maste
   ],
   deliveryTimeoutMs: 15 * SECOND,
   deliveryLeaseMs: 45 * SECOND,
-  deliveryConcurrencyMax: 64,
+  deliveryConcurrencyMax: 256,
+  retryAfterMaxMs: HOUR,
+  breakerFailures: 10,
+  disableAfterMs: 5 * 24 * HOUR,
   answerRetentionMs: 24 * HOUR,
 };
 
@@ -88,6 +97,13 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     const number = Number(value);
     if (Number.isSafeInteger(number) && number >= min) return number;
     problems.push(`${name} must be a whole number of at least ${min}, and is "${value}"`);
+    return fallback;
+  };
+  const schedule = (name: string, fallback: readonly number[]): readonly number[] => {
+    const value = env[name];
+    if (!value) return fallback;
+    if (/^\d{1,7}(,\d{1,7}){0,99}$/.test(value)) return [0, ...value.split(",").map((part) => Number(part) * SECOND)];
+    problems.push(`${name} must be up to 100 whole numbers of seconds such as 5,300,1800, and is "${value}"`);
     return fallback;
   };
   const key = (name: string): Buffer => {
@@ -121,6 +137,10 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     deliveryTimeoutMs: integer("USAGEFLOW_DELIVERY_TIMEOUT_MS", defaults.deliveryTimeoutMs),
     deliveryLeaseMs: integer("USAGEFLOW_DELIVERY_LEASE_MS", defaults.deliveryLeaseMs),
     deliveryConcurrencyMax: integer("USAGEFLOW_DELIVERY_CONCURRENCY_MAX", defaults.deliveryConcurrencyMax),
+    deliveryScheduleMs: schedule("USAGEFLOW_RETRY_SCHEDULE_SECONDS", defaults.deliveryScheduleMs),
+    retryAfterMaxMs: integer("USAGEFLOW_RETRY_AFTER_MAX_MS", defaults.retryAfterMaxMs, 0),
+    breakerFailures: integer("USAGEFLOW_BREAKER_FAILURES", defaults.breakerFailures, 0),
+    disableAfterMs: integer("USAGEFLOW_ENDPOINT_DISABLE_AFTER_MS", defaults.disableAfterMs),
     answerRetentionMs: integer("USAGEFLOW_ANSWER_RETENTION_MS", defaults.answerRetentionMs),
   };
   if (config.deliveryLeaseMs <= config.deliveryTimeoutMs) {

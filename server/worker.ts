@@ -12,7 +12,7 @@ import { dueTenants } from "./tenant/due-tenants.ts";
 import { walkClock } from "./tenant/walk-clock.ts";
 import { turnOf } from "./tenants-in-turn.ts";
 import { foldUsage, foldUsageOfAllTenants } from "./usage/fold-usage.ts";
-import { DELIVER_PASSES, deliver } from "./webhook/deliver.ts";
+import { deliver } from "./webhook/deliver.ts";
 import { fanOut } from "./webhook/fan-out.ts";
 import { REPLAY_REST_MS, replayDeliveries } from "./webhook/replay-deliveries.ts";
 
@@ -29,8 +29,7 @@ const loops: Record<string, LoopBody> = {
   billTenants: { runOnce: billTenants },
   walkClock: { runOnce: (app, stop) => walkClock(app, billAndDispatch, stop) },
   dispatchEvents: { runOnce: (app, stop) => dispatchEvents(app, consumers(app), stop) },
-  // Several at a time: a pass is as long as its slowest receiver, and must not hold up the next.
-  ...Object.fromEntries(Array.from({ length: DELIVER_PASSES }, (_, pass) => [`deliver${pass}`, { runOnce: deliver }])),
+  deliver: { runOnce: deliver },
   replayDeliveries: { runOnce: replayDeliveries, restMs: REPLAY_REST_MS },
   purgeAnswers: { runOnce: purgeAnswers },
 };

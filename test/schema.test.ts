@@ -16,6 +16,8 @@ const DOORS = [
   "delivery: worker for usageflow_worker",
   "delivery_attempt: worker for usageflow_worker",
   "endpoint: worker for usageflow_worker",
+  "endpoint_failure: worker for usageflow_worker",
+  "endpoint_pace: worker for usageflow_worker",
   "outbox_event: worker for usageflow_worker",
   "outbox_pending: worker for usageflow_worker",
   "replay: worker for usageflow_worker",

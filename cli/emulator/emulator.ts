@@ -36,6 +36,8 @@ export interface EmulatorOptions {
   /** Folder to keep the data in. Undefined: it is thrown away. */
   data?: string | undefined;
   catalog?: CatalogFile | undefined;
+  /** Waits after the first, second and third failure of a webhook, and so on. Undefined: as in production. */
+  retryScheduleMs?: readonly number[] | undefined;
   /** URL that receives all events. */
   forwardTo?: string | undefined;
   listeners: Listeners;
@@ -71,6 +73,8 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       masterKey: Buffer.from(masterKey, "base64"),
       keyPepper: Buffer.from(keyPepper, "base64"),
       emulator: true,
+      deliveryScheduleMs: options.retryScheduleMs ? [0, ...options.retryScheduleMs] : defaults.deliveryScheduleMs,
+      breakerFailures: 0, // who debugs a receiver waits for the schedule alone
     },
     { log: createEmulatorLog(options.listeners, () => stopping) },
   );

@@ -3,7 +3,7 @@ import { Flags } from "@oclif/core";
 import { readCatalogFile } from "../catalog/catalog-file.ts";
 import { CliError } from "../cli-error.ts";
 import { httpUrl } from "../http-url.ts";
-import { timeFlag } from "../time.ts";
+import { parseSpan, timeFlag } from "../time.ts";
 import type { EmulatorOptions } from "./emulator.ts";
 
 /** Flags of the commands that start an emulator. */
@@ -15,6 +15,14 @@ export const emulatorFlags = {
     helpValue: "URL",
     parse: async (text) => {
       if (!httpUrl(text)) throw new CliError("usage", `"${text}" is no http or https URL`);
+      return text;
+    },
+  }),
+  "retry-schedule": Flags.string({
+    description: "Try webhooks again after these waits, such as 1s,2s,4s; then give up.",
+    helpValue: "SPANS",
+    parse: async (text) => {
+      for (const part of text.split(",")) parseSpan(part);
       return text;
     },
   }),
@@ -32,6 +40,7 @@ export async function optionsOf(flags: {
   clock: Timestamp | undefined;
   catalog: string | undefined;
   "forward-to": string | undefined;
+  "retry-schedule": string | undefined;
   port: number;
   data: string | undefined;
 }): Promise<Omit<EmulatorOptions, "listeners">> {
@@ -39,6 +48,7 @@ export async function optionsOf(flags: {
     clock: flags.clock && timestampDate(flags.clock),
     catalog: flags.catalog === undefined ? undefined : await readCatalogFile(flags.catalog),
     forwardTo: flags["forward-to"],
+    retryScheduleMs: flags["retry-schedule"]?.split(",").map((part) => Number(parseSpan(part)) * 1000),
     port: flags.port,
     data: flags.data,
   };

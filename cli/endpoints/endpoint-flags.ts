@@ -4,6 +4,16 @@ import { CliError } from "../cli-error.ts";
 
 /** Headers and notes of an endpoint, and which events it gets. */
 export const endpointFlags = {
+  "max-per-second": Flags.integer({
+    description: "Send at most this many a second; 0: no limit.",
+    min: 0,
+    max: 10_000,
+  }),
+  "max-in-flight": Flags.integer({
+    description: "Send at most this many at a time; 0: no limit.",
+    min: 0,
+    max: 10_000,
+  }),
   event: Flags.string({
     description: "Only this type; invoice.* for all of a noun, * for all. May be given again.",
     multiple: true,

@@ -1,9 +1,15 @@
 import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
-import { type Attempt, type Delivery, DeliveryStateSchema } from "../../gen/usageflow/v1/webhook_pb.ts";
-import { type Column, facts, table } from "./table.ts";
+import {
+  type Attempt,
+  AttemptErrorKind,
+  AttemptErrorKindSchema,
+  type Delivery,
+  DeliveryStateSchema,
+} from "../../gen/usageflow/v1/webhook_pb.ts";
+import { facts } from "./table.ts";
 import { time, word } from "./text.ts";
 
-/** A delivery in full: each attempt, with what was answered. */
+/** A delivery in full: each attempt, where its time went, and what was answered. */
 export function deliveryText(delivery: Delivery): string {
   const head = facts({
     Delivery: delivery.id,
@@ -14,19 +20,33 @@ export function deliveryText(delivery: Delivery): string {
     "Next attempt": time(delivery.nextAttemptAt),
     Completed: time(delivery.completedAt),
   });
-  return delivery.attempts.length > 0 ? `${head}\n\n${table(attemptColumns, delivery.attempts)}` : head;
+  return [head, ...delivery.attempts.map(attemptText)].join("\n\n");
 }
 
 const ANSWER_SHOWN_MAX = 200;
 
-const attemptColumns: Column<Attempt>[] = [
-  { title: "TRY", value: (attempt) => String(attempt.number), right: true },
-  { title: "SENT", value: (attempt) => time(attempt.sentAt) },
-  { title: "TOOK", value: (attempt) => milliseconds(attempt.duration), right: true },
-  { title: "STATUS", value: (attempt) => String(attempt.status || "none"), right: true },
-  { title: "ERROR", value: (attempt) => attempt.error, cut: "last" },
-  { title: "ANSWER", value: (attempt) => attempt.responseBody.slice(0, ANSWER_SHOWN_MAX), cut: true },
-];
+function attemptText(attempt: Attempt): string {
+  const headers = Object.entries(attempt.responseHeaders).map(([name, value]) => `${name}: ${value}`);
+  return facts({
+    [`Attempt ${attempt.number}`]: time(attempt.sentAt),
+    Status: String(attempt.status || "no answer"),
+    Error: attempt.error,
+    Kind: attempt.errorKind === AttemptErrorKind.UNSPECIFIED ? "" : word(AttemptErrorKindSchema, attempt.errorKind),
+    Took: timing(attempt),
+    Headers: headers.join("; ").slice(0, ANSWER_SHOWN_MAX),
+    Answer: attempt.responseBody.slice(0, ANSWER_SHOWN_MAX),
+    "Sent by": attempt.worker,
+  });
+}
+
+function timing({ duration, resolve, connect, firstByte }: Attempt): string {
+  const parts = [part("resolve", resolve), part("connect", connect), part("first byte", firstByte)].flat();
+  return parts.length > 0 ? `${milliseconds(duration)} (${parts.join(", ")})` : milliseconds(duration);
+}
+
+function part(name: string, duration: Duration | undefined): string[] {
+  return duration ? [`${name} ${milliseconds(duration)}`] : [];
+}
 
 function milliseconds(duration: Duration | undefined): string {
   return duration ? `${Math.round(durationMs(duration))} ms` : "";

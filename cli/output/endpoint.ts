@@ -16,8 +16,11 @@ export function endpointText(endpoint: Endpoint): string {
     Signature: endpoint.signatureKind === SignatureKind.V1A ? "v1a" : "v1",
     "Public key": endpoint.publicKey,
     "Old secret until": time(endpoint.formerSecretsUntil),
+    "Max per second": endpoint.maxPerSecond ? String(endpoint.maxPerSecond) : "",
+    "Max in flight": endpoint.maxInFlight ? String(endpoint.maxInFlight) : "",
     Made: time(endpoint.createdAt),
     Paused: time(endpoint.pausedAt),
+    Disabled: [time(endpoint.disabledAt), endpoint.disabledReason].filter((part) => part !== "").join(": "),
   });
 }
 

@@ -126,14 +126,20 @@ export interface Delivery {
 }
 
 export interface DeliveryAttempt {
+  connect_us: bigint | null;
   delivery_id: string;
   duration_us: bigint;
   error: string;
+  error_kind: Generated<string>;
+  first_byte_us: bigint | null;
   number: number;
+  resolve_us: bigint | null;
   response_body: string;
+  response_headers: Generated<Json>;
   sent_at: Timestamp;
   status: number;
   tenant_id: string;
+  worker: Generated<string>;
 }
 
 export interface Discount {
@@ -154,12 +160,16 @@ export interface Endpoint {
   created_at: Timestamp;
   deleted_at: Timestamp | null;
   description: string;
+  disabled_at: Timestamp | null;
+  disabled_reason: Generated<string>;
   event_types: string[];
   former_secrets_until: Timestamp | null;
   header_names: Generated<string[]>;
   headers_sealed: Buffer | null;
   id: string;
   last_sequence: Generated<bigint>;
+  max_in_flight: number | null;
+  max_per_second: number | null;
   metadata: Generated<Json>;
   paused_at: Timestamp | null;
   public_key: Buffer | null;
@@ -169,6 +179,14 @@ export interface Endpoint {
   url: string;
 }
 
+export interface EndpointFailure {
+  endpoint_id: string;
+  failing_since: Timestamp;
+  failure_count: number;
+  rest_until: Timestamp | null;
+  tenant_id: string;
+}
+
 export interface EndpointFormerSecret {
   endpoint_id: string;
   id: string;
@@ -176,6 +194,12 @@ export interface EndpointFormerSecret {
   signature_kind: string;
   tenant_id: string;
   valid_until: Timestamp;
+}
+
+export interface EndpointPace {
+  endpoint_id: string;
+  paid_until: Timestamp;
+  tenant_id: string;
 }
 
 export interface Invoice {
@@ -480,7 +504,9 @@ export interface Tables {
   delivery_attempt: DeliveryAttempt;
   discount: Discount;
   endpoint: Endpoint;
+  endpoint_failure: EndpointFailure;
   endpoint_former_secret: EndpointFormerSecret;
+  endpoint_pace: EndpointPace;
   invoice: Invoice;
   invoice_change: InvoiceChange;
   invoice_counter: InvoiceCounter;

@@ -4,6 +4,7 @@ import type { ThresholdReached, WebhookTest } from "../../gen/usageflow/v1/event
 import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { Subscription } from "../../gen/usageflow/v1/pricing_pb.ts";
 import type { Customer } from "../../gen/usageflow/v1/tenant_pb.ts";
+import type { Delivery, Endpoint } from "../../gen/usageflow/v1/webhook_pb.ts";
 
 /** Every event type, and the fact that it carries: a field of the contract's EventData. */
 export interface EventFacts {
@@ -35,6 +36,12 @@ export interface EventFacts {
   "usage.threshold_reached": { threshold: ThresholdReached };
   /** Nothing happened: an endpoint is tried out, and no other is told. */
   "webhook.test": { test: WebhookTest };
+  /** A delivery was given up after its last attempt. */
+  "delivery.exhausted": { delivery: Delivery };
+  /** An endpoint failed for too long, or is gone: nothing is sent to it any more. */
+  "endpoint.disabled": { endpoint: Endpoint };
+  /** An endpoint that was failing has taken a delivery. */
+  "endpoint.recovered": { endpoint: Endpoint };
 }
 
 export type EventType = keyof EventFacts;
@@ -55,6 +62,9 @@ const known: Record<EventType, true> = {
   "credit.depleted": true,
   "usage.threshold_reached": true,
   "webhook.test": true,
+  "delivery.exhausted": true,
+  "endpoint.disabled": true,
+  "endpoint.recovered": true,
 };
 
 /** The event types by name. */

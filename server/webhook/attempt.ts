@@ -1,37 +1,50 @@
+import { hostname } from "node:os";
 import { toJsonString } from "@bufbuild/protobuf";
 import { TimestampSchema, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import { formatId } from "../id.ts";
 import type { ClaimedDelivery } from "./claim-deliveries.ts";
+import { retryAfterMs } from "./retry-after.ts";
 import { nextDelayMs } from "./retry-schedule.ts";
 import type { Settlement } from "./settle-deliveries.ts";
 import type { Target } from "./target.ts";
 import type { Post } from "./webhook-client.ts";
+
+const WORKER = `${hostname()} ${process.pid}`;
 
 /** Sends a delivery once, and answers what that came to: it was taken, is tried again, or is given up. */
 export async function attempt(app: App, post: Post, delivery: ClaimedDelivery, target: Target): Promise<Settlement> {
   const sentAt = app.clock.now();
   const outcome = await post(target.url, ...signed(delivery, target, sentAt));
   const now = app.clock.now();
+  const { failure } = outcome;
   const attempted = {
     tenant_id: delivery.tenant_id,
     id: delivery.id,
     lease_token: delivery.lease_token,
+    endpoint_id: delivery.endpoint_id,
+    endpoint_failing: delivery.endpoint_failing,
+    retryAfterMs: failure && retryAfterMs(outcome.retryAfter, now, app.config.retryAfterMaxMs),
     sent_at: sentAt,
     duration_us: outcome.durationUs,
+    resolve_us: outcome.resolveUs ?? null,
+    connect_us: outcome.connectUs ?? null,
+    first_byte_us: outcome.firstByteUs ?? null,
     status: outcome.status,
+    error: failure?.words ?? "",
+    error_kind: failure?.kind ?? ("" as const),
+    response_headers: outcome.responseHeaders,
     response_body: outcome.responseBody,
+    worker: WORKER,
   };
-  if (outcome.kind === "delivered") {
-    return { ...attempted, error: "", state: "DELIVERED", completed_at: now, next_attempt_at: null };
-  }
-  const { error } = outcome;
+  if (!failure) return { ...attempted, state: "DELIVERED", completed_at: now, next_attempt_at: null };
   const counted = delivery.attempt_count + 1 - delivery.attempt_base;
   const delay = nextDelayMs(app.config.deliveryScheduleMs, counted, Math.random());
+  const wait = Math.max(delay ?? 0, attempted.retryAfterMs ?? 0);
   return delay === undefined
-    ? { ...attempted, error, state: "FAILED", completed_at: now, next_attempt_at: null }
-    : { ...attempted, error, state: "PENDING", completed_at: null, next_attempt_at: plusMs(now, delay) };
+    ? { ...attempted, state: "FAILED", completed_at: now, next_attempt_at: null }
+    : { ...attempted, state: "PENDING", completed_at: null, next_attempt_at: plusMs(now, wait) };
 }
 
 function signed(delivery: ClaimedDelivery, target: Target, at: Date): [headers: Record<string, string>, body: string] {

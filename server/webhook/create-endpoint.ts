@@ -5,6 +5,7 @@ import { newId } from "../id.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { secretPlace, toEndpoint } from "./endpoint.ts";
+import { keepPace } from "./endpoint-caps.ts";
 import { headerColumns } from "./endpoint-headers.ts";
 import { takeSecret } from "./endpoint-secret.ts";
 import { checkUrl } from "./endpoint-url.ts";
@@ -31,10 +32,13 @@ export async function createEndpoint(app: App, caller: Caller, request: CreateEn
         public_key: publicKey,
         ...headerColumns(app.secrets, { tenantId, id }, "headers", request.headers),
         metadata: JSON.stringify(request.metadata),
+        max_per_second: request.maxPerSecond || null,
+        max_in_flight: request.maxInFlight || null,
         created_at: app.clock.now(),
       })
       .returningAll()
       .executeTakeFirstOrThrow();
+    await keepPace(tx, row);
     return create(CreateEndpointResponseSchema, { endpoint: toEndpoint(row), secret: shown });
   });
 }

@@ -3,21 +3,26 @@ import { plusMs } from "../clock.ts";
 import { formatId } from "../id.ts";
 import { errorFacts } from "../log.ts";
 import { attempt } from "./attempt.ts";
-import { type ClaimedDelivery, claimDeliveries, FIRST_TURN, releaseDeliveries, type Turn } from "./claim-deliveries.ts";
+import { type ClaimedDelivery, claimDeliveries, FIRST_TURN, type Turn } from "./claim-deliveries.ts";
+import { extendLeases, releaseDeliveries } from "./hold-deliveries.ts";
 import { inBatches } from "./in-batches.ts";
-import { type Settlement, settleDeliveries } from "./settle-deliveries.ts";
+import { createRoom, type Room } from "./room.ts";
+import { settle } from "./settle.ts";
+import type { Settlement } from "./settle-deliveries.ts";
 import { type Target, targetsOf } from "./target.ts";
 import { createPost, type Post } from "./webhook-client.ts";
 
 // How long an outcome waits for others to be written with it. The receiver has its webhook already.
 const SETTLE_PAUSE_MS = 10;
+// Slots that are filled together, as a part of all, and as a part of those that are in use: a claim costs about as much for
+// one as for many.
+const REFILL_OF_ALL = 16;
+const REFILL_OF_USED = 4;
 
-/** How many passes run beside each other in one process; they share `deliveryConcurrencyMax`. */
-export const DELIVER_PASSES = 4;
-
-/** What the passes of one app share: open connections, the statements that settle, and whose turn it is. */
+/** What one app keeps from pass to pass: open connections, slots, the statements that settle, and whose turn it is. */
 interface Means {
   turn: Turn;
+  room: Room;
   post: Post;
   settle(settlement: Settlement): Promise<ReadonlySet<string>>;
 }
@@ -25,54 +30,139 @@ interface Means {
 const means = new WeakMap<App, Means>();
 
 /**
- * Sends deliveries that are due, of all tenants, and answers how many. No transaction is open while a receiver is waited
- * for: the claim gives a lease, and an outcome counts only while the lease does. After `stop` nothing more is sent, and
- * what was not is given back. Passes may overlap, so that a receiver that takes its time holds up one of them.
+ * Sends deliveries that are due, of all tenants, until nothing is due and all that was sent is answered; answers how many
+ * were sent. Slots that become free are filled again meanwhile, so that a receiver that takes its time holds up nobody
+ * else. No transaction is open while a receiver is waited for: the claim gives a lease, which is prolonged, and an outcome
+ * counts only while it lasts. After `stop` nothing more is claimed, and what was not sent is given back.
  */
 export async function deliver(app: App, stop?: AbortSignal): Promise<number> {
-  const own = meansOf(app);
-  const { post, settle } = own;
-  const { claimed, next } = await claimDeliveries(app, own.turn);
-  own.turn = next;
-  const targets = await targetsOf(app, claimed);
-  const unsent: ClaimedDelivery[] = [];
-  const settled: Promise<void>[] = [];
-  let sent = 0;
-  const send = async (delivery: ClaimedDelivery, target: Target): Promise<void> => {
-    sent++;
-    // A fault of ours costs this delivery its turn, until the lease has run out, and the others nothing.
-    const fault = (error: unknown) => app.log.error("delivery.fault", { ...identify(delivery), ...errorFacts(error) });
-    const settlement = await attempt(app, post, delivery, target).catch(fault);
-    if (!settlement) return;
-    const log = (held: ReadonlySet<string>) => {
-      if (held.has(delivery.id)) logAttempt(app, delivery, settlement);
-    };
-    settled.push(settle(settlement).then(log).catch(fault));
-  };
-  const queue = claimed.values(); // shared: each lane takes the next
-  const lane = async (): Promise<void> => {
-    for (const delivery of queue) {
+  const flight = new Flight(app, meansOf(app));
+  const beating = flight.keepLeases();
+  try {
+    for (let due = true; ; ) {
+      if (!stop?.aborted) due = await flight.fill(stop);
+      if (flight.empty && (!due || stop?.aborted)) return flight.sent;
+      await flight.wait(due && !stop?.aborted);
+    }
+  } finally {
+    await flight.land();
+    await beating;
+  }
+}
+
+/** The deliveries of one pass that are under way. */
+class Flight {
+  sent = 0;
+  readonly #app: App;
+  readonly #means: Means;
+  readonly #underWay = new Map<string, { delivery: ClaimedDelivery; ended: Promise<void> }>();
+  readonly #over = new AbortController();
+  #freed = 0;
+  #wake = () => {};
+
+  constructor(app: App, own: Means) {
+    this.#app = app;
+    this.#means = own;
+  }
+
+  get empty(): boolean {
+    return this.#underWay.size === 0;
+  }
+
+  /** Whether more outcomes wait to be written than slots could bring about twice: the database comes first then. */
+  get #behind(): boolean {
+    return this.#underWay.size >= 2 * this.#app.config.deliveryConcurrencyMax;
+  }
+
+  /** Fills the free slots. Answers whether more may be due than there was room for, or that was not looked at. */
+  async fill(stop: AbortSignal | undefined): Promise<boolean> {
+    const { room, turn } = this.#means;
+    if (room.free() === 0 || this.#behind) return true;
+    this.#freed = 0;
+    const { claimed, next, heldBack } = await claimDeliveries(this.#app, turn, room);
+    this.#means.turn = next;
+    const targets = await targetsOf(this.#app, claimed);
+    const unsent: ClaimedDelivery[] = [];
+    for (const delivery of claimed) {
       const target = targets.get(delivery.endpoint_id);
       if (!target) continue; // deleted, and its deliveries with it
       // A lease that could end before the exchange does would let another worker send it too.
-      const lastAt = plusMs(delivery.lease_until, -app.config.deliveryTimeoutMs);
-      if (stop?.aborted || app.clock.now() > lastAt) unsent.push(delivery);
-      else await send(delivery, target);
+      const lastAt = plusMs(delivery.lease_until, -this.#app.config.deliveryTimeoutMs);
+      if (stop?.aborted || this.#app.clock.now() > lastAt) unsent.push(delivery);
+      else this.#send(delivery, target);
     }
-  };
-  const lanes = Math.ceil(app.config.deliveryConcurrencyMax / DELIVER_PASSES);
-  await Promise.all(Array.from({ length: lanes }, lane));
-  await Promise.all(settled);
-  await releaseDeliveries(app, unsent);
-  return sent;
+    await releaseDeliveries(this.#app, unsent);
+    return claimed.length > 0 || heldBack;
+  }
+
+  /** Waits until it is worth looking again: enough slots are free and more is due, all have landed, or time has passed. */
+  async wait(due: boolean): Promise<void> {
+    const { deliveryConcurrencyMax, pollMs } = this.#app.config;
+    const enough = Math.min(
+      Math.ceil(deliveryConcurrencyMax / REFILL_OF_ALL),
+      Math.ceil(this.#underWay.size / REFILL_OF_USED),
+    );
+    const worth = () => this.empty || (due && this.#freed >= enough && !this.#behind);
+    if (worth()) return;
+    const woken = new AbortController();
+    this.#wake = () => worth() && woken.abort();
+    await this.#app.clock.sleep(pollMs, woken.signal);
+  }
+
+  /** Waits for all that is under way. */
+  async land(): Promise<void> {
+    await Promise.all(Array.from(this.#underWay.values(), ({ ended }) => ended));
+    this.#over.abort();
+  }
+
+  /** Prolongs the leases of what is under way, as long as something may be. */
+  async keepLeases(): Promise<void> {
+    const { clock, config, log } = this.#app;
+    const { signal } = this.#over;
+    for (let last = clock.now(); !signal.aborted; ) {
+      await clock.sleep(config.deliveryLeaseMs / 3, signal);
+      if (clock.now() < plusMs(last, config.deliveryLeaseMs / 3)) continue;
+      last = clock.now();
+      const held = Array.from(this.#underWay.values(), ({ delivery }) => delivery);
+      await extendLeases(this.#app, held).catch((error) => log.error("delivery.lease_not_kept", errorFacts(error)));
+    }
+  }
+
+  #send(delivery: ClaimedDelivery, target: Target): void {
+    this.sent++;
+    this.#means.room.take(delivery);
+    const ended = this.#carry(delivery, target)
+      // A fault of ours costs this delivery its turn, until the lease has run out, and the others nothing.
+      .catch((error) => this.#app.log.error("delivery.fault", { ...identify(delivery), ...errorFacts(error) }))
+      .finally(() => {
+        this.#underWay.delete(delivery.id);
+        this.#wake();
+      });
+    this.#underWay.set(delivery.id, { delivery, ended });
+  }
+
+  async #carry(delivery: ClaimedDelivery, target: Target): Promise<void> {
+    const { post, room, settle } = this.#means;
+    const settlement = await attempt(this.#app, post, delivery, target).finally(() => {
+      room.giveBack(delivery);
+      this.#freed++;
+      this.#wake();
+    });
+    const held = await settle(settlement);
+    if (held.has(delivery.id)) logAttempt(this.#app, delivery, settlement);
+  }
 }
 
 function meansOf(app: App): Means {
   let own = means.get(app);
   if (!own) {
-    const write = (settlements: readonly Settlement[]) => settleDeliveries(app, settlements);
-    const settle = inBatches(write, () => app.clock.sleep(SETTLE_PAUSE_MS));
-    own = { turn: FIRST_TURN, post: createPost(app.config), settle };
+    const write = (settlements: readonly Settlement[]) => settle(app, settlements);
+    own = {
+      turn: FIRST_TURN,
+      room: createRoom(app.config.deliveryConcurrencyMax),
+      post: createPost(app.config),
+      settle: inBatches(write, () => app.clock.sleep(SETTLE_PAUSE_MS)),
+    };
     means.set(app, own);
   }
   return own;

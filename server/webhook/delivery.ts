@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { type Duration, DurationSchema, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { Selectable } from "kysely";
 import {
+  AttemptErrorKind,
   AttemptSchema,
   DeliverySchema,
   DeliveryState,
@@ -55,7 +56,13 @@ function toAttempt(row: Selectable<AttemptRow>) {
     duration: durationOf(row.duration_us),
     status: row.status,
     error: row.error,
+    errorKind: AttemptErrorKind[(row.error_kind || "UNSPECIFIED") as keyof typeof AttemptErrorKind],
     responseBody: row.response_body,
+    responseHeaders: row.response_headers as Record<string, string>,
+    worker: row.worker,
+    ...(row.resolve_us === null ? {} : { resolve: durationOf(row.resolve_us) }),
+    ...(row.connect_us === null ? {} : { connect: durationOf(row.connect_us) }),
+    ...(row.first_byte_us === null ? {} : { firstByte: durationOf(row.first_byte_us) }),
   });
 }
 

@@ -25,6 +25,10 @@ export function toEndpoint(row: Selectable<EndpointRow>) {
     publicKey: row.public_key ? formatPublicKey(row.public_key) : "",
     ...(row.former_secrets_until ? { formerSecretsUntil: timestampFromDate(row.former_secrets_until) } : {}),
     ...(row.paused_at ? { pausedAt: timestampFromDate(row.paused_at) } : {}),
+    ...(row.disabled_at ? { disabledAt: timestampFromDate(row.disabled_at) } : {}),
+    disabledReason: row.disabled_reason,
+    maxPerSecond: row.max_per_second ?? 0,
+    maxInFlight: row.max_in_flight ?? 0,
   });
 }
 

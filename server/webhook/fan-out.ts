@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import type { Tx } from "../db/database.ts";
-import { newId } from "../id.ts";
+import { newId, parseId } from "../id.ts";
 import type { DispatchedEvent, EventConsumer } from "../outbox/dispatch-events.ts";
 import { receives } from "./event-filter.ts";
 import { nextDelayMs } from "./retry-schedule.ts";
@@ -15,13 +15,16 @@ export interface NewDelivery {
   sequence: bigint;
 }
 
+const TOLD_TO_OTHERS = ["endpoint.disabled", "delivery.exhausted"];
+
 /** The consumer of the outbox that makes a delivery of each event for each endpoint that receives its type. */
 export function fanOut(app: App): EventConsumer {
   return async (tx, tenantId, events) => {
     const endpoints = await lockEndpoints(tx, tenantId);
+    const subjects = await endpointsToldOf(tx, tenantId, events);
     const made = endpoints.flatMap((endpoint) =>
       events
-        .filter((event) => receives(endpoint.event_types, event.type))
+        .filter((event) => receives(endpoint.event_types, event.type) && subjects.get(event.id) !== endpoint.id)
         .map((event, index) => ({
           id: newId(),
           event,
@@ -31,6 +34,26 @@ export function fanOut(app: App): EventConsumer {
     );
     if (made.length > 0) await insertDeliveries(app, tx, tenantId, made);
   };
+}
+
+/** Events that tell of an endpoint's failure, and that endpoint: it does not hear of it. */
+async function endpointsToldOf(
+  tx: Tx,
+  tenantId: string,
+  events: readonly DispatchedEvent[],
+): Promise<ReadonlyMap<string, string | undefined>> {
+  const ids = events.filter(({ type }) => TOLD_TO_OTHERS.includes(type)).map(({ id }) => id);
+  if (ids.length === 0) return new Map();
+  const rows = await tx
+    .selectFrom("outbox_event")
+    .select([
+      "id",
+      sql<string>`coalesce(data::jsonb #>> '{endpoint,id}', data::jsonb #>> '{delivery,endpointId}')`.as("of"),
+    ])
+    .where("tenant_id", "=", tenantId)
+    .where("id", "in", ids)
+    .execute();
+  return new Map(rows.map((row) => [row.id, parseId("whe", row.of)]));
 }
 
 /** Locked in order of ids, endpoints give their sequences to one fan-out after the other, and no two wait for each other. */

@@ -20,12 +20,23 @@ export function pauseEndpoint(app: App, caller: Caller, request: PauseEndpointRe
   });
 }
 
-/** Resumes an endpoint. What waited for it is claimed next. */
+/** Resumes an endpoint that was paused or disabled, and forgets how it failed. What waited for it is claimed next. */
 export function resumeEndpoint(app: App, caller: Caller, request: ResumeEndpointRequest) {
   return change(app, caller, ResumeEndpointResponseSchema, async (tx) => {
     const { id } = await getEndpoint(tx, caller.tenantId, request.id, "lock");
+    await forgetFailure(tx, caller.tenantId, id);
     return create(ResumeEndpointResponseSchema, { endpoint: await setPaused(tx, caller.tenantId, id, null) });
   });
+}
+
+async function forgetFailure(tx: Tx, tenantId: string, id: string): Promise<void> {
+  await tx
+    .updateTable("endpoint")
+    .set({ disabled_at: null, disabled_reason: "" })
+    .where("tenant_id", "=", tenantId)
+    .where("id", "=", id)
+    .execute();
+  await tx.deleteFrom("endpoint_failure").where("tenant_id", "=", tenantId).where("endpoint_id", "=", id).execute();
 }
 
 async function setPaused(tx: Tx, tenantId: string, id: string, pausedAt: Date | null) {

@@ -16,14 +16,14 @@ import { createReplay } from "./create-replay.ts";
 import { deleteEndpoint } from "./delete-endpoint.ts";
 import { getDelivery } from "./delivery.ts";
 import { getEndpoint, listEndpoints, toEndpoint } from "./endpoint.ts";
-import { listEventTypes } from "./event-schema.ts";
-import { pauseEndpoint, resumeEndpoint } from "./pause-endpoint.ts";
-import { rotateEndpointSecret } from "./rotate-endpoint-secret.ts";
 import { getEvent, listEvents } from "./event.ts";
+import { listEventTypes } from "./event-schema.ts";
 import { listDeliveries } from "./list-deliveries.ts";
+import { pauseEndpoint, resumeEndpoint } from "./pause-endpoint.ts";
 import { getReplayRow, listReplays, toReplay, waitingOf } from "./replay.ts";
 import { resendEvent } from "./resend-event.ts";
 import { retryDelivery } from "./retry-delivery.ts";
+import { rotateEndpointSecret } from "./rotate-endpoint-secret.ts";
 import { sendTestEvent } from "./send-test-event.ts";
 import { updateEndpoint } from "./update-endpoint.ts";
 

@@ -1,8 +1,29 @@
 import { sql } from "kysely";
-import type { App } from "../app.ts";
+import type { Db, Tx } from "../db/database.ts";
+import type { ErrorKind } from "./failure.ts";
+
+/** The log of one POST, as `delivery_attempt` keeps it. */
+export interface AttemptFacts {
+  sent_at: Date;
+  duration_us: number;
+  resolve_us: number | null;
+  connect_us: number | null;
+  first_byte_us: number | null;
+  status: number;
+  error: string;
+  error_kind: ErrorKind | "";
+  response_headers: Record<string, string>;
+  response_body: string;
+  worker: string;
+}
 
 /** What an attempt came to: the log of it, and the delivery as it is after it. */
-export interface Settlement {
+export interface Settlement extends AttemptFacts {
+  endpoint_id: string;
+  /** Whether the endpoint was failing when it was claimed. */
+  endpoint_failing: boolean;
+  /** What the answer's `Retry-After` asked for, as far as it is granted. */
+  retryAfterMs: number | undefined;
   tenant_id: string;
   id: string;
   /** Of the claim under which it was sent. */
@@ -10,23 +31,20 @@ export interface Settlement {
   state: "PENDING" | "DELIVERED" | "FAILED";
   next_attempt_at: Date | null;
   completed_at: Date | null;
-  sent_at: Date;
-  duration_us: number;
-  status: number;
-  error: string;
-  response_body: string;
 }
 
 /**
  * Writes attempts and what they change, all in one statement, for deliveries that are still held under their tokens;
  * answers the ids of those. For any other nothing changes: it was claimed anew, or its endpoint is gone.
  */
-export async function settleDeliveries(app: App, settlements: readonly Settlement[]): Promise<ReadonlySet<string>> {
+export async function settleDeliveries(db: Db | Tx, settlements: readonly Settlement[]): Promise<ReadonlySet<string>> {
+  if (settlements.length === 0) return new Set();
   const { rows } = await sql<{ delivery_id: string }>`
     with made as (
       select * from json_to_recordset(${JSON.stringify(settlements)}) as made (
         tenant_id uuid, id uuid, lease_token uuid, state text, next_attempt_at timestamptz, completed_at timestamptz,
-        sent_at timestamptz, duration_us bigint, status integer, error text, response_body text
+        sent_at timestamptz, duration_us bigint, resolve_us bigint, connect_us bigint, first_byte_us bigint,
+        status integer, error text, error_kind text, response_headers jsonb, response_body text, worker text
       )
     ), held as (
       select made.* from (select * from made order by tenant_id, id) as made -- as an endpoint's deletion locks them
@@ -45,8 +63,13 @@ export async function settleDeliveries(app: App, settlements: readonly Settlemen
       where d.tenant_id = held.tenant_id and d.id = held.id
       returning held.*, d.attempt_count
     )
-    insert into delivery_attempt (tenant_id, delivery_id, number, sent_at, duration_us, status, error, response_body)
-    select tenant_id, id, attempt_count, sent_at, duration_us, status, error, response_body from settled
-    returning delivery_id`.execute(app.workerDb);
+    insert into delivery_attempt (
+      tenant_id, delivery_id, number, sent_at, duration_us, resolve_us, connect_us, first_byte_us,
+      status, error, error_kind, response_headers, response_body, worker
+    )
+    select tenant_id, id, attempt_count, sent_at, duration_us, resolve_us, connect_us, first_byte_us,
+      status, error, error_kind, response_headers, response_body, worker
+    from settled
+    returning delivery_id`.execute(db);
   return new Set(rows.map((row) => row.delivery_id));
 }

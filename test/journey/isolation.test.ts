@@ -14,6 +14,8 @@ const WORKERS_DOORS = [
   "delivery",
   "delivery_attempt",
   "endpoint",
+  "endpoint_failure",
+  "endpoint_pace",
   "outbox_event",
   "outbox_pending",
   "replay",
@@ -32,9 +34,10 @@ async function live(harness: Harness, key: string, url: string): Promise<void> {
   const unique = { key: "VISITOR", aggregation: Aggregation.UNIQUE, uniqueProperty: "ip" };
   await clients.pricing.pushCatalog({ catalog }, { headers });
   await clients.pricing.pushCatalog({ catalog: { metrics: [unique] } });
-  const { endpoint } = await clients.webhook.createEndpoint({ url });
+  const { endpoint } = await clients.webhook.createEndpoint({ url, maxPerSecond: 100 });
   await clients.webhook.rotateEndpointSecret({ id: endpoint?.id ?? "" });
   await clients.webhook.createReplay({ endpointId: endpoint?.id ?? "" });
+  await clients.webhook.createEndpoint({ url: "http://localhost:1/", eventTypes: ["credit_note.created"] }); // fails
   await clients.invoice.createCreditGrant({ customerId: "user_123", currency: "USD", amount: "1" });
   const { subscription } = await clients.pricing.startSubscription({ customerId: "user_123", plan: "pro" });
   await clients.pricing.createDiscount({

@@ -3,53 +3,13 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
 import { WebhookBodySchema } from "../../gen/usageflow/v1/event_pb.ts";
-import { DeliveryState } from "../../gen/usageflow/v1/webhook_pb.ts";
-import type { App } from "../../server/app.ts";
-import type { Config } from "../../server/config.ts";
-import { dispatchEvents } from "../../server/outbox/dispatch-events.ts";
-import { type ClaimedDelivery, claimDeliveries, FIRST_TURN } from "../../server/webhook/claim-deliveries.ts";
-import { DELIVER_PASSES, deliver } from "../../server/webhook/deliver.ts";
-import { fanOut } from "../../server/webhook/fan-out.ts";
-import { type Settlement, settleDeliveries } from "../../server/webhook/settle-deliveries.ts";
-import { setup } from "../support/harness.ts";
+import { AttemptErrorKind, DeliveryState } from "../../gen/usageflow/v1/webhook_pb.ts";
+import { deliver } from "../../server/webhook/deliver.ts";
 import { answer, type Received, startReceiver } from "../support/receiver.ts";
+import { setupDeliveries } from "./deliveries.ts";
 import { OCCURRED_AT, stageEvents, times } from "./stage-events.ts";
 
 const HOUR = 3_600_000;
-
-/** A tenant with an endpoint at a receiver, and `events` events that were dispatched to it. */
-async function setupDeliveries(events: number, config: Partial<Config> = {}) {
-  const harness = await setup({ config: { emulator: true, ...config } });
-  const { app, clients, tenant } = harness;
-  const receiver = await startReceiver();
-  const { endpoint, secret } = await clients.webhook.createEndpoint({ url: receiver.url });
-  await stageEvents(app, tenant.testId, times(events));
-  while ((await dispatchEvents(app, [fanOut(app)])) > 0);
-  const list = async () => (await clients.webhook.listDeliveries({ pageSize: 1000 })).deliveries;
-  const only = async () => {
-    const [delivery] = await list();
-    const answered = await clients.webhook.getDelivery({ id: delivery?.id ?? "" });
-    if (!answered.delivery) throw new Error("no delivery");
-    return answered.delivery;
-  };
-  return { ...harness, receiver, endpointId: endpoint?.id ?? "", verifier: new Webhook(secret), list, only };
-}
-
-const claim = async (app: App) => (await claimDeliveries(app, FIRST_TURN)).claimed;
-
-const settlement = ({ tenant_id, id, lease_token }: ClaimedDelivery): Settlement => ({
-  tenant_id,
-  id,
-  lease_token,
-  state: "DELIVERED",
-  next_attempt_at: null,
-  completed_at: new Date(),
-  sent_at: new Date(),
-  duration_us: 1,
-  status: 200,
-  error: "",
-  response_body: "",
-});
 
 describe("a delivery", () => {
   test("is signed as Standard Webhooks says, with the contract's body", async () => {
@@ -91,7 +51,7 @@ describe("a delivery", () => {
 
   test("is tried again on schedule until it is taken, with the same bytes", async () => {
     const { app, clock, receiver, verifier, only } = await setupDeliveries(1);
-    receiver.behave(answer(500, "broken"));
+    receiver.behave(answer(500, "broken", { "x-trace": "7" }));
     expect(await deliver(app)).toBe(1);
     expect(await deliver(app)).toBe(0);
     const once = await only();
@@ -112,8 +72,19 @@ describe("a delivery", () => {
       state: DeliveryState.DELIVERED,
       attemptCount: 2,
       attempts: [
-        { number: 1, status: 500, error: "the receiver answered 500", responseBody: "broken" },
-        { number: 2, status: 204, error: "" },
+        {
+          number: 1,
+          status: 500,
+          error: "the receiver answered 500",
+          errorKind: AttemptErrorKind.STATUS,
+          responseBody: "broken",
+          responseHeaders: { "x-trace": "7" },
+          resolve: expect.anything(),
+          connect: expect.anything(),
+          firstByte: expect.anything(),
+          worker: expect.stringContaining(String(process.pid)),
+        },
+        { number: 2, status: 204, error: "", errorKind: AttemptErrorKind.UNSPECIFIED },
       ],
     });
     const [first, second] = receiver.got as [Received, Received];
@@ -144,72 +115,6 @@ describe("a delivery", () => {
     clock.advance(HOUR);
     await deliver(app);
     expect(moved.got).toHaveLength(1);
-  });
-});
-
-describe("a lease", () => {
-  test("keeps a delivery from everybody else until it has run out", async () => {
-    const { app, addApp, clock } = await setupDeliveries(3);
-    const other = await addApp();
-    expect(await claim(app)).toHaveLength(3);
-    clock.advance(app.config.deliveryLeaseMs - 1);
-    expect(await claim(other)).toHaveLength(0);
-    clock.advance(1);
-    expect(await claim(other)).toHaveLength(3);
-  });
-
-  test("that was lost lets a worker change nothing", async () => {
-    const { app, clock, only } = await setupDeliveries(1);
-    const zombie = (await claim(app)).map(settlement);
-    clock.advance(app.config.deliveryLeaseMs);
-    const heir = (await claim(app)).map(settlement);
-    expect(await settleDeliveries(app, zombie)).toEqual(new Set());
-    expect(await only()).toMatchObject({ state: DeliveryState.PENDING, attemptCount: 0, attempts: [] });
-    expect(await settleDeliveries(app, heir)).toEqual(new Set(heir.map((one) => one.id)));
-    expect(await settleDeliveries(app, heir)).toEqual(new Set());
-    expect(await only()).toMatchObject({ state: DeliveryState.DELIVERED, attemptCount: 1 });
-  });
-
-  test("that runs out while the receiver thinks makes the late answer count for nothing", async () => {
-    const { app, addApp, clock, receiver, only } = await setupDeliveries(1);
-    const asked = Promise.withResolvers<() => void>();
-    receiver.behave((response) => asked.resolve(() => response.writeHead(500).end()));
-    const slow = deliver(app);
-    const answerNow = await asked.promise;
-    receiver.behave(answer(200));
-    clock.advance(app.config.deliveryLeaseMs);
-    expect(await deliver(await addApp())).toBe(1);
-    answerNow();
-    await slow;
-    expect(await only()).toMatchObject({
-      state: DeliveryState.DELIVERED,
-      attemptCount: 1,
-      attempts: [{ status: 200 }],
-    });
-  });
-
-  test("is given back for what could not be sent before its end", async () => {
-    const { app, clock, receiver, list } = await setupDeliveries(2, { deliveryConcurrencyMax: 1 });
-    receiver.behave((response) => {
-      clock.advance(app.config.deliveryLeaseMs - app.config.deliveryTimeoutMs + 1);
-      response.end();
-    });
-    expect(await deliver(app)).toBe(1);
-    expect((await list()).map((delivery) => delivery.attemptCount).sort()).toEqual([0, 1]);
-    expect(await deliver(app)).toBe(1);
-    expect(receiver.got).toHaveLength(2);
-  });
-
-  test("is given back for what was not sent when the worker stops", async () => {
-    const { app, addApp, receiver, list } = await setupDeliveries(5, { deliveryConcurrencyMax: 1 });
-    const stop = new AbortController();
-    receiver.behave((response) => {
-      stop.abort();
-      response.end();
-    });
-    expect(await deliver(app, stop.signal)).toBe(1);
-    expect((await list()).filter((delivery) => delivery.state === DeliveryState.PENDING)).toHaveLength(4);
-    expect(await claim(await addApp())).toHaveLength(4);
   });
 });
 
@@ -271,8 +176,8 @@ describe("deliver", () => {
     expect(broken.map((delivery) => delivery.state)).toEqual(Array(5).fill(DeliveryState.PENDING));
   });
 
-  test("sends no more at a time than its share of what one process may", async () => {
-    const { app, receiver } = await setupDeliveries(40, { deliveryConcurrencyMax: 4 * DELIVER_PASSES });
+  test("sends no more at a time than an endpoint's share, and keeps that full", async () => {
+    const { app, receiver } = await setupDeliveries(40, { deliveryConcurrencyMax: 16 });
     const open: (() => void)[] = [];
     let most = 0;
     receiver.behave((response) => {
@@ -282,7 +187,7 @@ describe("deliver", () => {
       );
       if (open.length === 4) for (const end of open.splice(0)) end(); // nobody is answered before all four are there
     });
-    for (let sent = 1; sent > 0; ) sent = await deliver(app);
+    expect(await deliver(app)).toBe(40);
     expect(receiver.got).toHaveLength(40);
     expect(most).toBe(4);
   });

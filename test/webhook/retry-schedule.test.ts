@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { defaults } from "../../server/config.ts";
+import { defaults, readConfig } from "../../server/config.ts";
 import { nextDelayMs } from "../../server/webhook/retry-schedule.ts";
 
 const schedules = fc.array(fc.nat({ max: 100_000_000 }), { minLength: 1, maxLength: 20 });
@@ -42,5 +42,26 @@ describe("nextDelayMs", () => {
     );
     const hours = delays.reduce<number>((sum, delay) => sum + (delay as number), 0) / 3_600_000;
     expect(hours).toBeGreaterThan(72);
+  });
+});
+
+describe("USAGEFLOW_RETRY_SCHEDULE_SECONDS", () => {
+  const key = Buffer.alloc(32).toString("base64");
+  const env = {
+    DATABASE_URL: "postgres:",
+    USAGEFLOW_WORKER_DATABASE_URL: "postgres:",
+    USAGEFLOW_MASTER_KEY: key,
+    USAGEFLOW_KEY_PEPPER: key,
+  };
+
+  test("is the waits after the first, second and third failure", () => {
+    expect(readConfig({ ...env, USAGEFLOW_RETRY_SCHEDULE_SECONDS: "1,60" }).deliveryScheduleMs).toEqual([
+      0, 1_000, 60_000,
+    ]);
+    expect(readConfig(env).deliveryScheduleMs).toEqual(defaults.deliveryScheduleMs);
+  });
+
+  test.each(["1s", "1,,2", "-1", "1.5", "soon"])("is refused when it is %s", (value) => {
+    expect(() => readConfig({ ...env, USAGEFLOW_RETRY_SCHEDULE_SECONDS: value })).toThrow("whole numbers of seconds");
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { WebhookBodySchema } from "../../gen/usageflow/v1/event_pb.ts";
 import { DeliveryState } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { claimDeliveries, FIRST_TURN } from "../../server/webhook/claim-deliveries.ts";
+import { createRoom } from "../../server/webhook/room.ts";
 import { setup } from "../support/harness.ts";
 import { answer, type Received, startReceiver } from "../support/receiver.ts";
 import { refused } from "../support/refused.ts";
@@ -85,7 +86,7 @@ describe("retryDelivery", () => {
     const answerNow = await asked.promise;
     const { delivery } = await clients.webhook.retryDelivery({ id: (await only())?.id ?? "" });
     expect(delivery).toMatchObject({ state: DeliveryState.PENDING, attemptCount: 0 });
-    expect((await claimDeliveries(app, FIRST_TURN)).claimed).toEqual([]);
+    expect((await claimDeliveries(app, FIRST_TURN, createRoom(1_000))).claimed).toEqual([]);
     answerNow();
     await delivering;
     expect(await only()).toMatchObject({ state: DeliveryState.DELIVERED, attemptCount: 1 });

@@ -7,7 +7,7 @@ import { deliveryText } from "../../output/delivery.ts";
 export default class DeliveriesShow extends ClientCommand {
   static override summary = "Show one delivery of a webhook, and every attempt with what was answered.";
   static override description =
-    "The start of each answer is shown; --json has up to 4 KiB of it. An attempt without a status got no answer.";
+    "The start of each answer is shown; --json has up to 4 KiB of it. The time of an attempt is split: look-up, connection, first byte.";
   static override examples = [
     "<%= config.bin %> <%= command.id %> whd_01K0J1ZD8Q5x2nS7mXvTf3",
     "<%= config.bin %> <%= command.id %> whd_01K0J1ZD8Q5x2nS7mXvTf3 --json",

@@ -35,6 +35,8 @@ export default class EndpointsCreate extends ClientCommand {
       metadata,
       signatureKind: signatureKind(flags.signature),
       secret: flags.secret ?? "",
+      maxPerSecond: flags["max-per-second"] ?? 0,
+      maxInFlight: flags["max-in-flight"] ?? 0,
     });
     this.answerOne(CreateEndpointResponseSchema, made, () => madeSecretText(made));
     if (made.secret) this.say("Keep the secret now: it is not shown again.");

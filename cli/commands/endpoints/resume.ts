@@ -5,7 +5,7 @@ import { ClientCommand } from "../../client-command.ts";
 import { endpointText } from "../../output/endpoint.ts";
 
 export default class EndpointsResume extends ClientCommand {
-  static override summary = "Resume a paused webhook endpoint.";
+  static override summary = "Resume a webhook endpoint that was paused or disabled.";
   static override description = "What waited for it is sent, oldest first.";
   static override examples = ["<%= config.bin %> <%= command.id %> whe_01K0J1ZD8Q5x2nS7mXvTf3"];
   static override args = {

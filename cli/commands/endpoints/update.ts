@@ -43,6 +43,8 @@ export default class EndpointsUpdate extends ClientCommand {
       description: flags.description ?? before.description,
       eventTypes: flags.event ?? before.eventTypes,
       ...replaced,
+      ...(flags["max-per-second"] === undefined ? {} : { maxPerSecond: flags["max-per-second"] }),
+      ...(flags["max-in-flight"] === undefined ? {} : { maxInFlight: flags["max-in-flight"] }),
     });
     const endpoint = updated.endpoint as Endpoint;
     this.answerOne(EndpointSchema, endpoint, () => endpointText(endpoint));

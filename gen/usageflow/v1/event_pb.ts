@@ -16,13 +16,15 @@ import type { Subscription } from "./pricing_pb.ts";
 import { file_usageflow_v1_pricing } from "./pricing_pb.ts";
 import type { Customer } from "./tenant_pb.ts";
 import { file_usageflow_v1_tenant } from "./tenant_pb.ts";
+import type { Delivery, Endpoint } from "./webhook_pb.ts";
+import { file_usageflow_v1_webhook } from "./webhook_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file usageflow/v1/event.proto.
  */
 export const file_usageflow_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("Chh1c2FnZWZsb3cvdjEvZXZlbnQucHJvdG8SDHVzYWdlZmxvdy52MSKDAQoLV2ViaG9va0JvZHkSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAMgASgDEiUKBGRhdGEYBCABKAsyFy51c2FnZWZsb3cudjEuRXZlbnREYXRhIo4BCgVFdmVudBIKCgJpZBgBIAEoCRIMCgR0eXBlGAIgASgJEi8KC29jY3VycmVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtjdXN0b21lcl9pZBgEIAEoCRIlCgRkYXRhGAUgASgLMhcudXNhZ2VmbG93LnYxLkV2ZW50RGF0YSLLAgoJRXZlbnREYXRhEiYKB2ludm9pY2UYASABKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZRIwCgxzdWJzY3JpcHRpb24YAiABKAsyGi51c2FnZWZsb3cudjEuU3Vic2NyaXB0aW9uEi8KDGNyZWRpdF9ncmFudBgDIAEoCzIZLnVzYWdlZmxvdy52MS5DcmVkaXRHcmFudBIoCghjdXN0b21lchgEIAEoCzIWLnVzYWdlZmxvdy52MS5DdXN0b21lchItCgtjcmVkaXRfbm90ZRgFIAEoCzIYLnVzYWdlZmxvdy52MS5DcmVkaXROb3RlEjEKCXRocmVzaG9sZBgGIAEoCzIeLnVzYWdlZmxvdy52MS5UaHJlc2hvbGRSZWFjaGVkEicKBHRlc3QYDyABKAsyGS51c2FnZWZsb3cudjEuV2ViaG9va1Rlc3QiiAIKEFRocmVzaG9sZFJlYWNoZWQSFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgJEhMKC2N1c3RvbWVyX2lkGAIgASgJEgwKBHBsYW4YAyABKAkSFAoMcGxhbl92ZXJzaW9uGAQgASgFEjAKDHBlcmlvZF9zdGFydBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcGVyaW9kX2VuZBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIY3VycmVuY3kYByABKAkSGAoQdGhyZXNob2xkX2Ftb3VudBgIIAEoCRIUCgxhbW91bnRfbWlub3IYCSABKAMiMwoLV2ViaG9va1Rlc3QSEwoLZW5kcG9pbnRfaWQYASABKAkSDwoHbWVzc2FnZRgCIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_credit_note, file_usageflow_v1_invoice, file_usageflow_v1_pricing, file_usageflow_v1_tenant]);
+  fileDesc("Chh1c2FnZWZsb3cvdjEvZXZlbnQucHJvdG8SDHVzYWdlZmxvdy52MSKDAQoLV2ViaG9va0JvZHkSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAMgASgDEiUKBGRhdGEYBCABKAsyFy51c2FnZWZsb3cudjEuRXZlbnREYXRhIo4BCgVFdmVudBIKCgJpZBgBIAEoCRIMCgR0eXBlGAIgASgJEi8KC29jY3VycmVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtjdXN0b21lcl9pZBgEIAEoCRIlCgRkYXRhGAUgASgLMhcudXNhZ2VmbG93LnYxLkV2ZW50RGF0YSKfAwoJRXZlbnREYXRhEiYKB2ludm9pY2UYASABKAsyFS51c2FnZWZsb3cudjEuSW52b2ljZRIwCgxzdWJzY3JpcHRpb24YAiABKAsyGi51c2FnZWZsb3cudjEuU3Vic2NyaXB0aW9uEi8KDGNyZWRpdF9ncmFudBgDIAEoCzIZLnVzYWdlZmxvdy52MS5DcmVkaXRHcmFudBIoCghjdXN0b21lchgEIAEoCzIWLnVzYWdlZmxvdy52MS5DdXN0b21lchItCgtjcmVkaXRfbm90ZRgFIAEoCzIYLnVzYWdlZmxvdy52MS5DcmVkaXROb3RlEjEKCXRocmVzaG9sZBgGIAEoCzIeLnVzYWdlZmxvdy52MS5UaHJlc2hvbGRSZWFjaGVkEicKBHRlc3QYDyABKAsyGS51c2FnZWZsb3cudjEuV2ViaG9va1Rlc3QSKAoIZW5kcG9pbnQYCiABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQSKAoIZGVsaXZlcnkYCyABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkiiAIKEFRocmVzaG9sZFJlYWNoZWQSFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgJEhMKC2N1c3RvbWVyX2lkGAIgASgJEgwKBHBsYW4YAyABKAkSFAoMcGxhbl92ZXJzaW9uGAQgASgFEjAKDHBlcmlvZF9zdGFydBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcGVyaW9kX2VuZBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIY3VycmVuY3kYByABKAkSGAoQdGhyZXNob2xkX2Ftb3VudBgIIAEoCRIUCgxhbW91bnRfbWlub3IYCSABKAMiMwoLV2ViaG9va1Rlc3QSEwoLZW5kcG9pbnRfaWQYASABKAkSDwoHbWVzc2FnZRgCIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp, file_usageflow_v1_credit, file_usageflow_v1_credit_note, file_usageflow_v1_invoice, file_usageflow_v1_pricing, file_usageflow_v1_tenant, file_usageflow_v1_webhook]);
 
 /**
  * A webhook's body, as proto3 JSON: the envelope of Standard Webhooks 1.0.0 and the sequence. The event's id is in the
@@ -173,6 +175,20 @@ export type EventData = Message<"usageflow.v1.EventData"> & {
    * @generated from field: usageflow.v1.WebhookTest test = 15;
    */
   test?: WebhookTest | undefined;
+
+  /**
+   * `endpoint.disabled` and `endpoint.recovered`: the endpoint. It is not told that it was disabled itself.
+   *
+   * @generated from field: usageflow.v1.Endpoint endpoint = 10;
+   */
+  endpoint?: Endpoint | undefined;
+
+  /**
+   * `delivery.exhausted`: the delivery, without its attempts. Its own endpoint is not told.
+   *
+   * @generated from field: usageflow.v1.Delivery delivery = 11;
+   */
+  delivery?: Delivery | undefined;
 };
 
 /**

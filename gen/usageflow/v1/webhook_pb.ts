@@ -12,7 +12,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/webhook.proto.
  */
 export const file_usageflow_v1_webhook: GenFile = /*@__PURE__*/
-  fileDesc("Chp1c2FnZWZsb3cvdjEvd2ViaG9vay5wcm90bxIMdXNhZ2VmbG93LnYxIq4DCghFbmRwb2ludBIKCgJpZBgBIAEoCRILCgN1cmwYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEwoLZXZlbnRfdHlwZXMYBCADKAkSLgoKY3JlYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMaGVhZGVyX25hbWVzGAYgAygJEjYKCG1ldGFkYXRhGAcgAygLMiQudXNhZ2VmbG93LnYxLkVuZHBvaW50Lk1ldGFkYXRhRW50cnkSLQoJcGF1c2VkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg5zaWduYXR1cmVfa2luZBgJIAEoDjIbLnVzYWdlZmxvdy52MS5TaWduYXR1cmVLaW5kEhIKCnB1YmxpY19rZXkYCiABKAkSOAoUZm9ybWVyX3NlY3JldHNfdW50aWwYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKAAQoJRXZlbnRUeXBlEgwKBHR5cGUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSJwoGc2FtcGxlGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBInCgZzY2hlbWEYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Io8DCghEZWxpdmVyeRIKCgJpZBgBIAEoCRITCgtlbmRwb2ludF9pZBgCIAEoCRIQCghldmVudF9pZBgDIAEoCRISCgpldmVudF90eXBlGAQgASgJEhAKCHNlcXVlbmNlGAUgASgDEioKBXN0YXRlGAYgASgOMhsudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5U3RhdGUSFQoNYXR0ZW1wdF9jb3VudBgHIAEoBRIzCg9uZXh0X2F0dGVtcHRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNyZWF0ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGNvbXBsZXRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoIYXR0ZW1wdHMYCyADKAsyFS51c2FnZWZsb3cudjEuQXR0ZW1wdBITCgtsYXN0X3N0YXR1cxgMIAEoBRISCgpsYXN0X2Vycm9yGA0gASgJIqkBCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoBRIrCgdzZW50X2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCghkdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZzdGF0dXMYBCABKAUSDQoFZXJyb3IYBSABKAkSFQoNcmVzcG9uc2VfYm9keRgGIAEoCSpeCg1TaWduYXR1cmVLaW5kEh4KGlNJR05BVFVSRV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRU0lHTkFUVVJFX0tJTkRfVjEQARIWChJTSUdOQVRVUkVfS0lORF9WMUEQAiqEAQoNRGVsaXZlcnlTdGF0ZRIeChpERUxJVkVSWV9TVEFURV9VTlNQRUNJRklFRBAAEhoKFkRFTElWRVJZX1NUQVRFX1BFTkRJTkcQARIcChhERUxJVkVSWV9TVEFURV9ERUxJVkVSRUQQAhIZChVERUxJVkVSWV9TVEFURV9GQUlMRUQQA2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Chp1c2FnZWZsb3cvdjEvd2ViaG9vay5wcm90bxIMdXNhZ2VmbG93LnYxIqcECghFbmRwb2ludBIKCgJpZBgBIAEoCRILCgN1cmwYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEwoLZXZlbnRfdHlwZXMYBCADKAkSLgoKY3JlYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMaGVhZGVyX25hbWVzGAYgAygJEjYKCG1ldGFkYXRhGAcgAygLMiQudXNhZ2VmbG93LnYxLkVuZHBvaW50Lk1ldGFkYXRhRW50cnkSLQoJcGF1c2VkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg5zaWduYXR1cmVfa2luZBgJIAEoDjIbLnVzYWdlZmxvdy52MS5TaWduYXR1cmVLaW5kEhIKCnB1YmxpY19rZXkYCiABKAkSOAoUZm9ybWVyX3NlY3JldHNfdW50aWwYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDm1heF9wZXJfc2Vjb25kGBQgASgFEhUKDW1heF9pbl9mbGlnaHQYFSABKAUSLwoLZGlzYWJsZWRfYXQYFiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Rpc2FibGVkX3JlYXNvbhgXIAEoCRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEigAEKCUV2ZW50VHlwZRIMCgR0eXBlGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEicKBnNhbXBsZRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJwoGc2NoZW1hGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCKkAwoIRGVsaXZlcnkSCgoCaWQYASABKAkSEwoLZW5kcG9pbnRfaWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSEgoKZXZlbnRfdHlwZRgEIAEoCRIQCghzZXF1ZW5jZRgFIAEoAxIqCgVzdGF0ZRgGIAEoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlEhUKDWF0dGVtcHRfY291bnQYByABKAUSMwoPbmV4dF9hdHRlbXB0X2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxjb21wbGV0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKCGF0dGVtcHRzGAsgAygLMhUudXNhZ2VmbG93LnYxLkF0dGVtcHQSEwoLbGFzdF9zdGF0dXMYDCABKAUSEgoKbGFzdF9lcnJvchgNIAEoCRITCgtjdXN0b21lcl9pZBgOIAEoCSLyAwoHQXR0ZW1wdBIOCgZudW1iZXIYASABKAUSKwoHc2VudF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGc3RhdHVzGAQgASgFEg0KBWVycm9yGAUgASgJEhUKDXJlc3BvbnNlX2JvZHkYBiABKAkSMgoKZXJyb3Jfa2luZBgHIAEoDjIeLnVzYWdlZmxvdy52MS5BdHRlbXB0RXJyb3JLaW5kEioKB3Jlc29sdmUYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKgoHY29ubmVjdBgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCgpmaXJzdF9ieXRlGAogASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEkQKEHJlc3BvbnNlX2hlYWRlcnMYCyADKAsyKi51c2FnZWZsb3cudjEuQXR0ZW1wdC5SZXNwb25zZUhlYWRlcnNFbnRyeRIOCgZ3b3JrZXIYDCABKAkaNgoUUmVzcG9uc2VIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKUAwoGUmVwbGF5EgoKAmlkGAEgASgJEhMKC2VuZHBvaW50X2lkGAIgASgJEhMKC2V2ZW50X3R5cGVzGAMgAygJEjQKD2RlbGl2ZXJ5X3N0YXRlcxgEIAMoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlEikKBXN0YXJ0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNlbmQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEigKBXN0YXRlGAcgASgOMhkudXNhZ2VmbG93LnYxLlJlcGxheVN0YXRlEhMKC3RvdGFsX2NvdW50GAggASgDEhIKCmRvbmVfY291bnQYCSABKAMSFQoNd2FpdGluZ19jb3VudBgKIAEoAxIuCgpjcmVhdGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxjb21wbGV0ZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKl4KDVNpZ25hdHVyZUtpbmQSHgoaU0lHTkFUVVJFX0tJTkRfVU5TUEVDSUZJRUQQABIVChFTSUdOQVRVUkVfS0lORF9WMRABEhYKElNJR05BVFVSRV9LSU5EX1YxQRACKoQBCg1EZWxpdmVyeVN0YXRlEh4KGkRFTElWRVJZX1NUQVRFX1VOU1BFQ0lGSUVEEAASGgoWREVMSVZFUllfU1RBVEVfUEVORElORxABEhwKGERFTElWRVJZX1NUQVRFX0RFTElWRVJFRBACEhkKFURFTElWRVJZX1NUQVRFX0ZBSUxFRBADKrUBCgtTdGF0dXNDbGFzcxIcChhTVEFUVVNfQ0xBU1NfVU5TUEVDSUZJRUQQABIVChFTVEFUVVNfQ0xBU1NfTk9ORRABEhgKFFNUQVRVU19DTEFTU19TVUNDRVNTEAISGQoVU1RBVFVTX0NMQVNTX1JFRElSRUNUEAMSHQoZU1RBVFVTX0NMQVNTX0NMSUVOVF9FUlJPUhAEEh0KGVNUQVRVU19DTEFTU19TRVJWRVJfRVJST1IQBSr3AgoQQXR0ZW1wdEVycm9yS2luZBIiCh5BVFRFTVBUX0VSUk9SX0tJTkRfVU5TUEVDSUZJRUQQABIaChZBVFRFTVBUX0VSUk9SX0tJTkRfRE5TEAESJgoiQVRURU1QVF9FUlJPUl9LSU5EX1JFRlVTRURfQUREUkVTUxACEh4KGkFUVEVNUFRfRVJST1JfS0lORF9DT05ORUNUEAMSGgoWQVRURU1QVF9FUlJPUl9LSU5EX1RMUxAEEh4KGkFUVEVNUFRfRVJST1JfS0lORF9USU1FT1VUEAUSHAoYQVRURU1QVF9FUlJPUl9LSU5EX1JFU0VUEAYSIAocQVRURU1QVF9FUlJPUl9LSU5EX1RPT19MQVJHRRAHEh0KGUFUVEVNUFRfRVJST1JfS0lORF9TVEFUVVMQCBIfChtBVFRFTVBUX0VSUk9SX0tJTkRfUkVESVJFQ1QQCRIfChtBVFRFTVBUX0VSUk9SX0tJTkRfUFJPVE9DT0wQCip9CgtSZXBsYXlTdGF0ZRIcChhSRVBMQVlfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRSRVBMQVlfU1RBVEVfUlVOTklORxABEhoKFlJFUExBWV9TVEFURV9DT01QTEVURUQQAhIaChZSRVBMQVlfU1RBVEVfQ0FOQ0VMTEVEEANiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * A URL that receives events.
@@ -98,6 +98,35 @@ export type Endpoint = Message<"usageflow.v1.Endpoint"> & {
    * @generated from field: google.protobuf.Timestamp former_secrets_until = 11;
    */
   formerSecretsUntil?: Timestamp | undefined;
+
+  /**
+   * At most this many messages a second are sent to it. 0: no limit.
+   *
+   * @generated from field: int32 max_per_second = 20;
+   */
+  maxPerSecond: number;
+
+  /**
+   * At most this many messages at a time are on their way to it. 0: no limit.
+   *
+   * @generated from field: int32 max_in_flight = 21;
+   */
+  maxInFlight: number;
+
+  /**
+   * Since when nothing is sent to it, because it failed for too long or answered 410. Its deliveries wait for ResumeEndpoint.
+   * Absent when it is not disabled.
+   *
+   * @generated from field: google.protobuf.Timestamp disabled_at = 22;
+   */
+  disabledAt?: Timestamp | undefined;
+
+  /**
+   * Why it is disabled, in words. Empty when it is not.
+   *
+   * @generated from field: string disabled_reason = 23;
+   */
+  disabledReason: string;
 };
 
 /**
@@ -245,6 +274,13 @@ export type Delivery = Message<"usageflow.v1.Delivery"> & {
    * @generated from field: string last_error = 13;
    */
   lastError: string;
+
+  /**
+   * Whom the event is about. Empty: no single customer.
+   *
+   * @generated from field: string customer_id = 14;
+   */
+  customerId: string;
 };
 
 /**
@@ -301,6 +337,49 @@ export type Attempt = Message<"usageflow.v1.Attempt"> & {
    * @generated from field: string response_body = 6;
    */
   responseBody: string;
+
+  /**
+   * What kind of failure it was. Not given when it did not fail.
+   *
+   * @generated from field: usageflow.v1.AttemptErrorKind error_kind = 7;
+   */
+  errorKind: AttemptErrorKind;
+
+  /**
+   * How long the look-up of the name took. Absent where there was none: an address, or a connection that was kept open.
+   *
+   * @generated from field: google.protobuf.Duration resolve = 8;
+   */
+  resolve?: Duration | undefined;
+
+  /**
+   * From there until there was a connection, TLS included. Absent where there was none, or one was kept open.
+   *
+   * @generated from field: google.protobuf.Duration connect = 9;
+   */
+  connect?: Duration | undefined;
+
+  /**
+   * From there until the head of the answer had come. Absent when none came.
+   *
+   * @generated from field: google.protobuf.Duration first_byte = 10;
+   */
+  firstByte?: Duration | undefined;
+
+  /**
+   * Headers of the answer by name in small letters, at most 4 KiB of them; a header that came more than once is joined
+   * by commas.
+   *
+   * @generated from field: map<string, string> response_headers = 11;
+   */
+  responseHeaders: { [key: string]: string };
+
+  /**
+   * The worker that sent it: its host and process.
+   *
+   * @generated from field: string worker = 12;
+   */
+  worker: string;
 };
 
 /**
@@ -309,6 +388,104 @@ export type Attempt = Message<"usageflow.v1.Attempt"> & {
  */
 export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_webhook, 3);
+
+/**
+ * Deliveries of an endpoint that are sent again, many at a time.
+ *
+ * @generated from message usageflow.v1.Replay
+ */
+export type Replay = Message<"usageflow.v1.Replay"> & {
+  /**
+   * `rpl_` and an opaque part.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The endpoint.
+   *
+   * @generated from field: string endpoint_id = 2;
+   */
+  endpointId: string;
+
+  /**
+   * Patterns of the event types, as they were asked for. Empty: all.
+   *
+   * @generated from field: repeated string event_types = 3;
+   */
+  eventTypes: string[];
+
+  /**
+   * States that a delivery must be in when its turn comes.
+   *
+   * @generated from field: repeated usageflow.v1.DeliveryState delivery_states = 4;
+   */
+  deliveryStates: DeliveryState[];
+
+  /**
+   * Only deliveries made then or later. Absent: from the first on.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 5;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * Only deliveries made before.
+   *
+   * @generated from field: google.protobuf.Timestamp end = 6;
+   */
+  end?: Timestamp | undefined;
+
+  /**
+   * Where it stands.
+   *
+   * @generated from field: usageflow.v1.ReplayState state = 7;
+   */
+  state: ReplayState;
+
+  /**
+   * How many deliveries it was about when it was made.
+   *
+   * @generated from field: int64 total_count = 8;
+   */
+  totalCount: bigint;
+
+  /**
+   * How many were handed over to be sent. Fewer than the total in the end, when some had changed their state meanwhile.
+   *
+   * @generated from field: int64 done_count = 9;
+   */
+  doneCount: bigint;
+
+  /**
+   * How many of those are due and were not sent yet. Only in the answer of GetReplay.
+   *
+   * @generated from field: int64 waiting_count = 10;
+   */
+  waitingCount: bigint;
+
+  /**
+   * When it was made.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 11;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * When it was completed or cancelled. Absent while it runs.
+   *
+   * @generated from field: google.protobuf.Timestamp completed_at = 12;
+   */
+  completedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.Replay.
+ * Use `create(ReplaySchema)` to create a new message.
+ */
+export const ReplaySchema: GenMessage<Replay> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook, 4);
 
 /**
  * How the messages to an endpoint are signed, as Standard Webhooks says.
@@ -398,4 +575,211 @@ export type DeliveryState = (typeof DeliveryState)[keyof typeof DeliveryState] |
  */
 export const DeliveryStateSchema: GenEnum<DeliveryState> = /*@__PURE__*/
   enumDesc(file_usageflow_v1_webhook, 1);
+
+/**
+ * How the last attempt of a delivery was answered.
+ *
+ * @generated from enum usageflow.v1.StatusClass
+ */
+export const StatusClass = {
+  /**
+   * Not given.
+   *
+   * @generated from enum value: STATUS_CLASS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Not at all: it was sent, and no answer came.
+   *
+   * @generated from enum value: STATUS_CLASS_NONE = 1;
+   */
+  NONE: 1,
+
+  /**
+   * With a status from 200 to 299.
+   *
+   * @generated from enum value: STATUS_CLASS_SUCCESS = 2;
+   */
+  SUCCESS: 2,
+
+  /**
+   * With a status from 300 to 399.
+   *
+   * @generated from enum value: STATUS_CLASS_REDIRECT = 3;
+   */
+  REDIRECT: 3,
+
+  /**
+   * With a status from 400 to 499.
+   *
+   * @generated from enum value: STATUS_CLASS_CLIENT_ERROR = 4;
+   */
+  CLIENT_ERROR: 4,
+
+  /**
+   * With a status of 500 or more.
+   *
+   * @generated from enum value: STATUS_CLASS_SERVER_ERROR = 5;
+   */
+  SERVER_ERROR: 5,
+} as const;
+
+/**
+ * How the last attempt of a delivery was answered.
+ *
+ * @generated from enum usageflow.v1.StatusClass
+ */
+export type StatusClass = (typeof StatusClass)[keyof typeof StatusClass] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.StatusClass.
+ */
+export const StatusClassSchema: GenEnum<StatusClass> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_webhook, 2);
+
+/**
+ * What kind of failure an attempt was.
+ *
+ * @generated from enum usageflow.v1.AttemptErrorKind
+ */
+export const AttemptErrorKind = {
+  /**
+   * Not given.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The name did not resolve.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_DNS = 1;
+   */
+  DNS: 1,
+
+  /**
+   * The URL leads to an address that webhooks are not sent to.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_REFUSED_ADDRESS = 2;
+   */
+  REFUSED_ADDRESS: 2,
+
+  /**
+   * No connection: refused, unreachable, or not accepted in time.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_CONNECT = 3;
+   */
+  CONNECT: 3,
+
+  /**
+   * No TLS: a certificate that does not hold, or no agreement.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_TLS = 4;
+   */
+  TLS: 4,
+
+  /**
+   * Connected, but no complete answer in time.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_TIMEOUT = 5;
+   */
+  TIMEOUT: 5,
+
+  /**
+   * The connection broke before the answer was complete.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_RESET = 6;
+   */
+  RESET: 6,
+
+  /**
+   * The headers of the answer are larger than 16 KiB.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_TOO_LARGE = 7;
+   */
+  TOO_LARGE: 7,
+
+  /**
+   * A complete answer, but no 2xx.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_STATUS = 8;
+   */
+  STATUS: 8,
+
+  /**
+   * A redirect. It is not followed.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_REDIRECT = 9;
+   */
+  REDIRECT: 9,
+
+  /**
+   * What was answered is not HTTP.
+   *
+   * @generated from enum value: ATTEMPT_ERROR_KIND_PROTOCOL = 10;
+   */
+  PROTOCOL: 10,
+} as const;
+
+/**
+ * What kind of failure an attempt was.
+ *
+ * @generated from enum usageflow.v1.AttemptErrorKind
+ */
+export type AttemptErrorKind = (typeof AttemptErrorKind)[keyof typeof AttemptErrorKind] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.AttemptErrorKind.
+ */
+export const AttemptErrorKindSchema: GenEnum<AttemptErrorKind> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_webhook, 3);
+
+/**
+ * Where a replay stands.
+ *
+ * @generated from enum usageflow.v1.ReplayState
+ */
+export const ReplayState = {
+  /**
+   * Not given.
+   *
+   * @generated from enum value: REPLAY_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Under way.
+   *
+   * @generated from enum value: REPLAY_STATE_RUNNING = 1;
+   */
+  RUNNING: 1,
+
+  /**
+   * All that it asked for was handed over to be sent.
+   *
+   * @generated from enum value: REPLAY_STATE_COMPLETED = 2;
+   */
+  COMPLETED: 2,
+
+  /**
+   * Stopped by hand, or because its endpoint was deleted. What it had handed over is sent.
+   *
+   * @generated from enum value: REPLAY_STATE_CANCELLED = 3;
+   */
+  CANCELLED: 3,
+} as const;
+
+/**
+ * Where a replay stands.
+ *
+ * @generated from enum usageflow.v1.ReplayState
+ */
+export type ReplayState = (typeof ReplayState)[keyof typeof ReplayState] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.ReplayState.
+ */
+export const ReplayStateSchema: GenEnum<ReplayState> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_webhook, 4);
 

@@ -5,10 +5,12 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Event } from "./event_pb.ts";
+import { file_usageflow_v1_event } from "./event_pb.ts";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
-import type { Delivery, DeliveryState, Endpoint, EventType, SignatureKind } from "./webhook_pb.ts";
+import type { Delivery, DeliveryState, Endpoint, EventType, Replay, SignatureKind, StatusClass } from "./webhook_pb.ts";
 import { file_usageflow_v1_webhook } from "./webhook_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -16,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/webhook_service.proto.
  */
 export const file_usageflow_v1_webhook_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ1c2FnZWZsb3cvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEi2QUKFUNyZWF0ZUVuZHBvaW50UmVxdWVzdBI1CgN1cmwYASABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSRgoGc2VjcmV0GAQgASgJQja6SDNyMRiAATIsXigod2hzZWN8d2hzaylfW0EtWmEtejAtOSsvXXszMiw4Nn09ezAsMn0pPyQSPQoOc2lnbmF0dXJlX2tpbmQYCiABKA4yGy51c2FnZWZsb3cudjEuU2lnbmF0dXJlS2luZEIIukgFggECEAESmwEKB2hlYWRlcnMYCyADKAsyMC51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0LkhlYWRlcnNFbnRyeUJYukhVmgFSEBQiHnIcGEAyGF5bQS1aYS16XVtBLVphLXowLTlfLV0qJCouciwYgBAyJ15bXHgyMS1ceDdlXShbXHgyMC1ceDdlXSpbXHgyMS1ceDdlXSk/JBKKAQoIbWV0YWRhdGEYDCADKAsyMS51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0Lk1ldGFkYXRhRW50cnlCRbpIQpoBPxAyIh9yHRhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokKhpyGBiABDITXlteXHgwMC1ceDFmXHg3Zl0qJBouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiUgoWQ3JlYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludBIOCgZzZWNyZXQYAiABKAkiPgoSR2V0RW5kcG9pbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kIj8KE0dldEVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiZQoUTGlzdEVuZHBvaW50c1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAiABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokIlsKFUxpc3RFbmRwb2ludHNSZXNwb25zZRIpCgllbmRwb2ludHMYASADKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJItICChVVcGRhdGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQSNQoDdXJsGAIgASgJQii6SCVyIxABGIAQMhxeaHR0cHM/Oi8vW15ceDAwLVx4MjBceDdmXSskEjIKC2Rlc2NyaXB0aW9uGAMgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBJCCgtldmVudF90eXBlcxgEIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEi4KB2hlYWRlcnMYCiABKAsyHS51c2FnZWZsb3cudjEuRW5kcG9pbnRIZWFkZXJzEjAKCG1ldGFkYXRhGAsgASgLMh4udXNhZ2VmbG93LnYxLkVuZHBvaW50TWV0YWRhdGEi1gEKD0VuZHBvaW50SGVhZGVycxKTAQoGdmFsdWVzGAEgAygLMikudXNhZ2VmbG93LnYxLkVuZHBvaW50SGVhZGVycy5WYWx1ZXNFbnRyeUJYukhVmgFSEBQiHnIcGEAyGF5bQS1aYS16XVtBLVphLXowLTlfLV0qJCouciwYgBAyJ15bXHgyMS1ceDdlXShbXHgyMC1ceDdlXSpbXHgyMS1ceDdlXSk/JBotCgtWYWx1ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsUBChBFbmRwb2ludE1ldGFkYXRhEoEBCgZ2YWx1ZXMYASADKAsyKi51c2FnZWZsb3cudjEuRW5kcG9pbnRNZXRhZGF0YS5WYWx1ZXNFbnRyeUJFukhCmgE/EDIiH3IdGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQqGnIYGIAEMhNeW15ceDAwLVx4MWZceDdmXSokGi0KC1ZhbHVlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQgoWVXBkYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJBChVEZWxldGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiGAoWRGVsZXRlRW5kcG9pbnRSZXNwb25zZSJAChRQYXVzZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCJBChVQYXVzZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiQQoVUmVzdW1lRW5kcG9pbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kIkIKFlJlc3VtZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiigIKG1JvdGF0ZUVuZHBvaW50U2VjcmV0UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI6CgdvdmVybGFwGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiA9SQyABJGCgZzZWNyZXQYAyABKAlCNrpIM3IxGIABMixeKCh3aHNlY3x3aHNrKV9bQS1aYS16MC05Ky9dezMyLDg2fT17MCwyfSk/JBI9Cg5zaWduYXR1cmVfa2luZBgEIAEoDjIbLnVzYWdlZmxvdy52MS5TaWduYXR1cmVLaW5kQgi6SAWCAQIQASJYChxSb3RhdGVFbmRwb2ludFNlY3JldFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSIXChVMaXN0RXZlbnRUeXBlc1JlcXVlc3QiRgoWTGlzdEV2ZW50VHlwZXNSZXNwb25zZRIsCgtldmVudF90eXBlcxgBIAMoCzIXLnVzYWdlZmxvdy52MS5FdmVudFR5cGUiPgoSR2V0RGVsaXZlcnlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZF9bMC05QS1aYS16XXsyMn0kIj8KE0dldERlbGl2ZXJ5UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkihQIKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBI0CgtlbmRwb2ludF9pZBgBIAEoCUIfukgcchoyGF4od2hlX1swLTlBLVphLXpdezIyfSk/JBIxCghldmVudF9pZBgCIAEoCUIfukgcchoyGF4oZXZ0X1swLTlBLVphLXpdezIyfSk/JBI0CgVzdGF0ZRgDIAEoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlQgi6SAWCAQIQARIdCglwYWdlX3NpemUYBCABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgFIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiXQoWTGlzdERlbGl2ZXJpZXNSZXNwb25zZRIqCgpkZWxpdmVyaWVzGAEgAygLMhYudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTLuCQoOV2ViaG9va1NlcnZpY2USbgoOQ3JlYXRlRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkNyZWF0ZUVuZHBvaW50UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEmcKC0dldEVuZHBvaW50EiAudXNhZ2VmbG93LnYxLkdldEVuZHBvaW50UmVxdWVzdBohLnVzYWdlZmxvdy52MS5HZXRFbmRwb2ludFJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEm0KDUxpc3RFbmRwb2ludHMSIi51c2FnZWZsb3cudjEuTGlzdEVuZHBvaW50c1JlcXVlc3QaIy51c2FnZWZsb3cudjEuTGlzdEVuZHBvaW50c1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEnEKDlVwZGF0ZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLlVwZGF0ZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5VcGRhdGVFbmRwb2ludFJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJuCg5EZWxldGVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5EZWxldGVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuRGVsZXRlRW5kcG9pbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSbgoNUGF1c2VFbmRwb2ludBIiLnVzYWdlZmxvdy52MS5QYXVzZUVuZHBvaW50UmVxdWVzdBojLnVzYWdlZmxvdy52MS5QYXVzZUVuZHBvaW50UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEnEKDlJlc3VtZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLlJlc3VtZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5SZXN1bWVFbmRwb2ludFJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRKAAQoUUm90YXRlRW5kcG9pbnRTZWNyZXQSKS51c2FnZWZsb3cudjEuUm90YXRlRW5kcG9pbnRTZWNyZXRSZXF1ZXN0GioudXNhZ2VmbG93LnYxLlJvdGF0ZUVuZHBvaW50U2VjcmV0UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEnAKDkxpc3RFdmVudFR5cGVzEiMudXNhZ2VmbG93LnYxLkxpc3RFdmVudFR5cGVzUmVxdWVzdBokLnVzYWdlZmxvdy52MS5MaXN0RXZlbnRUeXBlc1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmcKC0dldERlbGl2ZXJ5EiAudXNhZ2VmbG93LnYxLkdldERlbGl2ZXJ5UmVxdWVzdBohLnVzYWdlZmxvdy52MS5HZXREZWxpdmVyeVJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEnAKDkxpc3REZWxpdmVyaWVzEiMudXNhZ2VmbG93LnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBokLnVzYWdlZmxvdy52MS5MaXN0RGVsaXZlcmllc1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_usageflow_v1_permission, file_usageflow_v1_webhook]);
+  fileDesc("CiJ1c2FnZWZsb3cvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEioAYKFUNyZWF0ZUVuZHBvaW50UmVxdWVzdBI1CgN1cmwYASABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSRgoGc2VjcmV0GAQgASgJQja6SDNyMRiAATIsXigod2hzZWN8d2hzaylfW0EtWmEtejAtOSsvXXszMiw4Nn09ezAsMn0pPyQSPQoOc2lnbmF0dXJlX2tpbmQYCiABKA4yGy51c2FnZWZsb3cudjEuU2lnbmF0dXJlS2luZEIIukgFggECEAESmwEKB2hlYWRlcnMYCyADKAsyMC51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0LkhlYWRlcnNFbnRyeUJYukhVmgFSEBQiHnIcGEAyGF5bQS1aYS16XVtBLVphLXowLTlfLV0qJCouciwYgBAyJ15bXHgyMS1ceDdlXShbXHgyMC1ceDdlXSpbXHgyMS1ceDdlXSk/JBKKAQoIbWV0YWRhdGEYDCADKAsyMS51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0Lk1ldGFkYXRhRW50cnlCRbpIQpoBPxAyIh9yHRhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokKhpyGBiABDITXlteXHgwMC1ceDFmXHg3Zl0qJBIiCg5tYXhfcGVyX3NlY29uZBgUIAEoBUIKukgHGgUYkE4oABIhCg1tYXhfaW5fZmxpZ2h0GBUgASgFQgq6SAcaBRiQTigAGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJSChZDcmVhdGVFbmRwb2ludFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSI+ChJHZXRFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJlChRMaXN0RW5kcG9pbnRzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiWwoVTGlzdEVuZHBvaW50c1Jlc3BvbnNlEikKCWVuZHBvaW50cxgBIAMoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiyAMKFVVwZGF0ZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI1CgN1cmwYAiABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAyABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAQgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSLgoHaGVhZGVycxgKIAEoCzIdLnVzYWdlZmxvdy52MS5FbmRwb2ludEhlYWRlcnMSMAoIbWV0YWRhdGEYCyABKAsyHi51c2FnZWZsb3cudjEuRW5kcG9pbnRNZXRhZGF0YRInCg5tYXhfcGVyX3NlY29uZBgUIAEoBUIKukgHGgUYkE4oAEgAiAEBEiYKDW1heF9pbl9mbGlnaHQYFSABKAVCCrpIBxoFGJBOKABIAYgBAUIRCg9fbWF4X3Blcl9zZWNvbmRCEAoOX21heF9pbl9mbGlnaHQi1gEKD0VuZHBvaW50SGVhZGVycxKTAQoGdmFsdWVzGAEgAygLMikudXNhZ2VmbG93LnYxLkVuZHBvaW50SGVhZGVycy5WYWx1ZXNFbnRyeUJYukhVmgFSEBQiHnIcGEAyGF5bQS1aYS16XVtBLVphLXowLTlfLV0qJCouciwYgBAyJ15bXHgyMS1ceDdlXShbXHgyMC1ceDdlXSpbXHgyMS1ceDdlXSk/JBotCgtWYWx1ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsUBChBFbmRwb2ludE1ldGFkYXRhEoEBCgZ2YWx1ZXMYASADKAsyKi51c2FnZWZsb3cudjEuRW5kcG9pbnRNZXRhZGF0YS5WYWx1ZXNFbnRyeUJFukhCmgE/EDIiH3IdGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQqGnIYGIAEMhNeW15ceDAwLVx4MWZceDdmXSokGi0KC1ZhbHVlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQgoWVXBkYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJBChVEZWxldGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiGAoWRGVsZXRlRW5kcG9pbnRSZXNwb25zZSJAChRQYXVzZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCJBChVQYXVzZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiQQoVUmVzdW1lRW5kcG9pbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kIkIKFlJlc3VtZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiigIKG1JvdGF0ZUVuZHBvaW50U2VjcmV0UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI6CgdvdmVybGFwGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiA9SQyABJGCgZzZWNyZXQYAyABKAlCNrpIM3IxGIABMixeKCh3aHNlY3x3aHNrKV9bQS1aYS16MC05Ky9dezMyLDg2fT17MCwyfSk/JBI9Cg5zaWduYXR1cmVfa2luZBgEIAEoDjIbLnVzYWdlZmxvdy52MS5TaWduYXR1cmVLaW5kQgi6SAWCAQIQASJYChxSb3RhdGVFbmRwb2ludFNlY3JldFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSIXChVMaXN0RXZlbnRUeXBlc1JlcXVlc3QiRgoWTGlzdEV2ZW50VHlwZXNSZXNwb25zZRIsCgtldmVudF90eXBlcxgBIAMoCzIXLnVzYWdlZmxvdy52MS5FdmVudFR5cGUiPgoSR2V0RGVsaXZlcnlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZF9bMC05QS1aYS16XXsyMn0kIj8KE0dldERlbGl2ZXJ5UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkixgQKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBI0CgtlbmRwb2ludF9pZBgBIAEoCUIfukgcchoyGF4od2hlX1swLTlBLVphLXpdezIyfSk/JBIxCghldmVudF9pZBgCIAEoCUIfukgcchoyGF4oZXZ0X1swLTlBLVphLXpdezIyfSk/JBI0CgVzdGF0ZRgDIAEoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlQgi6SAWCAQIQARIdCglwYWdlX3NpemUYBCABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgFIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQSQgoLZXZlbnRfdHlwZXMYCiADKAlCLbpIKpIBJxBkIiNyIRiAATIcXihcKnxbYS16X10rXC4oXCp8W2Etel9dKykpJBI5CgxzdGF0dXNfY2xhc3MYCyABKA4yGS51c2FnZWZsb3cudjEuU3RhdHVzQ2xhc3NCCLpIBYIBAhABEjIKC2N1c3RvbWVyX2lkGAwgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI7CgVzdGFydBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIUCgxvbGRlc3RfZmlyc3QYDyABKAgiXQoWTGlzdERlbGl2ZXJpZXNSZXNwb25zZRIqCgpkZWxpdmVyaWVzGAEgAygLMhYudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJAChRSZXRyeURlbGl2ZXJ5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGRfWzAtOUEtWmEtel17MjJ9JCJBChVSZXRyeURlbGl2ZXJ5UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkidwoSUmVzZW5kRXZlbnRSZXF1ZXN0Ei4KCGV2ZW50X2lkGAEgASgJQhy6SBlyFzIVXmV2dF9bMC05QS1aYS16XXsyMn0kEjEKC2VuZHBvaW50X2lkGAIgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kIj8KE1Jlc2VuZEV2ZW50UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkiSQoUU2VuZFRlc3RFdmVudFJlcXVlc3QSMQoLZW5kcG9pbnRfaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiQQoVU2VuZFRlc3RFdmVudFJlc3BvbnNlEigKCGRlbGl2ZXJ5GAEgASgLMhYudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5IjsKD0dldEV2ZW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5ldnRfWzAtOUEtWmEtel17MjJ9JCI2ChBHZXRFdmVudFJlc3BvbnNlEiIKBWV2ZW50GAEgASgLMhMudXNhZ2VmbG93LnYxLkV2ZW50ItICChFMaXN0RXZlbnRzUmVxdWVzdBJCCgtldmVudF90eXBlcxgBIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEjIKC2N1c3RvbWVyX2lkGAIgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI7CgVzdGFydBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIdCglwYWdlX3NpemUYBSABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgGIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiUgoSTGlzdEV2ZW50c1Jlc3BvbnNlEiMKBmV2ZW50cxgBIAMoCzITLnVzYWdlZmxvdy52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki4AIKE0NyZWF0ZVJlcGxheVJlcXVlc3QSMQoLZW5kcG9pbnRfaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQSQgoLZXZlbnRfdHlwZXMYAiADKAlCLbpIKpIBJxBkIiNyIRiAATIcXihcKnxbYS16X10rXC4oXCp8W2Etel9dKykpJBJJCg9kZWxpdmVyeV9zdGF0ZXMYAyADKA4yGy51c2FnZWZsb3cudjEuRGVsaXZlcnlTdGF0ZUITukgQkgENEAMYASIHggEEEAEgABI7CgVzdGFydBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIPCgdkcnlfcnVuGAYgASgIIksKFENyZWF0ZVJlcGxheVJlc3BvbnNlEiQKBnJlcGxheRgBIAEoCzIULnVzYWdlZmxvdy52MS5SZXBsYXkSDQoFY291bnQYAiABKAMiPAoQR2V0UmVwbGF5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5ycGxfWzAtOUEtWmEtel17MjJ9JCI5ChFHZXRSZXBsYXlSZXNwb25zZRIkCgZyZXBsYXkYASABKAsyFC51c2FnZWZsb3cudjEuUmVwbGF5ImMKEkxpc3RSZXBsYXlzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiVQoTTGlzdFJlcGxheXNSZXNwb25zZRIlCgdyZXBsYXlzGAEgAygLMhQudXNhZ2VmbG93LnYxLlJlcGxheRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiPwoTQ2FuY2VsUmVwbGF5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5ycGxfWzAtOUEtWmEtel17MjJ9JCI8ChRDYW5jZWxSZXBsYXlSZXNwb25zZRIkCgZyZXBsYXkYASABKAsyFC51c2FnZWZsb3cudjEuUmVwbGF5Mp4RCg5XZWJob29rU2VydmljZRJuCg5DcmVhdGVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5DcmVhdGVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSZwoLR2V0RW5kcG9pbnQSIC51c2FnZWZsb3cudjEuR2V0RW5kcG9pbnRSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkdldEVuZHBvaW50UmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSbQoNTGlzdEVuZHBvaW50cxIiLnVzYWdlZmxvdy52MS5MaXN0RW5kcG9pbnRzUmVxdWVzdBojLnVzYWdlZmxvdy52MS5MaXN0RW5kcG9pbnRzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQScQoOVXBkYXRlRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuVXBkYXRlRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLlVwZGF0ZUVuZHBvaW50UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEm4KDkRlbGV0ZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLkRlbGV0ZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5EZWxldGVFbmRwb2ludFJlc3BvbnNlIhGKtRgNd2ViaG9vazp3cml0ZRJuCg1QYXVzZUVuZHBvaW50EiIudXNhZ2VmbG93LnYxLlBhdXNlRW5kcG9pbnRSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLlBhdXNlRW5kcG9pbnRSZXNwb25zZSIUkAICirUYDXdlYmhvb2s6d3JpdGUScQoOUmVzdW1lRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuUmVzdW1lRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLlJlc3VtZUVuZHBvaW50UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEoABChRSb3RhdGVFbmRwb2ludFNlY3JldBIpLnVzYWdlZmxvdy52MS5Sb3RhdGVFbmRwb2ludFNlY3JldFJlcXVlc3QaKi51c2FnZWZsb3cudjEuUm90YXRlRW5kcG9pbnRTZWNyZXRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUScAoOTGlzdEV2ZW50VHlwZXMSIy51c2FnZWZsb3cudjEuTGlzdEV2ZW50VHlwZXNSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkxpc3RFdmVudFR5cGVzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSZwoLR2V0RGVsaXZlcnkSIC51c2FnZWZsb3cudjEuR2V0RGVsaXZlcnlSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkdldERlbGl2ZXJ5UmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQScAoOTGlzdERlbGl2ZXJpZXMSIy51c2FnZWZsb3cudjEuTGlzdERlbGl2ZXJpZXNSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkxpc3REZWxpdmVyaWVzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSbgoNUmV0cnlEZWxpdmVyeRIiLnVzYWdlZmxvdy52MS5SZXRyeURlbGl2ZXJ5UmVxdWVzdBojLnVzYWdlZmxvdy52MS5SZXRyeURlbGl2ZXJ5UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEl4KCEdldEV2ZW50Eh0udXNhZ2VmbG93LnYxLkdldEV2ZW50UmVxdWVzdBoeLnVzYWdlZmxvdy52MS5HZXRFdmVudFJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmQKCkxpc3RFdmVudHMSHy51c2FnZWZsb3cudjEuTGlzdEV2ZW50c1JlcXVlc3QaIC51c2FnZWZsb3cudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmgKC1Jlc2VuZEV2ZW50EiAudXNhZ2VmbG93LnYxLlJlc2VuZEV2ZW50UmVxdWVzdBohLnVzYWdlZmxvdy52MS5SZXNlbmRFdmVudFJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJrCg1TZW5kVGVzdEV2ZW50EiIudXNhZ2VmbG93LnYxLlNlbmRUZXN0RXZlbnRSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLlNlbmRUZXN0RXZlbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSaAoMQ3JlYXRlUmVwbGF5EiEudXNhZ2VmbG93LnYxLkNyZWF0ZVJlcGxheVJlcXVlc3QaIi51c2FnZWZsb3cudjEuQ3JlYXRlUmVwbGF5UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEmEKCUdldFJlcGxheRIeLnVzYWdlZmxvdy52MS5HZXRSZXBsYXlSZXF1ZXN0Gh8udXNhZ2VmbG93LnYxLkdldFJlcGxheVJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmcKC0xpc3RSZXBsYXlzEiAudXNhZ2VmbG93LnYxLkxpc3RSZXBsYXlzUmVxdWVzdBohLnVzYWdlZmxvdy52MS5MaXN0UmVwbGF5c1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmsKDENhbmNlbFJlcGxheRIhLnVzYWdlZmxvdy52MS5DYW5jZWxSZXBsYXlSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLkNhbmNlbFJlcGxheVJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_event, file_usageflow_v1_permission, file_usageflow_v1_webhook]);
 
 /**
  * An endpoint to make.
@@ -75,6 +77,20 @@ export type CreateEndpointRequest = Message<"usageflow.v1.CreateEndpointRequest"
    * @generated from field: map<string, string> metadata = 12;
    */
   metadata: { [key: string]: string };
+
+  /**
+   * At most this many messages a second, over a while; in one second up to half as many more. 0: no limit.
+   *
+   * @generated from field: int32 max_per_second = 20;
+   */
+  maxPerSecond: number;
+
+  /**
+   * At most this many messages at a time, over all servers. 0: no limit.
+   *
+   * @generated from field: int32 max_in_flight = 21;
+   */
+  maxInFlight: number;
 };
 
 /**
@@ -257,6 +273,20 @@ export type UpdateEndpointRequest = Message<"usageflow.v1.UpdateEndpointRequest"
    * @generated from field: usageflow.v1.EndpointMetadata metadata = 11;
    */
   metadata?: EndpointMetadata | undefined;
+
+  /**
+   * As in CreateEndpointRequest. Absent: unchanged.
+   *
+   * @generated from field: optional int32 max_per_second = 20;
+   */
+  maxPerSecond?: number | undefined;
+
+  /**
+   * As in CreateEndpointRequest. Absent: unchanged.
+   *
+   * @generated from field: optional int32 max_in_flight = 21;
+   */
+  maxInFlight?: number | undefined;
 };
 
 /**
@@ -637,6 +667,48 @@ export type ListDeliveriesRequest = Message<"usageflow.v1.ListDeliveriesRequest"
    * @generated from field: string page_token = 5;
    */
   pageToken: string;
+
+  /**
+   * Only of these event types: patterns as in CreateEndpointRequest. Empty: all.
+   *
+   * @generated from field: repeated string event_types = 10;
+   */
+  eventTypes: string[];
+
+  /**
+   * Only those whose last attempt was answered so. Not given: all.
+   *
+   * @generated from field: usageflow.v1.StatusClass status_class = 11;
+   */
+  statusClass: StatusClass;
+
+  /**
+   * Only of events about this customer. Empty: all.
+   *
+   * @generated from field: string customer_id = 12;
+   */
+  customerId: string;
+
+  /**
+   * Only those made then or later. Absent: no limit.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 13;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * Only those made before. Absent: no limit.
+   *
+   * @generated from field: google.protobuf.Timestamp end = 14;
+   */
+  end?: Timestamp | undefined;
+
+  /**
+   * Oldest first instead.
+   *
+   * @generated from field: bool oldest_first = 15;
+   */
+  oldestFirst: boolean;
 };
 
 /**
@@ -675,11 +747,497 @@ export const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse> = 
   messageDesc(file_usageflow_v1_webhook_service, 23);
 
 /**
+ * A delivery to send again.
+ *
+ * @generated from message usageflow.v1.RetryDeliveryRequest
+ */
+export type RetryDeliveryRequest = Message<"usageflow.v1.RetryDeliveryRequest"> & {
+  /**
+   * The delivery's id, `whd_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.RetryDeliveryRequest.
+ * Use `create(RetryDeliveryRequestSchema)` to create a new message.
+ */
+export const RetryDeliveryRequestSchema: GenMessage<RetryDeliveryRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 24);
+
+/**
+ * The delivery as it is now.
+ *
+ * @generated from message usageflow.v1.RetryDeliveryResponse
+ */
+export type RetryDeliveryResponse = Message<"usageflow.v1.RetryDeliveryResponse"> & {
+  /**
+   * The delivery, without its attempts.
+   *
+   * @generated from field: usageflow.v1.Delivery delivery = 1;
+   */
+  delivery?: Delivery | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.RetryDeliveryResponse.
+ * Use `create(RetryDeliveryResponseSchema)` to create a new message.
+ */
+export const RetryDeliveryResponseSchema: GenMessage<RetryDeliveryResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 25);
+
+/**
+ * An event to send to an endpoint.
+ *
+ * @generated from message usageflow.v1.ResendEventRequest
+ */
+export type ResendEventRequest = Message<"usageflow.v1.ResendEventRequest"> & {
+  /**
+   * The event's id, `evt_...`.
+   *
+   * @generated from field: string event_id = 1;
+   */
+  eventId: string;
+
+  /**
+   * The endpoint's id, `whe_...`.
+   *
+   * @generated from field: string endpoint_id = 2;
+   */
+  endpointId: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ResendEventRequest.
+ * Use `create(ResendEventRequestSchema)` to create a new message.
+ */
+export const ResendEventRequestSchema: GenMessage<ResendEventRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 26);
+
+/**
+ * What sends it.
+ *
+ * @generated from message usageflow.v1.ResendEventResponse
+ */
+export type ResendEventResponse = Message<"usageflow.v1.ResendEventResponse"> & {
+  /**
+   * The delivery, without its attempts.
+   *
+   * @generated from field: usageflow.v1.Delivery delivery = 1;
+   */
+  delivery?: Delivery | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.ResendEventResponse.
+ * Use `create(ResendEventResponseSchema)` to create a new message.
+ */
+export const ResendEventResponseSchema: GenMessage<ResendEventResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 27);
+
+/**
+ * An endpoint to try out.
+ *
+ * @generated from message usageflow.v1.SendTestEventRequest
+ */
+export type SendTestEventRequest = Message<"usageflow.v1.SendTestEventRequest"> & {
+  /**
+   * The endpoint's id, `whe_...`.
+   *
+   * @generated from field: string endpoint_id = 1;
+   */
+  endpointId: string;
+};
+
+/**
+ * Describes the message usageflow.v1.SendTestEventRequest.
+ * Use `create(SendTestEventRequestSchema)` to create a new message.
+ */
+export const SendTestEventRequestSchema: GenMessage<SendTestEventRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 28);
+
+/**
+ * What sends the test event. GetDelivery tells what became of it.
+ *
+ * @generated from message usageflow.v1.SendTestEventResponse
+ */
+export type SendTestEventResponse = Message<"usageflow.v1.SendTestEventResponse"> & {
+  /**
+   * The delivery, without its attempts.
+   *
+   * @generated from field: usageflow.v1.Delivery delivery = 1;
+   */
+  delivery?: Delivery | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.SendTestEventResponse.
+ * Use `create(SendTestEventResponseSchema)` to create a new message.
+ */
+export const SendTestEventResponseSchema: GenMessage<SendTestEventResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 29);
+
+/**
+ * Asks for one event.
+ *
+ * @generated from message usageflow.v1.GetEventRequest
+ */
+export type GetEventRequest = Message<"usageflow.v1.GetEventRequest"> & {
+  /**
+   * The event's id, `evt_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.GetEventRequest.
+ * Use `create(GetEventRequestSchema)` to create a new message.
+ */
+export const GetEventRequestSchema: GenMessage<GetEventRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 30);
+
+/**
+ * One event.
+ *
+ * @generated from message usageflow.v1.GetEventResponse
+ */
+export type GetEventResponse = Message<"usageflow.v1.GetEventResponse"> & {
+  /**
+   * The event.
+   *
+   * @generated from field: usageflow.v1.Event event = 1;
+   */
+  event?: Event | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.GetEventResponse.
+ * Use `create(GetEventResponseSchema)` to create a new message.
+ */
+export const GetEventResponseSchema: GenMessage<GetEventResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 31);
+
+/**
+ * Asks for events.
+ *
+ * @generated from message usageflow.v1.ListEventsRequest
+ */
+export type ListEventsRequest = Message<"usageflow.v1.ListEventsRequest"> & {
+  /**
+   * Only of these types: patterns as in CreateEndpointRequest. Empty: all.
+   *
+   * @generated from field: repeated string event_types = 1;
+   */
+  eventTypes: string[];
+
+  /**
+   * Only about this customer. Empty: all.
+   *
+   * @generated from field: string customer_id = 2;
+   */
+  customerId: string;
+
+  /**
+   * Only those that happened then or later, in the tenant's time. Absent: no limit.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 3;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * Only those that happened before. Absent: no limit.
+   *
+   * @generated from field: google.protobuf.Timestamp end = 4;
+   */
+  end?: Timestamp | undefined;
+
+  /**
+   * At most this many, 1 to 1,000. 0 means 100.
+   *
+   * @generated from field: int32 page_size = 5;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty for the first page.
+   *
+   * @generated from field: string page_token = 6;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListEventsRequest.
+ * Use `create(ListEventsRequestSchema)` to create a new message.
+ */
+export const ListEventsRequestSchema: GenMessage<ListEventsRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 32);
+
+/**
+ * A page of events.
+ *
+ * @generated from message usageflow.v1.ListEventsResponse
+ */
+export type ListEventsResponse = Message<"usageflow.v1.ListEventsResponse"> & {
+  /**
+   * The events, without their facts.
+   *
+   * @generated from field: repeated usageflow.v1.Event events = 1;
+   */
+  events: Event[];
+
+  /**
+   * Token of the next page. Empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListEventsResponse.
+ * Use `create(ListEventsResponseSchema)` to create a new message.
+ */
+export const ListEventsResponseSchema: GenMessage<ListEventsResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 33);
+
+/**
+ * What to send again.
+ *
+ * @generated from message usageflow.v1.CreateReplayRequest
+ */
+export type CreateReplayRequest = Message<"usageflow.v1.CreateReplayRequest"> & {
+  /**
+   * Deliveries of this endpoint, `whe_...`.
+   *
+   * @generated from field: string endpoint_id = 1;
+   */
+  endpointId: string;
+
+  /**
+   * Only of these event types: patterns as in CreateEndpointRequest. Empty: all.
+   *
+   * @generated from field: repeated string event_types = 2;
+   */
+  eventTypes: string[];
+
+  /**
+   * Only those in these states. Empty: those that failed.
+   *
+   * @generated from field: repeated usageflow.v1.DeliveryState delivery_states = 3;
+   */
+  deliveryStates: DeliveryState[];
+
+  /**
+   * Only those made then or later. Absent: from the first on.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 4;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * Only those made before. Absent, or later than now: now, so that a replay has an end.
+   *
+   * @generated from field: google.protobuf.Timestamp end = 5;
+   */
+  end?: Timestamp | undefined;
+
+  /**
+   * Only count, and change nothing.
+   *
+   * @generated from field: bool dry_run = 6;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message usageflow.v1.CreateReplayRequest.
+ * Use `create(CreateReplayRequestSchema)` to create a new message.
+ */
+export const CreateReplayRequestSchema: GenMessage<CreateReplayRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 34);
+
+/**
+ * The replay that was made.
+ *
+ * @generated from message usageflow.v1.CreateReplayResponse
+ */
+export type CreateReplayResponse = Message<"usageflow.v1.CreateReplayResponse"> & {
+  /**
+   * The replay. Absent after a dry run.
+   *
+   * @generated from field: usageflow.v1.Replay replay = 1;
+   */
+  replay?: Replay | undefined;
+
+  /**
+   * How many deliveries it is about.
+   *
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message usageflow.v1.CreateReplayResponse.
+ * Use `create(CreateReplayResponseSchema)` to create a new message.
+ */
+export const CreateReplayResponseSchema: GenMessage<CreateReplayResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 35);
+
+/**
+ * Asks for one replay.
+ *
+ * @generated from message usageflow.v1.GetReplayRequest
+ */
+export type GetReplayRequest = Message<"usageflow.v1.GetReplayRequest"> & {
+  /**
+   * The replay's id, `rpl_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.GetReplayRequest.
+ * Use `create(GetReplayRequestSchema)` to create a new message.
+ */
+export const GetReplayRequestSchema: GenMessage<GetReplayRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 36);
+
+/**
+ * One replay.
+ *
+ * @generated from message usageflow.v1.GetReplayResponse
+ */
+export type GetReplayResponse = Message<"usageflow.v1.GetReplayResponse"> & {
+  /**
+   * The replay.
+   *
+   * @generated from field: usageflow.v1.Replay replay = 1;
+   */
+  replay?: Replay | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.GetReplayResponse.
+ * Use `create(GetReplayResponseSchema)` to create a new message.
+ */
+export const GetReplayResponseSchema: GenMessage<GetReplayResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 37);
+
+/**
+ * Asks for replays.
+ *
+ * @generated from message usageflow.v1.ListReplaysRequest
+ */
+export type ListReplaysRequest = Message<"usageflow.v1.ListReplaysRequest"> & {
+  /**
+   * At most this many, 1 to 1,000. 0 means 100.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty for the first page.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListReplaysRequest.
+ * Use `create(ListReplaysRequestSchema)` to create a new message.
+ */
+export const ListReplaysRequestSchema: GenMessage<ListReplaysRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 38);
+
+/**
+ * A page of replays.
+ *
+ * @generated from message usageflow.v1.ListReplaysResponse
+ */
+export type ListReplaysResponse = Message<"usageflow.v1.ListReplaysResponse"> & {
+  /**
+   * The replays.
+   *
+   * @generated from field: repeated usageflow.v1.Replay replays = 1;
+   */
+  replays: Replay[];
+
+  /**
+   * Token of the next page. Empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListReplaysResponse.
+ * Use `create(ListReplaysResponseSchema)` to create a new message.
+ */
+export const ListReplaysResponseSchema: GenMessage<ListReplaysResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 39);
+
+/**
+ * A replay to stop.
+ *
+ * @generated from message usageflow.v1.CancelReplayRequest
+ */
+export type CancelReplayRequest = Message<"usageflow.v1.CancelReplayRequest"> & {
+  /**
+   * The replay's id, `rpl_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.CancelReplayRequest.
+ * Use `create(CancelReplayRequestSchema)` to create a new message.
+ */
+export const CancelReplayRequestSchema: GenMessage<CancelReplayRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 40);
+
+/**
+ * The replay as it is now.
+ *
+ * @generated from message usageflow.v1.CancelReplayResponse
+ */
+export type CancelReplayResponse = Message<"usageflow.v1.CancelReplayResponse"> & {
+  /**
+   * The replay.
+   *
+   * @generated from field: usageflow.v1.Replay replay = 1;
+   */
+  replay?: Replay | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.CancelReplayResponse.
+ * Use `create(CancelReplayResponseSchema)` to create a new message.
+ */
+export const CancelReplayResponseSchema: GenMessage<CancelReplayResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 41);
+
+/**
  * Who is told of events, and the log of telling them.
  *
  * Deliveries are POSTs as Standard Webhooks 1.0.0 says: `webhook-id`, `webhook-timestamp` and `webhook-signature` (`v1`,
  * HMAC-SHA256, or `v1a`, ed25519). A 2xx within 15 seconds is success; everything else, redirects included, is tried again
- * after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h (each with up to 20 % of jitter), then given up.
+ * after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h (each with up to 20 % of jitter), then given up. A
+ * `Retry-After` makes a wait longer, by at most an hour. An endpoint that fails ten times in a row, or answers 429, 502, 503
+ * or 504, rests between attempts, up to a minute at a time; one that answers 410, or fails for five days, is disabled. These
+ * are a server's defaults.
  *
  * @generated from service usageflow.v1.WebhookService
  */
@@ -757,7 +1315,7 @@ export const WebhookService: GenService<{
     output: typeof PauseEndpointResponseSchema;
   },
   /**
-   * Resumes an endpoint: what waited for it is sent. Resuming what is not paused changes nothing.
+   * Resumes an endpoint that was paused or disabled: what waited for it is sent. Resuming any other changes nothing.
    *
    * Errors: NOT_FOUND.
    *
@@ -807,12 +1365,127 @@ export const WebhookService: GenService<{
   /**
    * Lists deliveries, newest first.
    *
+   * Errors: INVALID_FIELD when no event type matches a pattern, or `end` is before `start`.
+   *
    * @generated from rpc usageflow.v1.WebhookService.ListDeliveries
    */
   listDeliveries: {
     methodKind: "unary";
     input: typeof ListDeliveriesRequestSchema;
     output: typeof ListDeliveriesResponseSchema;
+  },
+  /**
+   * Sends a delivery again, now, with the same `webhook-id` and body: one that failed, one that waits, or one that was
+   * delivered and got lost behind the receiver. If it was over, it is PENDING again and the schedule begins anew. One that
+   * is being sent this moment is left as it is.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT when its endpoint was deleted.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.RetryDelivery
+   */
+  retryDelivery: {
+    methodKind: "unary";
+    input: typeof RetryDeliveryRequestSchema;
+    output: typeof RetryDeliveryResponseSchema;
+  },
+  /**
+   * Answers one event with its facts.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.GetEvent
+   */
+  getEvent: {
+    methodKind: "unary";
+    input: typeof GetEventRequestSchema;
+    output: typeof GetEventResponseSchema;
+  },
+  /**
+   * Lists events, newest first by the time at which they happened.
+   *
+   * Errors: INVALID_FIELD when no event type matches a pattern, or `end` is before `start`.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.ListEvents
+   */
+  listEvents: {
+    methodKind: "unary";
+    input: typeof ListEventsRequestSchema;
+    output: typeof ListEventsResponseSchema;
+  },
+  /**
+   * Sends an event to one endpoint, whether it received it before or not: also an event from before the endpoint, or of a
+   * type that it does not ask for. If there is a delivery of it, that one is sent again, as by RetryDelivery; if not, one is
+   * made, with the endpoint's next sequence.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT when the event is so new that its deliveries are not made yet: try again.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.ResendEvent
+   */
+  resendEvent: {
+    methodKind: "unary";
+    input: typeof ResendEventRequestSchema;
+    output: typeof ResendEventResponseSchema;
+  },
+  /**
+   * Makes a `webhook.test` event and a delivery of it to this endpoint alone, whatever types it asks for. It is sent, logged
+   * and tried again like any other.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.SendTestEvent
+   */
+  sendTestEvent: {
+    methodKind: "unary";
+    input: typeof SendTestEventRequestSchema;
+    output: typeof SendTestEventResponseSchema;
+  },
+  /**
+   * Sends deliveries of an endpoint again, many at a time: each as by RetryDelivery, in the order in which they were made. It
+   * runs in the background, survives a restart, and gives way: while the endpoint has other deliveries that are due, it hands
+   * none over, and never more at a time than the endpoint takes within about a second. Any number may be asked for.
+   *
+   * Errors: NOT_FOUND; INVALID_FIELD when no event type matches a pattern, or `end` is before `start`.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.CreateReplay
+   */
+  createReplay: {
+    methodKind: "unary";
+    input: typeof CreateReplayRequestSchema;
+    output: typeof CreateReplayResponseSchema;
+  },
+  /**
+   * Answers one replay.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.GetReplay
+   */
+  getReplay: {
+    methodKind: "unary";
+    input: typeof GetReplayRequestSchema;
+    output: typeof GetReplayResponseSchema;
+  },
+  /**
+   * Lists replays, newest first.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.ListReplays
+   */
+  listReplays: {
+    methodKind: "unary";
+    input: typeof ListReplaysRequestSchema;
+    output: typeof ListReplaysResponseSchema;
+  },
+  /**
+   * Stops a replay. What it has handed over is sent, the rest stays as it is. One that is over stays as it is.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.CancelReplay
+   */
+  cancelReplay: {
+    methodKind: "unary";
+    input: typeof CancelReplayRequestSchema;
+    output: typeof CancelReplayResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_usageflow_v1_webhook_service, 0);

@@ -1,0 +1,123 @@
+import type { App } from "../app.ts";
+import type { Tx } from "../db/database.ts";
+import { appendEvents, type NewEvent } from "../outbox/append-event.ts";
+import { tenantNow } from "../tenant/tenant-clock.ts";
+import { toDelivery } from "./delivery.ts";
+import { toEndpoint } from "./endpoint.ts";
+import { afterFailures, whyDisable } from "./endpoint-health.ts";
+import { type Settlement, settleDeliveries } from "./settle-deliveries.ts";
+
+// Failures in a row after which an endpoint counts as failing, and its next success as a recovery.
+const RECOVERY_FAILURES = 5;
+
+/** Types that tell of sending itself. When one of them cannot be delivered, no other tells of that: it would never end. */
+const OWN_TYPES = ["delivery.exhausted", "endpoint.disabled", "endpoint.recovered"];
+
+/** Locks endpoints as fan-out and deletion do, before their deliveries: in any other order two could wait for each other. */
+export async function lockEndpoints(tx: Tx, tenantId: string, ids: readonly string[]): Promise<void> {
+  await tx
+    .selectFrom("endpoint")
+    .select("id")
+    .where("tenant_id", "=", tenantId)
+    .where("id", "in", ids)
+    .orderBy("id")
+    .forNoKeyUpdate()
+    .execute();
+}
+
+/**
+ * Settles outcomes of one tenant that change more than their deliveries: how an endpoint fails, whether it is disabled, and
+ * the events that tell of it. All of it is there, or nothing.
+ */
+export async function settleAndNote(
+  app: App,
+  tx: Tx,
+  tenantId: string,
+  settlements: readonly Settlement[],
+): Promise<ReadonlySet<string>> {
+  await lockEndpoints(tx, tenantId, [...new Set(settlements.map((one) => one.endpoint_id))]);
+  const held = await settleDeliveries(tx, settlements);
+  const own = settlements.filter((one) => held.has(one.id));
+  const occurredAt = await tenantNow(tx, tenantId, app.clock);
+  const events: NewEvent[] = [];
+  for (const [endpointId, outcomes] of Map.groupBy(own, (one) => one.endpoint_id)) {
+    const place = { tenantId, endpointId, occurredAt };
+    const taken = outcomes.some((one) => one.state === "DELIVERED");
+    events.push(...(await (taken ? noteSuccess(tx, place) : noteFailures(app, tx, place, outcomes))));
+  }
+  events.push(...(await exhausted(tx, tenantId, occurredAt, own)));
+  await appendEvents(tx, tenantId, events);
+  return held;
+}
+
+interface Place {
+  tenantId: string;
+  endpointId: string;
+  occurredAt: Date;
+}
+
+async function noteSuccess(tx: Tx, place: Place): Promise<NewEvent[]> {
+  const { tenantId, endpointId, occurredAt } = place;
+  const failure = await tx
+    .deleteFrom("endpoint_failure")
+    .where("tenant_id", "=", tenantId)
+    .where("endpoint_id", "=", endpointId)
+    .returning("failure_count")
+    .executeTakeFirst();
+  if ((failure?.failure_count ?? 0) < RECOVERY_FAILURES) return [];
+  const row = await tx
+    .selectFrom("endpoint")
+    .selectAll()
+    .where("tenant_id", "=", tenantId)
+    .where("id", "=", endpointId)
+    .executeTakeFirstOrThrow();
+  return [{ type: "endpoint.recovered", occurredAt, facts: { endpoint: toEndpoint(row) } }];
+}
+
+async function noteFailures(app: App, tx: Tx, place: Place, failed: readonly Settlement[]): Promise<NewEvent[]> {
+  const { tenantId, endpointId, occurredAt } = place;
+  const now = app.clock.now();
+  const before = await tx
+    .selectFrom("endpoint_failure")
+    .select(["failing_since", "failure_count", "rest_until"])
+    .where("tenant_id", "=", tenantId)
+    .where("endpoint_id", "=", endpointId)
+    .executeTakeFirst();
+  const after = afterFailures(before, failed, app.config, now);
+  await tx
+    .insertInto("endpoint_failure")
+    .values({ tenant_id: tenantId, endpoint_id: endpointId, ...after })
+    .onConflict((conflict) => conflict.columns(["tenant_id", "endpoint_id"]).doUpdateSet(after))
+    .execute();
+  const reason = whyDisable(after, failed, app.config, now);
+  if (!reason) return [];
+  const row = await tx
+    .updateTable("endpoint")
+    .set({ disabled_at: now, disabled_reason: reason })
+    .where("tenant_id", "=", tenantId)
+    .where("id", "=", endpointId)
+    .where("disabled_at", "is", null)
+    .where("deleted_at", "is", null)
+    .returningAll()
+    .executeTakeFirst();
+  return row ? [{ type: "endpoint.disabled", occurredAt, facts: { endpoint: toEndpoint(row) } }] : [];
+}
+
+/** Tells of deliveries that were given up. */
+async function exhausted(tx: Tx, tenantId: string, occurredAt: Date, own: readonly Settlement[]): Promise<NewEvent[]> {
+  const ids = own.filter((one) => one.state === "FAILED").map((one) => one.id);
+  if (ids.length === 0) return [];
+  const rows = await tx
+    .selectFrom("delivery")
+    .innerJoin("outbox_event as event", (join) =>
+      join.onRef("event.tenant_id", "=", "delivery.tenant_id").onRef("event.id", "=", "delivery.event_id"),
+    )
+    .selectAll("delivery")
+    .select("event.type as event_type")
+    .where("delivery.tenant_id", "=", tenantId)
+    .where("delivery.id", "in", ids)
+    .where("event.type", "not in", OWN_TYPES)
+    .orderBy("delivery.id")
+    .execute();
+  return rows.map((row) => ({ type: "delivery.exhausted", occurredAt, facts: { delivery: toDelivery(row) } }));
+}
