@@ -5,6 +5,7 @@ import { type CreditGrantSchema, CreditSource } from "../../gen/usageflow/v1/cre
 import type { EventDataSchema } from "../../gen/usageflow/v1/event_pb.ts";
 import { InvoiceKind, InvoiceLineKind, type InvoiceSchema, InvoiceState } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { SubscriptionSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { DeliveryState, type EndpointSchema, SignatureKind } from "../../gen/usageflow/v1/webhook_pb.ts";
 import type { EventFacts, EventType } from "../outbox/event-type.ts";
 
 // What each event type tells of, in words and by example: one customer's month on a plan. Another type has no sample until it
@@ -80,7 +81,39 @@ export const eventSamples: Record<EventType, Sample> = {
       },
     },
   },
+  "delivery.exhausted": {
+    description: "A delivery was given up after its last attempt. Its own endpoint is not told.",
+    occurredAt: SETTLED,
+    facts: {
+      delivery: {
+        ...{ id: idOf("whd"), endpointId: idOf("whe"), eventId: idOf("evt"), eventType: "invoice.finalized" },
+        ...{ sequence: 1n, state: DeliveryState.FAILED, attemptCount: 10, createdAt: FINALIZED, completedAt: SETTLED },
+        ...{ lastStatus: 500, lastError: "the receiver answered 500" },
+      },
+    },
+  },
+  ...endpointSamples(),
 };
+
+function endpointSamples(): Record<TypeOf<"endpoint">, Sample> {
+  const endpoint: Fields<typeof EndpointSchema> = {
+    ...{ id: idOf("whe"), url: "https://example.com/webhooks", eventTypes: ["*"], createdAt: MAY },
+    signatureKind: SignatureKind.V1,
+  };
+  const disabledReason = "the receiver answered 410: it is gone";
+  return {
+    "endpoint.disabled": {
+      description: "An endpoint failed for too long, or is gone: nothing is sent to it any more. The others are told.",
+      occurredAt: SETTLED,
+      facts: { endpoint: { ...endpoint, disabledAt: SETTLED, disabledReason } },
+    },
+    "endpoint.recovered": {
+      description: "An endpoint that was failing has taken a delivery.",
+      occurredAt: SETTLED,
+      facts: { endpoint },
+    },
+  };
+}
 
 function invoiceSamples(): Record<TypeOf<"invoice">, Sample> {
   const { DRAFT, FINALIZED: OWED, PAID, VOID, UNCOLLECTIBLE } = InvoiceState;

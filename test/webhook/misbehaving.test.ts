@@ -66,7 +66,8 @@ async function oneAttempt(urlOf: (port: number) => string, server: ReturnType<ty
   const harness = await setupDeliveries(1, config);
   await harness.clients.webhook.updateEndpoint({ id: harness.endpointId, url: urlOf(port) });
   expect(await deliver(harness.app)).toBe(1);
-  const delivery = await harness.only();
+  const { only } = harness;
+  const delivery = await only();
   const attempt = delivery.attempts[0];
   if (!attempt) throw new Error("no attempt");
   return { ...harness, delivery, attempt };
