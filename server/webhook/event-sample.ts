@@ -54,6 +54,11 @@ export const eventSamples: Record<EventType, Sample> = {
     occurredAt: MAY,
     facts: { customer: { id: CUSTOMER, name: "Ada Lovelace", createdAt: MAY } },
   },
+  "webhook.test": {
+    description: "An endpoint is tried out; nothing happened.",
+    occurredAt: MAY,
+    facts: { test: { endpointId: idOf("whe"), message: "A test." } },
+  },
   ...invoiceSamples(),
   "credit_note.created": {
     description: "An invoice was taken back, wholly or in part.",

@@ -68,7 +68,7 @@ test("does the whole job, and goes on where it was after a stop and after a SIGK
     attempts: [{ number: 1, status: 204, error: "", responseBody: "" }],
   });
   const shown = (await run(["deliveries", "show", delivery.id])).stdout;
-  expect(shown).toMatch(/\nTRY +SENT +TOOK +STATUS +ERROR +ANSWER\n +1 .* ms +204\n$/);
+  expect(shown).toMatch(/\nAttempt 1 .*\nStatus +204\nTook +\d+ ms .*first byte/);
   const { subscriptions } = await json("subscriptions", "list");
   expect(subscriptions).toMatchObject([
     { customerId: "user_123", plan: "pro", planVersion: 1 },

@@ -18,11 +18,12 @@ const unknown = (prefix: string) => `${prefix}_0000000000000000000001`;
 
 /** An endpoint that has refused `events` deliveries, half of each of two types, and takes what comes from now on. */
 async function setupFailed(events: number) {
-  const harness = await setup({ config: { emulator: true, deliveryScheduleMs: [0] } });
+  const harness = await setup({ config: { emulator: true, deliveryScheduleMs: [0], breakerFailures: 0 } });
   const { app, clients, clock, tenant } = harness;
   const receiver = await startReceiver();
   receiver.behave(answer(500));
-  const endpointId = (await clients.webhook.createEndpoint({ url: receiver.url })).endpoint?.id ?? "";
+  const endpointId =
+    (await clients.webhook.createEndpoint({ url: receiver.url, eventTypes: ["invoice.*"] })).endpoint?.id ?? "";
   await stageEvents(app, tenant.testId, times(events / 2, "invoice.created"));
   await stageEvents(app, tenant.testId, times(events / 2, "invoice.finalized"));
   await harness.drain();

@@ -34,7 +34,7 @@ const sequenceOf = ({ body }: Received) => fromJsonString(WebhookBodySchema, bod
 
 describe("retryDelivery", () => {
   test("sends one that failed now, with the same bytes, and begins its schedule anew", async () => {
-    const { app, clients, tenant, drain, receiver, only, pass } = await setupEndpoint();
+    const { app, clients, tenant, drain, receiver, only, pass } = await setupEndpoint(["invoice.*"]);
     receiver.behave(answer(500));
     await stageEvents(app, tenant.testId, times(1));
     await drain();
