@@ -7,7 +7,7 @@ import { createPlace } from "./run-cli.ts";
 
 test("what was not taken is found, tried out, and sent again", { timeout: 120_000 }, async () => {
   const { run } = await createPlace();
-  const harness = await setup({ config: { emulator: true, deliveryScheduleMs: [0] } });
+  const harness = await setup({ config: { emulator: true, deliveryScheduleMs: [0], breakerFailures: 0 } });
   const { api, app, clients, drain, tenant } = harness;
   const receiver = await startReceiver();
   receiver.behave(answer(503));
