@@ -10,7 +10,7 @@ import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import { formatId, newId, parseId } from "../id.ts";
 import { appendEvents } from "../outbox/append-event.ts";
-import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { openPage } from "../rpc/page.ts";
 import { type CreditGrantRow, toCreditGrant } from "./credit.ts";
 
 /** A movement to enter. */
@@ -64,20 +64,18 @@ export async function moveCredits(tx: Tx, tenantId: string, entries: readonly Ne
 
 /** The ledger of the tenant, of a customer, or of a grant, oldest first. */
 export function listCreditEntries(app: App, tenantId: string, request: ListCreditEntriesRequest) {
-  const scope = { tenantId, list: "credit_entry" };
-  const size = pageSize(request);
-  const after = pageStart(app, scope, request);
+  const page = openPage(app, { tenantId, list: "credit_entry" }, request);
   const { customerId, grantId } = request;
   const grant = parseId("crg", grantId) ?? null; // one that is none has no entries
   return inTenant(app.db, tenantId, async (tx) => {
     const found = await selectEntries(tx, tenantId)
       .$if(customerId !== "", (query) => query.where("credit_entry.customer_id", "=", customerId))
       .$if(grantId !== "", (query) => query.where("grant_id", "=", grant))
-      .$if(after !== undefined, (query) => query.where("credit_entry.id", ">", after as string))
+      .$if(page.after !== undefined, (query) => query.where("credit_entry.id", ">", page.after as string))
       .orderBy("credit_entry.id")
-      .limit(size + 1)
+      .limit(page.limit)
       .execute();
-    const { rows, nextPageToken } = pageOf(app, scope, found, size, (row) => row.id);
+    const { rows, nextPageToken } = page.cut(found, (row) => row.id);
     return create(ListCreditEntriesResponseSchema, { creditEntries: rows.map(toCreditEntry), nextPageToken });
   });
 }

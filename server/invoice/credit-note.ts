@@ -17,7 +17,7 @@ import { inTenant, type Tx } from "../db/database.ts";
 import type { CreditNote as CreditNoteTable } from "../db/tables.ts";
 import { formatId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
-import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { openPage } from "../rpc/page.ts";
 
 /** A row of `credit_note`. */
 export type CreditNoteRow = Selectable<CreditNoteTable>;
@@ -62,9 +62,7 @@ export async function getCreditNote(tx: Tx, tenantId: string, id: string): Promi
 
 /** Credit notes of the tenant that the request's filters let through, oldest first. */
 export function listCreditNotes(app: App, tenantId: string, request: ListCreditNotesRequest) {
-  const scope = { tenantId, list: "credit_note" };
-  const size = pageSize(request);
-  const after = pageStart(app, scope, request);
+  const page = openPage(app, { tenantId, list: "credit_note" }, request);
   const { invoiceId, customerId } = request;
   const uuid = parseId("inv", invoiceId);
   return inTenant(app.db, tenantId, async (tx) => {
@@ -73,11 +71,11 @@ export function listCreditNotes(app: App, tenantId: string, request: ListCreditN
       .$if(invoiceId !== "", (query) =>
         uuid ? query.where("credit_note.invoice_id", "=", uuid) : query.where("document.number", "=", invoiceId),
       )
-      .$if(after !== undefined, (query) => query.where("credit_note.id", ">", after as string))
+      .$if(page.after !== undefined, (query) => query.where("credit_note.id", ">", page.after as string))
       .orderBy("credit_note.id")
-      .limit(size + 1)
+      .limit(page.limit)
       .execute();
-    const { rows, nextPageToken } = pageOf(app, scope, found, size, (row) => row.id);
+    const { rows, nextPageToken } = page.cut(found, (row) => row.id);
     return create(ListCreditNotesResponseSchema, { creditNotes: rows.map(toCreditNote), nextPageToken });
   });
 }

@@ -12,7 +12,7 @@ import type { CreditGrant as CreditGrantTable } from "../db/tables.ts";
 import { formatId, newId, parseId } from "../id.ts";
 import { appendEvents } from "../outbox/append-event.ts";
 import { notFound } from "../rpc/errors.ts";
-import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { openPage } from "../rpc/page.ts";
 import { makeDue } from "../tenant/due.ts";
 
 // A credit's life:
@@ -128,17 +128,15 @@ export async function lockCreditGrant(tx: Tx, tenantId: string, id: string): Pro
 
 /** Credit grants of the tenant, or of one of its customers, oldest first. */
 export function listCreditGrants(app: App, tenantId: string, request: ListCreditGrantsRequest) {
-  const scope = { tenantId, list: "credit_grant" };
-  const size = pageSize(request);
-  const after = pageStart(app, scope, request);
+  const page = openPage(app, { tenantId, list: "credit_grant" }, request);
   return inTenant(app.db, tenantId, async (tx) => {
     const found = await grants(tx, tenantId)
       .$if(request.customerId !== "", (query) => query.where("customer_id", "=", request.customerId))
-      .$if(after !== undefined, (query) => query.where("id", ">", after as string))
+      .$if(page.after !== undefined, (query) => query.where("id", ">", page.after as string))
       .orderBy("id")
-      .limit(size + 1)
+      .limit(page.limit)
       .execute();
-    const { rows, nextPageToken } = pageOf(app, scope, found, size, (row) => row.id);
+    const { rows, nextPageToken } = page.cut(found, (row) => row.id);
     return create(ListCreditGrantsResponseSchema, { creditGrants: rows.map(toCreditGrant), nextPageToken });
   });
 }

@@ -14,7 +14,7 @@ import { inTenant, type Tx } from "../db/database.ts";
 import type { Invoice as InvoiceTable } from "../db/tables.ts";
 import { formatId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
-import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { openPage } from "../rpc/page.ts";
 import { type BillingDetails, type DetailsColumns, detailsOfDrafts, storedDetails } from "./billing-details.ts";
 import { takenBackOf } from "./credit-note.ts";
 import { kindOf } from "./draft.ts";
@@ -103,9 +103,7 @@ export async function getInvoiceRow(tx: Tx, tenantId: string, id: string): Promi
 
 /** Invoices of the tenant that the request's filters let through, oldest first. */
 export function listInvoices(app: App, tenantId: string, request: ListInvoicesRequest) {
-  const scope = { tenantId, list: "invoice" };
-  const size = pageSize(request);
-  const after = pageStart(app, scope, request);
+  const page = openPage(app, { tenantId, list: "invoice" }, request);
   const { customerId, state, periodStartFrom: from, periodStartBefore: before } = request;
   return inTenant(app.db, tenantId, async (tx) => {
     const found = await selectInvoices(tx, tenantId)
@@ -117,11 +115,11 @@ export function listInvoices(app: App, tenantId: string, request: ListInvoicesRe
       .$if(before !== undefined, (query) =>
         query.where("invoice.period_start", "<", timestampDate(before as Timestamp)),
       )
-      .$if(after !== undefined, (query) => query.where("invoice.id", ">", after as string))
+      .$if(page.after !== undefined, (query) => query.where("invoice.id", ">", page.after as string))
       .orderBy("invoice.id")
-      .limit(size + 1)
+      .limit(page.limit)
       .execute();
-    const { rows, nextPageToken } = pageOf(app, scope, found, size, (row) => row.id);
+    const { rows, nextPageToken } = page.cut(found, (row) => row.id);
     return create(ListInvoicesResponseSchema, { invoices: await whole(tx, tenantId, rows), nextPageToken });
   });
 }

@@ -8,7 +8,7 @@ import {
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import { invalid } from "../rpc/errors.ts";
-import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { openPage } from "../rpc/page.ts";
 import { customerIds } from "../tenant/customer.ts";
 import { testsOf } from "../usage/dimension.ts";
 import { type MetricRow, metricsByKey } from "../usage/metric.ts";
@@ -22,16 +22,12 @@ export function listUnbilledUsage(app: App, tenantId: string, request: ListUnbil
   const start = request.start ? wholeMillisecond("start", request.start) : null;
   const end = request.end ? wholeMillisecond("end", request.end) : null;
   if (start && end && end < start) throw invalid("end", "must not be before start");
-  const scope = { tenantId, list: "unbilled_usage" };
-  const size = pageSize(request);
-  const after = pageStart(app, scope, request);
+  const page = openPage(app, { tenantId, list: "unbilled_usage" }, request);
   return inTenant(app.db, tenantId, async (tx) => {
     // Read first, so that what it says is counted is what is looked at.
     const progress = await getProgress(tx, tenantId);
-    const found = request.customerId
-      ? [request.customerId]
-      : await customerIds(tx, tenantId, { after, limit: size + 1 });
-    const { rows: ids, nextPageToken } = pageOf(app, scope, found, size, (id) => id);
+    const found = request.customerId ? [request.customerId] : await customerIds(tx, tenantId, page);
+    const { rows: ids, nextPageToken } = page.cut(found, (id) => id);
     const rows = await unbilledOf(tx, tenantId, { customerIds: ids, start, end });
     return create(ListUnbilledUsageResponseSchema, {
       unbilledUsage: rows.map(toUnbilledUsage),

@@ -12,7 +12,7 @@ import { inTenant, type Tx } from "../db/database.ts";
 import { checkPlan } from "../pricing/check-catalog.ts";
 import { wrong } from "../pricing/check-price.ts";
 import { getPlan, plansOf } from "../pricing/plan.ts";
-import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { openPage } from "../rpc/page.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { metricsByKey, toMetric } from "../usage/metric.ts";
 import { billedPeriods, customersWithPeriods, type PeriodFilter } from "./billed-period.ts";
@@ -20,14 +20,12 @@ import { chargesUnderTwo, type TwoCharges } from "./two-charges.ts";
 
 /** Prices the customers' usage of past periods under another plan, and compares. Stores nothing. */
 export function simulatePlan(app: App, tenantId: string, request: SimulatePlanRequest) {
-  const scope = { tenantId, list: "simulation" };
-  const size = pageSize(request);
-  const after = pageStart(app, scope, request);
+  const page = openPage(app, { tenantId, list: "simulation" }, request);
   return inTenant(app.db, tenantId, async (tx) => {
     const plan = await planToSimulate(tx, tenantId, request.plan);
     const filter = filterOf(request, await tenantNow(tx, tenantId, app.clock));
-    const found = await customersWithPeriods(tx, tenantId, filter, { after, limit: size + 1 });
-    const { rows: customers, nextPageToken } = pageOf(app, scope, found, size, (id) => id);
+    const found = await customersWithPeriods(tx, tenantId, filter, page);
+    const { rows: customers, nextPageToken } = page.cut(found, (id) => id);
     const periods = await billedPeriods(tx, tenantId, filter, customers);
     const planOf = await plansOf(tx, tenantId, periods);
     const isComparable = (old: Plan) => old.currency === plan.currency && old.period === plan.period;

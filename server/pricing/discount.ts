@@ -10,7 +10,7 @@ import type { Discount as DiscountTable } from "../db/tables.ts";
 import { formatId, parseId } from "../id.ts";
 import { fromMinor } from "../money.ts";
 import { notFound } from "../rpc/errors.ts";
-import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { openPage } from "../rpc/page.ts";
 import { type BillingPeriod, periodAt } from "./billing-period.ts";
 import { cadenceOf, type SubscriptionRow } from "./subscription.ts";
 
@@ -64,19 +64,17 @@ export function discountsOf(tx: Tx, tenantId: string, subscriptionIds: readonly 
 
 /** Discounts of the tenant, or of one of its subscriptions, oldest first. */
 export function listDiscounts(app: App, tenantId: string, request: ListDiscountsRequest) {
-  const scope = { tenantId, list: "discount" };
-  const size = pageSize(request);
-  const after = pageStart(app, scope, request);
+  const page = openPage(app, { tenantId, list: "discount" }, request);
   const { subscriptionId } = request;
   const subscription = parseId("sub", subscriptionId) ?? null; // one that is none has no discounts
   return inTenant(app.db, tenantId, async (tx) => {
     const found = await discounts(tx, tenantId)
       .$if(subscriptionId !== "", (query) => query.where("subscription_id", "=", subscription))
-      .$if(after !== undefined, (query) => query.where("id", ">", after as string))
+      .$if(page.after !== undefined, (query) => query.where("id", ">", page.after as string))
       .orderBy("id")
-      .limit(size + 1)
+      .limit(page.limit)
       .execute();
-    const { rows, nextPageToken } = pageOf(app, scope, found, size, (row) => row.id);
+    const { rows, nextPageToken } = page.cut(found, (row) => row.id);
     return create(ListDiscountsResponseSchema, { discounts: rows.map(toDiscount), nextPageToken });
   });
 }

@@ -7,7 +7,7 @@ import { inTenant, type Tx } from "../db/database.ts";
 import type { PlanVersion as PlanVersionTable } from "../db/tables.ts";
 import { type Decimal, decimal, zero } from "../money.ts";
 import { notFound } from "../rpc/errors.ts";
-import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { openPage } from "../rpc/page.ts";
 
 /** The version of a plan that a row is on. */
 export interface PlanRef {
@@ -95,17 +95,15 @@ export async function plansOf(tx: Tx, tenantId: string, refs: readonly PlanRef[]
 
 /** The latest version of each plan by key. */
 export function listPlans(app: App, tenantId: string, request: ListPlansRequest) {
-  const scope = { tenantId, list: "plan" };
-  const size = pageSize(request);
-  const after = pageStart(app, scope, request);
+  const page = openPage(app, { tenantId, list: "plan" }, request);
   return inTenant(app.db, tenantId, async (tx) => {
     const found = await versions(tx, tenantId)
       .whereRef("version", "=", "plan.latest_version")
-      .$if(after !== undefined, (query) => query.where("plan.key", ">", after as string))
+      .$if(page.after !== undefined, (query) => query.where("plan.key", ">", page.after as string))
       .orderBy("plan.key")
-      .limit(size + 1)
+      .limit(page.limit)
       .execute();
-    const { rows, nextPageToken } = pageOf(app, scope, found, size, (row) => row.plan_key);
+    const { rows, nextPageToken } = page.cut(found, (row) => row.plan_key);
     return create(ListPlansResponseSchema, { plans: rows.map(toPlan), nextPageToken });
   });
 }

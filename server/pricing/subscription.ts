@@ -12,7 +12,7 @@ import { inTenant, type Tx } from "../db/database.ts";
 import type { Subscription as SubscriptionTable } from "../db/tables.ts";
 import { formatId, newId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
-import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { openPage } from "../rpc/page.ts";
 import { type BillingPeriod, type Cadence, periodAt } from "./billing-period.ts";
 import { billsInAdvance, type PlanRef } from "./plan.ts";
 
@@ -169,17 +169,15 @@ export async function getSubscription(
 
 /** Subscriptions of the tenant, or of one of its customers, oldest first. */
 export function listSubscriptions(app: App, tenantId: string, request: ListSubscriptionsRequest) {
-  const scope = { tenantId, list: "subscription" };
-  const size = pageSize(request);
-  const after = pageStart(app, scope, request);
+  const page = openPage(app, { tenantId, list: "subscription" }, request);
   return inTenant(app.db, tenantId, async (tx) => {
     const found = await subscriptions(tx, tenantId)
       .$if(request.customerId !== "", (query) => query.where("customer_id", "=", request.customerId))
-      .$if(after !== undefined, (query) => query.where("id", ">", after as string))
+      .$if(page.after !== undefined, (query) => query.where("id", ">", page.after as string))
       .orderBy("id")
-      .limit(size + 1)
+      .limit(page.limit)
       .execute();
-    const { rows, nextPageToken } = pageOf(app, scope, found, size, (row) => row.id);
+    const { rows, nextPageToken } = page.cut(found, (row) => row.id);
     return create(ListSubscriptionsResponseSchema, { subscriptions: rows.map(toSubscription), nextPageToken });
   });
 }

@@ -13,15 +13,39 @@ export interface PageScope {
   readonly list: string;
 }
 
-/** The size that a request asks for; 0 means the default. */
-export function pageSize(request: { pageSize: number }): number {
-  return request.pageSize || SIZE_DEFAULT;
+/** One page of a list: where it begins, and how much to read for it. */
+export interface Page {
+  /** The key of the last row before it; undefined for the first page. */
+  readonly after: string | undefined;
+  /** How many rows to read: one more than it holds, which tells whether another page follows. */
+  readonly limit: number;
+  /**
+   * Cuts rows that were read with `limit` to the page, and makes the token of the next one from the last row's key. The
+   * token carries a keyed tag of tenant and list, so it cannot be forged or carried elsewhere.
+   */
+  cut<Row>(rows: readonly Row[], keyOf: (row: Row) => string): { rows: Row[]; nextPageToken: string };
 }
 
-/** The key after which the page begins, or undefined for the first page. Refuses tokens of another list or tenant. */
-export function pageStart(app: App, scope: PageScope, request: { pageToken: string }): string | undefined {
-  if (request.pageToken === "") return undefined;
-  const bytes = Buffer.from(request.pageToken, "base64url");
+/** The page that a request asks for; a size of 0 means the default. Refuses tokens of another list or tenant. */
+export function openPage(app: App, scope: PageScope, request: { pageSize: number; pageToken: string }): Page {
+  const size = request.pageSize || SIZE_DEFAULT;
+  return {
+    after: keyOfToken(app, scope, request.pageToken),
+    limit: size + 1,
+    cut: (rows, keyOf) => {
+      const page = rows.slice(0, size);
+      const last = page.at(-1);
+      if (rows.length <= size || last === undefined) return { rows: page, nextPageToken: "" };
+      const key = keyOf(last);
+      const token = Buffer.concat([tagOf(app, scope, key), Buffer.from(key)]);
+      return { rows: page, nextPageToken: token.toString("base64url") };
+    },
+  };
+}
+
+function keyOfToken(app: App, scope: PageScope, token: string): string | undefined {
+  if (token === "") return undefined;
+  const bytes = Buffer.from(token, "base64url");
   const key = bytes.subarray(TAG_BYTES).toString("utf8");
   if (bytes.length <= TAG_BYTES || !tagOf(app, scope, key).equals(bytes.subarray(0, TAG_BYTES))) {
     throw invalid(
@@ -31,25 +55,6 @@ export function pageStart(app: App, scope: PageScope, request: { pageToken: stri
     );
   }
   return key;
-}
-
-/**
- * Cuts rows that were read with `limit size + 1` to a page, and makes the token of the next one from the last row's
- * key. The token carries a keyed tag of tenant and list, so it cannot be forged or carried elsewhere.
- */
-export function pageOf<Row>(
-  app: App,
-  scope: PageScope,
-  rows: readonly Row[],
-  size: number,
-  keyOf: (row: Row) => string,
-): { rows: Row[]; nextPageToken: string } {
-  const page = rows.slice(0, size);
-  const last = page.at(-1);
-  if (rows.length <= size || last === undefined) return { rows: page, nextPageToken: "" };
-  const key = keyOf(last);
-  const token = Buffer.concat([tagOf(app, scope, key), Buffer.from(key)]);
-  return { rows: page, nextPageToken: token.toString("base64url") };
 }
 
 function tagOf(app: App, scope: PageScope, key: string): Buffer {

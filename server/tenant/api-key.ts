@@ -10,7 +10,7 @@ import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
 import type { ApiKey as ApiKeyRow } from "../db/tables.ts";
 import { formatId, parseId, toBase62 } from "../id.ts";
-import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { openPage } from "../rpc/page.ts";
 
 // An API key is `uf_live_` or `uf_test_`, then base62: the tenant's id (22 digits), 256 random bits (43) and the CRC-32
 // of all before it (6). So a mistyped key is refused without a query, and a good one says where to look it up.
@@ -86,19 +86,17 @@ function roleName(role: Role): string {
 
 /** Keys of the tenant, newest first. */
 export function listApiKeys(app: App, tenantId: string, request: ListApiKeysRequest) {
-  const scope = { tenantId, list: "api_key" };
-  const size = pageSize(request);
-  const before = pageStart(app, scope, request);
+  const page = openPage(app, { tenantId, list: "api_key" }, request);
   return inTenant(app.db, tenantId, async (tx) => {
     const found = await tx
       .selectFrom("api_key")
       .selectAll()
       .where("tenant_id", "=", tenantId)
-      .$if(before !== undefined, (query) => query.where("id", "<", before as string))
+      .$if(page.after !== undefined, (query) => query.where("id", "<", page.after as string))
       .orderBy("id", "desc")
-      .limit(size + 1)
+      .limit(page.limit)
       .execute();
-    const { rows, nextPageToken } = pageOf(app, scope, found, size, (row) => row.id);
+    const { rows, nextPageToken } = page.cut(found, (row) => row.id);
     return create(ListApiKeysResponseSchema, { apiKeys: rows.map(toApiKey), nextPageToken });
   });
 }

@@ -8,7 +8,7 @@ import { inTenant, type Tx } from "../db/database.ts";
 import type { Customer as CustomerRow } from "../db/tables.ts";
 import { appendEvents } from "../outbox/append-event.ts";
 import { notFound } from "../rpc/errors.ts";
-import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { openPage } from "../rpc/page.ts";
 
 /** The customer as callers see it. */
 export function toCustomer(row: Selectable<CustomerRow>) {
@@ -77,12 +77,10 @@ export async function customerIds(
 
 /** Customers of the tenant by id. */
 export function listCustomers(app: App, tenantId: string, request: ListCustomersRequest) {
-  const scope = { tenantId, list: "customer" };
-  const size = pageSize(request);
-  const after = pageStart(app, scope, request);
+  const page = openPage(app, { tenantId, list: "customer" }, request);
   return inTenant(app.db, tenantId, async (tx) => {
-    const found = await customersAfter(tx, tenantId, { after, limit: size + 1 }).execute();
-    const { rows, nextPageToken } = pageOf(app, scope, found, size, (row) => row.id);
+    const found = await customersAfter(tx, tenantId, page).execute();
+    const { rows, nextPageToken } = page.cut(found, (row) => row.id);
     return create(ListCustomersResponseSchema, { customers: rows.map(toCustomer), nextPageToken });
   });
 }

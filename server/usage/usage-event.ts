@@ -5,7 +5,7 @@ import { type ListUsageEventsRequest, ListUsageEventsResponseSchema } from "../.
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import { invalid, notFound } from "../rpc/errors.ts";
-import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { openPage } from "../rpc/page.ts";
 import { fromMicroseconds, toMicroseconds } from "./usage-time.ts";
 import { toUsageVoid, voidsOf } from "./usage-void.ts";
 
@@ -53,12 +53,10 @@ export async function getUsageEvent(tx: Tx, tenantId: string, key: string): Prom
 export function listUsageEvents(app: App, tenantId: string, request: ListUsageEventsRequest) {
   const { start, end } = request;
   if (start && end && toMicroseconds(end) < toMicroseconds(start)) throw invalid("end", "must not be before start");
-  const scope = { tenantId, list: "usage_event" };
-  const size = pageSize(request);
-  const after = pageStart(app, scope, request);
+  const page = openPage(app, { tenantId, list: "usage_event" }, request);
   return inTenant(app.db, tenantId, async (tx) => {
-    const found = await newestEvents(tx, tenantId, request, { after, limit: size + 1 });
-    const { rows, nextPageToken } = pageOf(app, scope, found, size, placeOf);
+    const found = await newestEvents(tx, tenantId, request, page);
+    const { rows, nextPageToken } = page.cut(found, placeOf);
     const keys = rows.map((row) => row.idempotency_key);
     const voids = (await voidsOf(tx, tenantId, keys)).map(toUsageVoid);
     return create(ListUsageEventsResponseSchema, { usageEvents: rows.map(toUsageEvent), nextPageToken, voids });

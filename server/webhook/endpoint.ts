@@ -8,7 +8,7 @@ import { inTenant, type Tx } from "../db/database.ts";
 import type { Endpoint as EndpointRow } from "../db/tables.ts";
 import { formatId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
-import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { openPage } from "../rpc/page.ts";
 import { formatPublicKey } from "./signature.ts";
 
 /** The endpoint as callers see it. */
@@ -71,20 +71,18 @@ export function lockEndpoint(tx: Tx, tenantId: string, uuid: string) {
 
 /** Endpoints of the tenant that are not deleted, oldest first. */
 export function listEndpoints(app: App, tenantId: string, request: ListEndpointsRequest) {
-  const scope = { tenantId, list: "endpoint" };
-  const size = pageSize(request);
-  const after = pageStart(app, scope, request);
+  const page = openPage(app, { tenantId, list: "endpoint" }, request);
   return inTenant(app.db, tenantId, async (tx) => {
     const found = await tx
       .selectFrom("endpoint")
       .selectAll()
       .where("tenant_id", "=", tenantId)
       .where("deleted_at", "is", null)
-      .$if(after !== undefined, (query) => query.where("id", ">", after as string))
+      .$if(page.after !== undefined, (query) => query.where("id", ">", page.after as string))
       .orderBy("id")
-      .limit(size + 1)
+      .limit(page.limit)
       .execute();
-    const { rows, nextPageToken } = pageOf(app, scope, found, size, (row) => row.id);
+    const { rows, nextPageToken } = page.cut(found, (row) => row.id);
     return create(ListEndpointsResponseSchema, { endpoints: rows.map(toEndpoint), nextPageToken });
   });
 }

@@ -8,7 +8,7 @@ import { inTenant, type Tx } from "../db/database.ts";
 import type { OutboxEvent as EventRow } from "../db/tables.ts";
 import { formatId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
-import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { openPage } from "../rpc/page.ts";
 import { typesOf } from "./event-filter.ts";
 import { listSpan } from "./list-span.ts";
 
@@ -48,18 +48,10 @@ export async function getEvent(tx: Tx, tenantId: string, id: string) {
 
 /** Events of the tenant, newest first by the time at which they happened. */
 export function listEvents(app: App, tenantId: string, request: ListEventsRequest) {
-  const scope = { tenantId, list: "event" };
-  const size = pageSize(request);
-  const after = pageStart(app, scope, request);
+  const page = openPage(app, { tenantId, list: "event" }, request);
   return inTenant(app.db, tenantId, async (tx) => {
-    const found = await findEvents(tx, tenantId, request, { after, limit: size + 1 });
-    const { rows, nextPageToken } = pageOf(
-      app,
-      scope,
-      found,
-      size,
-      (row) => `${row.occurred_at.toISOString()} ${row.id}`,
-    );
+    const found = await findEvents(tx, tenantId, request, page);
+    const { rows, nextPageToken } = page.cut(found, (row) => `${row.occurred_at.toISOString()} ${row.id}`);
     return create(ListEventsResponseSchema, { events: rows.map(toEvent), nextPageToken });
   });
 }

@@ -5,25 +5,17 @@ import { type ListDeliveriesRequest, ListDeliveriesResponseSchema } from "../../
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import { parseId } from "../id.ts";
-import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { openPage } from "../rpc/page.ts";
 import { type DeliveryRow, stateName, toDelivery } from "./delivery.ts";
 import { typesOf } from "./event-filter.ts";
 import { type ListSpan, listSpan } from "./list-span.ts";
 
 /** Deliveries of the tenant, newest first, or oldest first. */
 export function listDeliveries(app: App, tenantId: string, request: ListDeliveriesRequest) {
-  const scope = { tenantId, list: request.oldestFirst ? "delivery_oldest" : "delivery" };
-  const size = pageSize(request);
-  const after = pageStart(app, scope, request);
+  const page = openPage(app, { tenantId, list: request.oldestFirst ? "delivery_oldest" : "delivery" }, request);
   return inTenant(app.db, tenantId, async (tx) => {
-    const found = await findDeliveries(tx, tenantId, request, { after, limit: size + 1 });
-    const { rows, nextPageToken } = pageOf(
-      app,
-      scope,
-      found,
-      size,
-      (row) => `${row.created_at.toISOString()} ${row.id}`,
-    );
+    const found = await findDeliveries(tx, tenantId, request, page);
+    const { rows, nextPageToken } = page.cut(found, (row) => `${row.created_at.toISOString()} ${row.id}`);
     return create(ListDeliveriesResponseSchema, { deliveries: rows.map((row) => toDelivery(row)), nextPageToken });
   });
 }

@@ -8,7 +8,7 @@ import { inTenant, type Tx } from "../db/database.ts";
 import type { Replay as ReplayTable } from "../db/tables.ts";
 import { formatId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
-import { pageOf, pageSize, pageStart } from "../rpc/page.ts";
+import { openPage } from "../rpc/page.ts";
 
 // Deliveries that are sent again, many at a time:
 //
@@ -69,19 +69,17 @@ export async function waitingOf(tx: Tx, { tenant_id, id }: ReplayRow, now: Date)
 
 /** Replays of the tenant, newest first. */
 export function listReplays(app: App, tenantId: string, request: ListReplaysRequest) {
-  const scope = { tenantId, list: "replay" };
-  const size = pageSize(request);
-  const before = pageStart(app, scope, request);
+  const page = openPage(app, { tenantId, list: "replay" }, request);
   return inTenant(app.db, tenantId, async (tx) => {
     const found = await tx
       .selectFrom("replay")
       .selectAll()
       .where("tenant_id", "=", tenantId)
-      .$if(before !== undefined, (query) => query.where("id", "<", before as string))
+      .$if(page.after !== undefined, (query) => query.where("id", "<", page.after as string))
       .orderBy("id", "desc")
-      .limit(size + 1)
+      .limit(page.limit)
       .execute();
-    const { rows, nextPageToken } = pageOf(app, scope, found, size, (row) => row.id);
+    const { rows, nextPageToken } = page.cut(found, (row) => row.id);
     return create(ListReplaysResponseSchema, { replays: rows.map((row) => toReplay(row)), nextPageToken });
   });
 }
