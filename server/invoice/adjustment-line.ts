@@ -35,7 +35,7 @@ export interface Rerating {
 /** What is left to give back of all that was billed for a period. Less than 0: more was given. A void invoice bills nothing. */
 export function chargesLeft({ invoice, charges, adjustments, taken }: Rerating): bigint {
   const billed = [...(invoice.state === "VOID" ? [] : charges), ...adjustments.map(({ line }) => line)];
-  return totalOf(billed) - amountOf(taken);
+  return totalOf(billed) - totalOf(taken);
 }
 
 /**
@@ -55,7 +55,7 @@ export function adjustmentLine(rerating: Rerating, now: readonly InvoiceLine[]):
   const exact = sumOf(steps);
   const isLate = invoice.kind !== "IN_ADVANCE";
   const words = (minor: bigint) => fromMinor(minor, currency);
-  const of = limit.length > 0 ? `, of which credit notes took back ${words(amountOf(taken))}` : "";
+  const of = limit.length > 0 ? `, of which credit notes took back ${words(totalOf(taken))}` : "";
   const period = `${day(invoice.period_start, invoice.time_zone)} to ${day(invoice.period_end, invoice.time_zone)}`;
   return create(InvoiceLineSchema, {
     kind: isLate ? InvoiceLineKind.LATE_USAGE : InvoiceLineKind.PRORATION,
@@ -91,12 +91,12 @@ function changedCharges({ invoice, charges }: Rerating, now: readonly InvoiceLin
  * told which ones counted; and what would then be billed again, which is taken off. None where enough is left.
  */
 function notGivenAgain({ invoice, taken }: Rerating, before: bigint, now: bigint): InvoiceLineStep[] {
-  const left = before - amountOf(taken);
+  const left = before - totalOf(taken);
   const least = left > 0n ? -left : 0n;
   if (taken.length === 0 || now - before >= least) return [];
   const amount = (minor: bigint) => decimal(fromMinor(minor, invoice.currency));
   // Without this the notes' parts would make up more than the difference lacks.
-  const surplus = amountOf(taken) - (least - (now - before));
+  const surplus = totalOf(taken) - (least - (now - before));
   return [
     ...taken.map(({ number, amountMinor }) => ({
       ...step(one, amount(amountMinor), `taken back by credit note ${number}`),
@@ -104,10 +104,6 @@ function notGivenAgain({ invoice, taken }: Rerating, before: bigint, now: bigint
     })),
     ...(surplus === 0n ? [] : [step(one, amount(-surplus), "taken back, and not billed again")]),
   ];
-}
-
-function amountOf(taken: readonly TakenCharges[]): bigint {
-  return taken.reduce((sum, { amountMinor }) => sum + amountMinor, 0n);
 }
 
 /** What tells the lines of one invoice for prices apart. */

@@ -30,7 +30,7 @@ import { documentNumber, takeSequences } from "./document-number.ts";
 import { getInvoiceRow } from "./invoice.ts";
 import { storedLines, toInvoiceLine } from "./invoice-line.ts";
 import { taxesFromJson } from "./invoice-tax.ts";
-import { isCharge } from "./settlement.ts";
+import { isCharge, totalOf } from "./settlement.ts";
 
 const PREFIX = "CN-";
 
@@ -134,9 +134,9 @@ function amountOf(
         `${field}.position`,
         `is ${asked.position}, and the charges of the invoice are 1 to ${lines.filter(isCharge).length}`,
       );
-    return partOf(line, asked, sumOf(takenOfLine.get(asked.position) ?? []), `${field}.amount_minor`);
+    return partOf(line, asked, totalOf(takenOfLine.get(asked.position) ?? []), `${field}.amount_minor`);
   });
-  return { amount: amountOfCharges(there, taken, sumOf(parts)), parts };
+  return { amount: amountOfCharges(there, taken, totalOf(parts)), parts };
 }
 
 function partOf(line: InvoiceLine, asked: CreditNoteLinePart, taken: bigint, field: string): CreditNoteLine {
@@ -162,9 +162,5 @@ function checkLeft(left: bigint, amount: bigint, currency: string, givenBackBy: 
 
 function takenBy(notes: readonly CreditNoteRow[]): Taken {
   const amount = notes.reduce((sum, note) => sum + note.amount_minor, 0n);
-  return { amount, charges: sumOf(notes.flatMap(linesOf)) };
-}
-
-function sumOf(parts: readonly Pick<CreditNoteLine, "amountMinor">[]): bigint {
-  return parts.reduce((sum, part) => sum + part.amountMinor, 0n);
+  return { amount, charges: totalOf(notes.flatMap(linesOf)) };
 }

@@ -36,7 +36,7 @@ export function takeable(lines: readonly InvoiceLine[], taxes: readonly InvoiceT
   return {
     value: total - drawn,
     total,
-    tax: taxes.reduce((sum, { amountMinor }) => sum + amountMinor, 0n),
+    tax: totalOf(taxes),
     charges: partsOf(lines).subtotalMinor,
   };
 }

@@ -9,7 +9,7 @@ import { type BilledLine, chargesLeft, type Rerating } from "./adjustment-line.t
 import { shareUpTo, type Takeable } from "./credit-note-amounts.ts";
 import { fractionOf } from "./invoice-tax.ts";
 import { billedFor } from "./rerated-invoice.ts";
-import type { Terms } from "./settlement.ts";
+import { type Terms, totalOf } from "./settlement.ts";
 import { chargesByPeriod, type NoteAmounts, takenCharges } from "./taken-charges.ts";
 import { keptTerms } from "./terms.ts";
 
@@ -50,7 +50,7 @@ export async function leftToTake(
   let isWhole = true;
   let inOrder = 0n; // what can be taken period by period, up to the first that others gave back some of
   for (const [period, charged] of chargesByPeriod(id, lines)) {
-    const own = charged - sumOf(takenBefore.filter((taken) => taken.invoiceId === period));
+    const own = charged - totalOf(takenBefore.filter((taken) => taken.invoiceId === period));
     const billed = billedOf.get(period);
     const ofAll = billed ? atLeast0(chargesLeft(billed)) : own;
     charges.set(period, own < ofAll ? own : ofAll);
@@ -59,7 +59,7 @@ export async function leftToTake(
     isWhole = false;
     givenBackBy.push(...gaveBack(billed?.adjustments ?? []));
   }
-  const taken = sumOf(notes.map((note) => ({ amountMinor: note.amount_minor })));
+  const taken = totalOf(notes.map((note) => ({ amountMinor: note.amount_minor })));
   const whole = there.value - taken;
   if (isWhole) return { mostMinor: whole, amountMinor: whole, charges, givenBackBy };
   // Rounded down, so that its charges are not more than there are.
@@ -128,10 +128,6 @@ function gaveBack(adjustments: readonly BilledLine[]): string[] {
 
 function periodIds(charges: ReadonlyMap<string, bigint>): string[] {
   return [...charges.keys()].flatMap((id) => parseId("inv", id) ?? []);
-}
-
-function sumOf(parts: readonly { amountMinor: bigint }[]): bigint {
-  return parts.reduce((sum, { amountMinor }) => sum + amountMinor, 0n);
 }
 
 function atLeast0(minor: bigint): bigint {

@@ -108,8 +108,8 @@ export function settleInTurn(
   });
 }
 
-/** What lines come to, in minor units: the sum of what each was rounded to. */
-export function totalOf(lines: readonly InvoiceLine[]): bigint {
+/** What lines, or parts of them, come to in minor units: the sum of what each was rounded to. */
+export function totalOf(lines: readonly { readonly amountMinor: bigint }[]): bigint {
   return lines.reduce((total, line) => total + line.amountMinor, 0n);
 }
 

@@ -27,13 +27,7 @@ export async function makeDue(tx: Tx, tenantId: string, work: Work, at: Date | n
 
 /** Whether `work` is due at `now`: a look, and no right. */
 export async function isDue(tx: Tx, tenantId: string, work: Work, now: Date): Promise<boolean> {
-  const row = await tx
-    .selectFrom("tenant_due")
-    .select("due_at")
-    .where("tenant_id", "=", tenantId)
-    .where("work", "=", work)
-    .where("due_at", "<=", now)
-    .executeTakeFirst();
+  const row = await dueOf(tx, tenantId, work).where("due_at", "<=", now).executeTakeFirst();
   return row !== undefined;
 }
 
@@ -42,27 +36,13 @@ export async function isDue(tx: Tx, tenantId: string, work: Work, now: Date): Pr
  * another worker is at it. Who adds work meanwhile waits for the end, so `settleDue` overlooks nothing.
  */
 export async function takeDue(tx: Tx, tenantId: string, work: Work, now: Date): Promise<boolean> {
-  const row = await tx
-    .selectFrom("tenant_due")
-    .select("due_at")
-    .where("tenant_id", "=", tenantId)
-    .where("work", "=", work)
-    .where("due_at", "<=", now)
-    .forUpdate()
-    .skipLocked()
-    .executeTakeFirst();
+  const row = await dueOf(tx, tenantId, work).where("due_at", "<=", now).forUpdate().skipLocked().executeTakeFirst();
   return row !== undefined;
 }
 
 /** Takes the right to do `work` for this tenant, due or not; waits while another has it. */
 export async function holdDue(tx: Tx, tenantId: string, work: Work): Promise<void> {
-  await tx
-    .selectFrom("tenant_due")
-    .select("due_at")
-    .where("tenant_id", "=", tenantId)
-    .where("work", "=", work)
-    .forUpdate()
-    .execute();
+  await dueOf(tx, tenantId, work).forUpdate().execute();
 }
 
 /** Says when `work`, which `takeDue` took, falls due next. Null: nothing is left to do. */
@@ -77,4 +57,8 @@ export async function settleDue(tx: Tx, tenantId: string, work: Work, next: Date
     return;
   }
   await tx.deleteFrom("tenant_due").where("tenant_id", "=", tenantId).where("work", "=", work).execute();
+}
+
+function dueOf(tx: Tx, tenantId: string, work: Work) {
+  return tx.selectFrom("tenant_due").select("due_at").where("tenant_id", "=", tenantId).where("work", "=", work);
 }
