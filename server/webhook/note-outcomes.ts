@@ -109,15 +109,11 @@ async function exhausted(tx: Tx, tenantId: string, occurredAt: Date, own: readon
   if (ids.length === 0) return [];
   const rows = await tx
     .selectFrom("delivery")
-    .innerJoin("outbox_event as event", (join) =>
-      join.onRef("event.tenant_id", "=", "delivery.tenant_id").onRef("event.id", "=", "delivery.event_id"),
-    )
-    .selectAll("delivery")
-    .select("event.type as event_type")
-    .where("delivery.tenant_id", "=", tenantId)
-    .where("delivery.id", "in", ids)
-    .where("event.type", "not in", OWN_TYPES)
-    .orderBy("delivery.id")
+    .selectAll()
+    .where("tenant_id", "=", tenantId)
+    .where("id", "in", ids)
+    .where("event_type", "not in", OWN_TYPES)
+    .orderBy("id")
     .execute();
   return rows.map((row) => ({ type: "delivery.exhausted", occurredAt, facts: { delivery: toDelivery(row) } }));
 }
