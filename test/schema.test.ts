@@ -15,6 +15,7 @@ const CONTROL_PLANE = ["organization", "tenant"];
 const DOORS = [
   "delivery: worker for usageflow_worker",
   "delivery_attempt: worker for usageflow_worker",
+  "delivery_due: worker for usageflow_worker",
   "endpoint: worker for usageflow_worker",
   "endpoint_failure: worker for usageflow_worker",
   "endpoint_pace: worker for usageflow_worker",

@@ -105,7 +105,6 @@ export interface CustomerArrival {
 }
 
 export interface Delivery {
-  attempt_base: Generated<number>;
   attempt_count: Generated<number>;
   completed_at: Timestamp | null;
   created_at: Timestamp;
@@ -113,13 +112,11 @@ export interface Delivery {
   endpoint_id: string;
   event_id: string;
   event_type: string;
+  failed: Generated<boolean | null>;
   id: string;
   last_error: Generated<string>;
   last_status: Generated<number>;
-  lease_token: string | null;
-  lease_until: Timestamp | null;
-  next_attempt_at: Timestamp;
-  replay_id: string | null;
+  refused_class: Generated<number | null>;
   sequence: bigint;
   state: string;
   tenant_id: string;
@@ -140,6 +137,21 @@ export interface DeliveryAttempt {
   status: number;
   tenant_id: string;
   worker: Generated<string>;
+}
+
+export interface DeliveryDue {
+  attempt_base: Generated<number>;
+  attempt_count: Generated<number>;
+  created_at: Timestamp;
+  delivery_id: string;
+  endpoint_id: string;
+  event_id: string;
+  lease_token: string | null;
+  lease_until: Timestamp | null;
+  next_attempt_at: Timestamp;
+  replay_id: string | null;
+  sequence: bigint;
+  tenant_id: string;
 }
 
 export interface Discount {
@@ -198,6 +210,7 @@ export interface EndpointFormerSecret {
 
 export interface EndpointPace {
   endpoint_id: string;
+  in_flight: Generated<string[]>;
   paid_until: Timestamp;
   tenant_id: string;
 }
@@ -502,6 +515,7 @@ export interface Tables {
   customer_arrival: CustomerArrival;
   delivery: Delivery;
   delivery_attempt: DeliveryAttempt;
+  delivery_due: DeliveryDue;
   discount: Discount;
   endpoint: Endpoint;
   endpoint_failure: EndpointFailure;

@@ -3,8 +3,7 @@ import { sql } from "kysely";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import type { Db, Tx } from "../db/database.ts";
-import { type CappedTurn, isCapped, payForClaims, withinCaps } from "./endpoint-caps.ts";
-import type { Room } from "./room.ts";
+import { type CappedTurn, isCapped, notePaces, withinCaps } from "./endpoint-caps.ts";
 
 // Endpoints that get a turn in one claim.
 const ENDPOINTS_MAX = 64;
@@ -32,10 +31,18 @@ export interface ClaimedDelivery {
   lease_until: Date;
   /** Proves the claim. */
   lease_token: string;
+  /** Whether its endpoint has failed since it last took a delivery. */
   endpoint_failing: boolean;
   type: string;
   occurred_at: Date;
   data: string;
+}
+
+/** How much may be claimed: of all, of a tenant, of an endpoint. */
+export interface ClaimRoom {
+  free(): number;
+  ofTenant(tenantId: string): number;
+  ofEndpoint(turn: Turn): number;
 }
 
 /** What a claim gave. */
@@ -52,7 +59,7 @@ export interface Claim {
  * that ran out holds nothing. What was claimed is in the order to send it in: the first of each endpoint, the second of
  * each, and so on.
  */
-export async function claimDeliveries(app: App, turn: Turn, room: Room): Promise<Claim> {
+export async function claimDeliveries(app: App, turn: Turn, room: ClaimRoom): Promise<Claim> {
   let after = turn;
   let round = after === FIRST_TURN ? 1 : 0; // how often the turns have begun anew
   let heldBack = false;
@@ -72,7 +79,7 @@ export async function claimDeliveries(app: App, turn: Turn, room: Room): Promise
 }
 
 /** An endpoint that is not known to work again is asked with one delivery at a time. */
-function limitOf(app: App, turn: CappedTurn, room: Room): number {
+function limitOf(app: App, turn: CappedTurn, room: ClaimRoom): number {
   const { breakerFailures } = app.config;
   const probing = breakerFailures > 0 && turn.failures >= breakerFailures;
   return Math.min(room.ofEndpoint(turn), probing ? 1 : Number.POSITIVE_INFINITY);
@@ -82,13 +89,13 @@ function limitOf(app: App, turn: CappedTurn, room: Room): number {
 async function endpointsAfter(app: App, turn: Turn): Promise<CappedTurn[]> {
   const { rows } = await sql<CappedTurn>`
     with recursive waiting as (
-      (select tenant_id, endpoint_id from delivery
-        where state = 'PENDING' and (tenant_id, endpoint_id) > (${turn.tenantId}::uuid, ${turn.endpointId}::uuid)
+      (select tenant_id, endpoint_id from delivery_due
+        where (tenant_id, endpoint_id) > (${turn.tenantId}::uuid, ${turn.endpointId}::uuid)
         order by tenant_id, endpoint_id limit 1)
       union all
       select following.* from waiting cross join lateral (
-        select tenant_id, endpoint_id from delivery
-        where state = 'PENDING' and (tenant_id, endpoint_id) > (waiting.tenant_id, waiting.endpoint_id)
+        select tenant_id, endpoint_id from delivery_due
+        where (tenant_id, endpoint_id) > (waiting.tenant_id, waiting.endpoint_id)
         order by tenant_id, endpoint_id limit 1
       ) as following
     )
@@ -107,57 +114,64 @@ async function endpointsAfter(app: App, turn: Turn): Promise<CappedTurn[]> {
 type LimitedTurn = CappedTurn & { limit: number };
 
 /** Caps hold over all processes: those who claim from a capped endpoint do so one after the other. */
-function claimWithin(app: App, turns: readonly LimitedTurn[], room: Room): Promise<ClaimedDelivery[]> {
+function claimWithin(app: App, turns: readonly LimitedTurn[], room: ClaimRoom): Promise<ClaimedDelivery[]> {
   const open = turns.filter(({ limit }) => limit > 0);
   if (!open.some(isCapped)) return claimOf(app, app.workerDb, open, room);
   return app.workerDb.transaction().execute(async (tx) => {
     const { allowed, paces } = await withinCaps(tx, open, app.clock.now());
     const claimed = await claimOf(app, tx, allowed, room);
-    await payForClaims(tx, paces, claimed);
+    await notePaces(tx, paces, claimed);
     return claimed;
   });
 }
 
-async function claimOf(app: App, db: Db | Tx, turns: readonly LimitedTurn[], room: Room): Promise<ClaimedDelivery[]> {
+/**
+ * The rows to claim are locked in the order of the queue's index, as few as are asked for: what an endpoint has waiting
+ * beyond that is not looked at. Of what is looked at, only what is under way is left out.
+ */
+async function claimOf(
+  app: App,
+  db: Db | Tx,
+  turns: readonly LimitedTurn[],
+  room: ClaimRoom,
+): Promise<ClaimedDelivery[]> {
   if (turns.length === 0) return [];
   const now = app.clock.now();
   const until = plusMs(now, app.config.deliveryLeaseMs);
   const { rows } = await sql<ClaimedDelivery>`
     with found as (
-      select locked.*, turn.tenant_limit,
-        row_number() over (partition by turn.endpoint_id order by locked.next_attempt_at, locked.id) as place
+      select locked.*, turn.tenant_limit, turn.failing,
+        row_number() over (partition by turn.endpoint_id order by locked.next_attempt_at, locked.delivery_id) as place
       from unnest(
         ${turns.map((one) => one.tenantId)}::uuid[], ${turns.map((one) => one.endpointId)}::uuid[],
-        ${turns.map((one) => one.limit)}::integer[], ${turns.map((one) => room.ofTenant(one.tenantId))}::integer[]
-      ) as turn (tenant_id, endpoint_id, endpoint_limit, tenant_limit)
+        ${turns.map((one) => one.limit)}::integer[], ${turns.map((one) => room.ofTenant(one.tenantId))}::integer[],
+        ${turns.map((one) => one.failures > 0)}::boolean[]
+      ) as turn (tenant_id, endpoint_id, endpoint_limit, tenant_limit, failing)
       cross join lateral (
-        select d.tenant_id, d.id, d.next_attempt_at from delivery d
-        where d.tenant_id = turn.tenant_id and d.endpoint_id = turn.endpoint_id
-          and d.state = 'PENDING' and d.next_attempt_at <= ${now}
-          and (d.lease_until is null or d.lease_until <= ${now})
-        order by d.next_attempt_at, d.id
+        select due.tenant_id, due.delivery_id, due.next_attempt_at from delivery_due due
+        where due.tenant_id = turn.tenant_id and due.endpoint_id = turn.endpoint_id and due.next_attempt_at <= ${now}
+          and (due.lease_until is null or due.lease_until <= ${now})
+        order by due.next_attempt_at, due.delivery_id
         limit turn.endpoint_limit
         for update skip locked
       ) as locked
     ), ranked as (
-      select *, row_number() over (partition by tenant_id order by place, next_attempt_at, id) as tenant_place from found
-    ), due as (
-      select tenant_id, id, place from ranked where tenant_place <= tenant_limit
-      order by place, next_attempt_at, id
+      select *, row_number() over (partition by tenant_id order by place, next_attempt_at, delivery_id) as tenant_place
+      from found
+    ), chosen as (
+      select tenant_id, delivery_id, place, failing from ranked where tenant_place <= tenant_limit
+      order by place, next_attempt_at, delivery_id
       limit ${room.free()}
     ), claimed as (
-      update delivery set lease_until = ${until}, lease_token = ${randomUUID()}
-      from due
-      where delivery.tenant_id = due.tenant_id and delivery.id = due.id
-      returning delivery.*, due.place
+      update delivery_due due set lease_until = ${until}, lease_token = ${randomUUID()}
+      from chosen
+      where due.tenant_id = chosen.tenant_id and due.delivery_id = chosen.delivery_id
+      returning due.*, chosen.place, chosen.failing
     )
-    select c.tenant_id, c.id, c.endpoint_id, c.event_id, c.sequence, c.attempt_count, c.attempt_base, c.lease_until,
-      c.lease_token, e.type, e.occurred_at, e.data,
-      exists (
-        select from endpoint_failure f where f.tenant_id = c.tenant_id and f.endpoint_id = c.endpoint_id
-      ) as endpoint_failing
+    select c.tenant_id, c.delivery_id as id, c.endpoint_id, c.event_id, c.sequence, c.attempt_count, c.attempt_base,
+      c.lease_until, c.lease_token, c.failing as endpoint_failing, e.type, e.occurred_at, e.data
     from claimed c
     join outbox_event e on e.tenant_id = c.tenant_id and e.id = c.event_id
-    order by c.place, c.id`.execute(db);
+    order by c.place, c.delivery_id`.execute(db);
   return rows;
 }

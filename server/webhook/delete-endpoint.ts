@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { sql } from "kysely";
 import { type DeleteEndpointRequest, DeleteEndpointResponseSchema } from "../../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "../app.ts";
 import type { Tx } from "../db/database.ts";
@@ -34,27 +35,17 @@ export function deleteEndpoint(app: App, caller: Caller, request: DeleteEndpoint
  * lock them: in any other, the two could wait for each other.
  */
 async function giveUpWaiting(tx: Tx, tenantId: string, endpointId: string, now: Date): Promise<void> {
-  await tx
-    .with("waiting", (query) =>
-      query
-        .selectFrom("delivery")
-        .select("id")
-        .where("tenant_id", "=", tenantId)
-        .where("endpoint_id", "=", endpointId)
-        .where("state", "=", "PENDING")
-        .orderBy("id")
-        .forUpdate(),
+  await sql`
+    with waiting as (
+      select delivery_id from delivery_due
+      where tenant_id = ${tenantId} and endpoint_id = ${endpointId}
+      order by delivery_id
+      for update
+    ), gone as (
+      delete from delivery_due using waiting
+      where delivery_due.tenant_id = ${tenantId} and delivery_due.delivery_id = waiting.delivery_id
+      returning delivery_due.delivery_id
     )
-    .updateTable("delivery")
-    .from("waiting")
-    .set({
-      state: "FAILED",
-      completed_at: now,
-      last_error: "the endpoint was deleted",
-      lease_until: null,
-      lease_token: null,
-    })
-    .where("delivery.tenant_id", "=", tenantId)
-    .whereRef("delivery.id", "=", "waiting.id")
-    .execute();
+    update delivery set state = 'FAILED', completed_at = ${now}, last_error = 'the endpoint was deleted'
+    from gone where delivery.tenant_id = ${tenantId} and delivery.id = gone.delivery_id`.execute(tx);
 }

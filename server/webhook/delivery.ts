@@ -23,10 +23,11 @@ import { notFound } from "../rpc/errors.ts";
 //   DELIVERED or FAILED ──sent again by hand or a replay──▶ PENDING, its schedule begun anew
 //   PENDING, leased or not, ──the endpoint is deleted──▶ FAILED
 //
-// The lease's token is made by the claim and checked by what ends it: a worker that lost its lease changes nothing.
+// A delivery that is PENDING has a row in `delivery_due`, and no other has: whatever changes the state writes both. The
+// lease is there, its token made by the claim and checked by what ends it: a worker that lost its lease changes nothing.
 
-/** A row of `delivery`. */
-export type DeliveryRow = Selectable<DeliveryTable>;
+/** A row of `delivery`, and when it is sent next. Null: it is over. */
+export type DeliveryRow = Selectable<DeliveryTable> & { next_attempt_at: Date | null };
 
 /** The delivery as callers see it. */
 export function toDelivery(row: DeliveryRow, attempts: readonly Selectable<AttemptRow>[] = []) {
@@ -43,9 +44,8 @@ export function toDelivery(row: DeliveryRow, attempts: readonly Selectable<Attem
     lastError: row.last_error,
     customerId: row.customer_id ?? "",
     attempts: attempts.map(toAttempt),
-    ...(row.completed_at
-      ? { completedAt: timestampFromDate(row.completed_at) }
-      : { nextAttemptAt: timestampFromDate(row.next_attempt_at) }),
+    ...(row.completed_at ? { completedAt: timestampFromDate(row.completed_at) } : {}),
+    ...(row.next_attempt_at ? { nextAttemptAt: timestampFromDate(row.next_attempt_at) } : {}),
   });
 }
 
@@ -73,16 +73,24 @@ function durationOf(us: bigint): Duration {
 /** One delivery, or not-found. */
 export async function getDeliveryRow(tx: Tx, tenantId: string, id: string): Promise<DeliveryRow> {
   const uuid = parseId("whd", id);
-  const row = uuid
-    ? await tx
-        .selectFrom("delivery")
-        .selectAll()
-        .where("tenant_id", "=", tenantId)
-        .where("id", "=", uuid)
-        .executeTakeFirst()
-    : undefined;
+  const [row] = uuid ? await readDeliveries(tx, tenantId, [uuid]) : [];
   if (!row) throw notFound("delivery", id);
   return row;
+}
+
+/** Deliveries by id, in the order of ids. */
+export function readDeliveries(tx: Tx, tenantId: string, ids: readonly string[]): Promise<DeliveryRow[]> {
+  return tx
+    .selectFrom("delivery")
+    .leftJoin("delivery_due as due", (join) =>
+      join.onRef("due.tenant_id", "=", "delivery.tenant_id").onRef("due.delivery_id", "=", "delivery.id"),
+    )
+    .selectAll("delivery")
+    .select("due.next_attempt_at")
+    .where("delivery.tenant_id", "=", tenantId)
+    .where("delivery.id", "in", ids)
+    .orderBy("delivery.id")
+    .execute();
 }
 
 /** One delivery with its attempts, or not-found. */

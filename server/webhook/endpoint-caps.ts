@@ -12,12 +12,13 @@ export interface CappedTurn extends Turn {
   failures: number;
 }
 
-/** Since when an endpoint that has a rate has paid for what was claimed of it. */
+/** What is noted of an endpoint with a cap: up to when its rate is used up, and what is in flight. */
 interface Pace {
   tenantId: string;
   endpointId: string;
   maxPerSecond: number | null;
   paidUntil: Date;
+  inFlight: readonly string[];
 }
 
 /** Whether an endpoint has a cap. */
@@ -61,21 +62,13 @@ export async function withinCaps<T extends CappedTurn & { limit: number }>(
   const keys = sql`unnest(
     ${capped.map((one) => one.tenantId)}::uuid[], ${capped.map((one) => one.endpointId)}::uuid[]
   ) as capped (tenant_id, endpoint_id)`;
-  const { rows: locked } = await sql<{ endpointId: string; paidUntil: Date }>`
-    select pace.endpoint_id as "endpointId", pace.paid_until as "paidUntil"
+  const { rows: locked } = await sql<{ endpointId: string; paidUntil: Date; claimed: string[] }>`
+    select pace.endpoint_id as "endpointId", pace.paid_until as "paidUntil", pace.in_flight as claimed
     from endpoint_pace pace join ${keys} using (tenant_id, endpoint_id)
     order by pace.tenant_id, pace.endpoint_id
     for update of pace skip locked`.execute(tx);
-  // A statement of its own: it sees what was claimed before the lock was given.
-  const { rows: counted } = await sql<{ endpointId: string; inFlight: number }>`
-    select capped.endpoint_id as "endpointId", (
-      select count(*)::integer from delivery d
-      where d.tenant_id = capped.tenant_id and d.endpoint_id = capped.endpoint_id and d.state = 'PENDING'
-        and d.lease_until > ${now}
-    ) as "inFlight"
-    from ${keys}`.execute(tx);
+  const inFlight = await stillHeld(tx, turns, locked, now);
   const paidUntil = new Map(locked.map((one) => [one.endpointId, one.paidUntil]));
-  const inFlight = new Map(counted.map((one) => [one.endpointId, one.inFlight]));
   const paces: Pace[] = [];
   const allowed = turns.flatMap((turn) => {
     if (!isCapped(turn)) return [turn];
@@ -83,28 +76,56 @@ export async function withinCaps<T extends CappedTurn & { limit: number }>(
     const paid = paidUntil.get(endpointId);
     if (!paid) return [];
     const rate = maxPerSecond === null ? undefined : allowance(paid, maxPerSecond, now);
-    paces.push({ ...turn, paidUntil: rate?.from ?? paid });
-    const flying = inFlight.get(endpointId) ?? 0;
-    const limit = Math.min(turn.limit, rate?.count ?? turn.limit, (maxInFlight ?? Number.MAX_SAFE_INTEGER) - flying);
+    const flying = inFlight.get(endpointId) ?? [];
+    paces.push({ ...turn, paidUntil: rate?.from ?? paid, inFlight: flying });
+    const limit = Math.min(
+      turn.limit,
+      rate?.count ?? turn.limit,
+      (maxInFlight ?? Number.MAX_SAFE_INTEGER) - flying.length,
+    );
     return limit > 0 ? [{ ...turn, limit }] : [];
   });
   return { allowed, paces };
 }
 
-/** Notes what was claimed of endpoints that have a rate. */
-export async function payForClaims(tx: Tx, paces: readonly Pace[], claimed: readonly ClaimedDelivery[]): Promise<void> {
-  const counts = Map.groupBy(claimed, (one) => one.endpoint_id);
-  const paid = paces.flatMap(({ tenantId, endpointId, maxPerSecond, paidUntil }) => {
-    const count = counts.get(endpointId)?.length ?? 0;
-    if (maxPerSecond === null || count === 0) return [];
-    return [{ tenantId, endpointId, paidUntil: plusMs(paidUntil, Math.ceil((count * 1000) / maxPerSecond)) }];
+/**
+ * Which of the deliveries that were claimed last are in flight: by their keys, however many others wait. A statement of its
+ * own: it sees what was claimed before the lock was given.
+ */
+async function stillHeld(
+  tx: Tx,
+  turns: readonly CappedTurn[],
+  locked: readonly { endpointId: string; claimed: string[] }[],
+  now: Date,
+): Promise<Map<string, string[]>> {
+  const tenants = new Map(turns.map((one) => [one.endpointId, one.tenantId]));
+  const claimed = locked.flatMap(({ endpointId, claimed }) => claimed.map((id) => [tenants.get(endpointId), id]));
+  if (claimed.length === 0) return new Map();
+  const { rows } = await sql<{ endpointId: string; id: string }>`
+    select due.endpoint_id as "endpointId", due.delivery_id as id
+    from unnest(${claimed.map(([tenantId]) => tenantId)}::uuid[], ${claimed.map(([, id]) => id)}::uuid[])
+      as claimed (tenant_id, delivery_id)
+    join delivery_due due using (tenant_id, delivery_id)
+    where due.lease_until > ${now}`.execute(tx);
+  const held = new Map<string, string[]>();
+  for (const { endpointId, id } of rows) held.set(endpointId, [...(held.get(endpointId) ?? []), id]);
+  return held;
+}
+
+/** Notes what was claimed of endpoints that have a cap. */
+export async function notePaces(tx: Tx, paces: readonly Pace[], claimed: readonly ClaimedDelivery[]): Promise<void> {
+  const own = Map.groupBy(claimed, (one) => one.endpoint_id);
+  const noted = paces.flatMap(({ tenantId, endpointId, maxPerSecond, paidUntil, inFlight }) => {
+    const ids = own.get(endpointId)?.map((one) => one.id) ?? [];
+    if (ids.length === 0) return [];
+    const paid = maxPerSecond === null ? paidUntil : plusMs(paidUntil, Math.ceil((ids.length * 1000) / maxPerSecond));
+    return [{ tenant_id: tenantId, endpoint_id: endpointId, paid_until: paid, in_flight: [...inFlight, ...ids] }];
   });
-  if (paid.length === 0) return;
+  if (noted.length === 0) return;
   await sql`
-    update endpoint_pace pace set paid_until = paid.paid_until
-    from unnest(
-      ${paid.map((one) => one.tenantId)}::uuid[], ${paid.map((one) => one.endpointId)}::uuid[],
-      ${paid.map((one) => one.paidUntil)}::timestamptz[]
-    ) as paid (tenant_id, endpoint_id, paid_until)
-    where pace.tenant_id = paid.tenant_id and pace.endpoint_id = paid.endpoint_id`.execute(tx);
+    update endpoint_pace pace set paid_until = noted.paid_until, in_flight = noted.in_flight
+    from json_to_recordset(${JSON.stringify(noted)}) as noted (
+      tenant_id uuid, endpoint_id uuid, paid_until timestamptz, in_flight uuid[]
+    )
+    where pace.tenant_id = noted.tenant_id and pace.endpoint_id = noted.endpoint_id`.execute(tx);
 }

@@ -88,11 +88,18 @@ export async function insertDeliveries(
       update endpoint set last_sequence = last.sequence
       from (select endpoint_id, max(sequence) as sequence from made group by endpoint_id) as last
       where endpoint.tenant_id = ${tenantId} and endpoint.id = last.endpoint_id
+    ), logged as (
+      insert into delivery (
+        tenant_id, id, event_id, event_type, customer_id, endpoint_id, sequence, state, created_at
+      )
+      select ${tenantId}::uuid, id, event_id, event_type, customer_id, endpoint_id, sequence, 'PENDING',
+        ${now}::timestamptz
+      from made
     )
-    insert into delivery (
-      tenant_id, id, event_id, event_type, customer_id, endpoint_id, sequence, state, next_attempt_at, created_at
+    insert into delivery_due (
+      tenant_id, delivery_id, event_id, endpoint_id, sequence, next_attempt_at, created_at
     )
-    select ${tenantId}::uuid, id, event_id, event_type, customer_id, endpoint_id, sequence, 'PENDING',
-      ${plusMs(now, delay)}::timestamptz, ${now}::timestamptz
+    select ${tenantId}::uuid, id, event_id, endpoint_id, sequence, ${plusMs(now, delay)}::timestamptz,
+      ${now}::timestamptz
     from made`.execute(tx);
 }

@@ -36,7 +36,13 @@ export async function findDeliveries(
     ...(time ? [sql`(created_at, id) ${beyond} (${time}::timestamptz, ${id}::uuid)`] : []),
   ];
   const first = sql`order by created_at ${direction}, id ${direction} limit ${limit}`;
-  const { rows } = await sql<DeliveryRow>`${query(request, types, conditions, first)}`.execute(tx);
+  const { rows } = await sql<DeliveryRow>`
+    select listed.*, (
+      select due.next_attempt_at from delivery_due due
+      where due.tenant_id = listed.tenant_id and due.delivery_id = listed.id
+    ) as next_attempt_at
+    from (${query(request, types, conditions, first)}) as listed
+    order by listed.created_at ${direction}, listed.id ${direction}`.execute(tx);
   return rows;
 }
 
@@ -53,12 +59,22 @@ function query(
   const where = sql.join(conditions, sql` and `);
   if (isNarrow(request)) {
     const ofTypes = request.eventTypes.length > 0 ? sql`and event_type = any(${types}::text[])` : sql``;
-    return sql`select * from delivery where ${where} ${ofTypes} ${first}`;
+    return sql`select * from ${isWaiting(request) ? WAITING : sql`delivery`} where ${where} ${ofTypes} ${first}`;
   }
   return sql`
     select found.* from unnest(${types}::text[]) as types (type)
     cross join lateral (select * from delivery where ${where} and event_type = types.type ${first}) as found
     ${first}`;
+}
+
+// The queue has what waits in the order of the list. Its columns come first, so conditions and order are about them.
+const WAITING = sql`
+  (select tenant_id, delivery_id as id, endpoint_id, created_at from delivery_due) as due
+  join delivery using (tenant_id, id, endpoint_id, created_at)`;
+
+/** Whether it is about what waits, and nothing with fewer deliveries to look through. */
+function isWaiting({ eventId, customerId, state }: ListDeliveriesRequest): boolean {
+  return state === DeliveryState.PENDING && eventId === "" && customerId === "";
 }
 
 /** Whether a filter other than type and time has an index of its own. */
@@ -87,10 +103,11 @@ function filters(request: ListDeliveriesRequest, span: ListSpan): RawBuilder<unk
 // Written out, and no parameter: the planner must see that a partial index has all of them.
 function ofState(state: DeliveryState): RawBuilder<unknown>[] {
   if (state === DeliveryState.UNSPECIFIED) return [];
+  if (state === DeliveryState.FAILED) return [sql`failed`];
   return [sql`state = ${sql.lit(stateName(state))}`];
 }
 
-// The class as the index `delivery_refused` has it.
+// The class as the column `refused_class` has it.
 const CLASSES: Partial<Record<StatusClass, number>> = {
   [StatusClass.NONE]: 0,
   [StatusClass.REDIRECT]: 3,
@@ -101,6 +118,5 @@ const CLASSES: Partial<Record<StatusClass, number>> = {
 function ofStatusClass(statusClass: StatusClass): RawBuilder<unknown>[] {
   if (statusClass === StatusClass.UNSPECIFIED) return [];
   if (statusClass === StatusClass.SUCCESS) return [sql`last_status / 100 = 2`];
-  const own = CLASSES[statusClass] ?? -1;
-  return [sql`attempt_count > 0 and last_status / 100 <> 2 and least(last_status / 100, 5) = ${own}`];
+  return [sql`refused_class = ${CLASSES[statusClass] ?? -1}`];
 }

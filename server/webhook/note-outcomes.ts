@@ -2,7 +2,7 @@ import type { App } from "../app.ts";
 import type { Tx } from "../db/database.ts";
 import { appendEvents, type NewEvent } from "../outbox/append-event.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
-import { toDelivery } from "./delivery.ts";
+import { readDeliveries, toDelivery } from "./delivery.ts";
 import { toEndpoint } from "./endpoint.ts";
 import { afterFailures, whyDisable } from "./endpoint-health.ts";
 import { type Settlement, settleDeliveries } from "./settle-deliveries.ts";
@@ -107,13 +107,6 @@ async function noteFailures(app: App, tx: Tx, place: Place, failed: readonly Set
 async function exhausted(tx: Tx, tenantId: string, occurredAt: Date, own: readonly Settlement[]): Promise<NewEvent[]> {
   const ids = own.filter((one) => one.state === "FAILED").map((one) => one.id);
   if (ids.length === 0) return [];
-  const rows = await tx
-    .selectFrom("delivery")
-    .selectAll()
-    .where("tenant_id", "=", tenantId)
-    .where("id", "in", ids)
-    .where("event_type", "not in", OWN_TYPES)
-    .orderBy("id")
-    .execute();
+  const rows = (await readDeliveries(tx, tenantId, ids)).filter((row) => !OWN_TYPES.includes(row.event_type));
   return rows.map((row) => ({ type: "delivery.exhausted", occurredAt, facts: { delivery: toDelivery(row) } }));
 }

@@ -87,11 +87,10 @@ export function nextBatchSize(size: number, waiting: number): number {
 /** Whether the endpoint has deliveries to send now that no replay handed over. */
 async function othersWait(tx: Tx, { tenant_id, endpoint_id }: ReplayRow, now: Date): Promise<boolean> {
   const other = await tx
-    .selectFrom("delivery")
-    .select("id")
+    .selectFrom("delivery_due")
+    .select("delivery_id")
     .where("tenant_id", "=", tenant_id)
     .where("endpoint_id", "=", endpoint_id)
-    .where("state", "=", "PENDING")
     .where("next_attempt_at", "<=", now)
     .where("replay_id", "is", null)
     .limit(1)

@@ -57,11 +57,10 @@ export async function getReplayRow(tx: Tx, tenantId: string, id: string): Promis
 /** How many deliveries that a replay handed over are due at `now` and were not sent. */
 export async function waitingOf(tx: Tx, { tenant_id, id }: ReplayRow, now: Date): Promise<bigint> {
   const { waiting } = await tx
-    .selectFrom("delivery")
+    .selectFrom("delivery_due")
     .select((expression) => expression.fn.countAll<bigint>().as("waiting"))
     .where("tenant_id", "=", tenant_id)
     .where("replay_id", "=", id)
-    .where("state", "=", "PENDING")
     .where("next_attempt_at", "<=", now)
     .executeTakeFirstOrThrow();
   return waiting;

@@ -15,17 +15,32 @@ export async function sendAgain(
   replayId: string | null = null,
 ): Promise<DeliveryRow[]> {
   const { rows } = await sql<DeliveryRow>`
-    with free as (
-      select id from delivery
-      where tenant_id = ${tenantId} and id = any(${ids}::uuid[]) and lease_until is null
-      order by id -- as settlements lock them
+    with waiting as (
+      select delivery_id as id, lease_until from delivery_due
+      where tenant_id = ${tenantId} and delivery_id = any(${ids}::uuid[])
+      order by delivery_id -- as settlements lock them
       for update
+    ), hastened as (
+      update delivery_due due set next_attempt_at = ${now}, replay_id = ${replayId}::uuid
+      from waiting
+      where due.tenant_id = ${tenantId} and due.delivery_id = waiting.id and waiting.lease_until is null
+      returning due.delivery_id as id
+    ), begun as (
+      update delivery set state = 'PENDING', completed_at = null
+      where tenant_id = ${tenantId} and id = any(${ids}::uuid[]) and state <> 'PENDING'
+      returning *
+    ), queued as (
+      insert into delivery_due (
+        tenant_id, delivery_id, event_id, endpoint_id, sequence, created_at, attempt_count, attempt_base, replay_id,
+        next_attempt_at
+      )
+      select tenant_id, id, event_id, endpoint_id, sequence, created_at, attempt_count, attempt_count, ${replayId}::uuid,
+        ${now}::timestamptz
+      from begun
     )
-    update delivery d set
-      state = 'PENDING', next_attempt_at = ${now}, completed_at = null, replay_id = ${replayId}::uuid,
-      attempt_base = case when d.state = 'PENDING' then d.attempt_base else d.attempt_count end
-    from free
-    where d.tenant_id = ${tenantId} and d.id = free.id
-    returning d.*`.execute(tx);
+    select begun.*, ${now}::timestamptz as next_attempt_at from begun
+    union all
+    select delivery.*, ${now}::timestamptz from delivery
+    join hastened on delivery.tenant_id = ${tenantId} and delivery.id = hastened.id`.execute(tx);
   return rows;
 }

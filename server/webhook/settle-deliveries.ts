@@ -48,17 +48,24 @@ export async function settleDeliveries(db: Db | Tx, settlements: readonly Settle
       )
     ), held as (
       select made.* from (select * from made order by tenant_id, id) as made -- as an endpoint's deletion locks them
-      cross join lateral ( -- by key, whatever the planner thinks of the queue's index
-        select from delivery d
-        where d.tenant_id = made.tenant_id and d.id = made.id
-          and d.state = 'PENDING' and d.lease_token = made.lease_token
+      cross join lateral ( -- by key, whatever the planner thinks of the queue
+        select from delivery_due due
+        where due.tenant_id = made.tenant_id and due.delivery_id = made.id and due.lease_token = made.lease_token
         for update
       ) as locked
+    ), over as (
+      delete from delivery_due due using held
+      where due.tenant_id = held.tenant_id and due.delivery_id = held.id and held.state <> 'PENDING'
+    ), later as (
+      update delivery_due due set
+        next_attempt_at = held.next_attempt_at, attempt_count = due.attempt_count + 1,
+        lease_until = null, lease_token = null
+      from held
+      where due.tenant_id = held.tenant_id and due.delivery_id = held.id and held.state = 'PENDING'
     ), settled as (
       update delivery d set
         state = held.state, attempt_count = d.attempt_count + 1, last_status = held.status, last_error = held.error,
-        next_attempt_at = coalesce(held.next_attempt_at, d.next_attempt_at), completed_at = held.completed_at,
-        lease_until = null, lease_token = null
+        completed_at = held.completed_at
       from held
       where d.tenant_id = held.tenant_id and d.id = held.id
       returning held.*, d.attempt_count

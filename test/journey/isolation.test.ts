@@ -13,6 +13,7 @@ import { startReceiver } from "../support/receiver.ts";
 const WORKERS_DOORS = [
   "delivery",
   "delivery_attempt",
+  "delivery_due",
   "endpoint",
   "endpoint_failure",
   "endpoint_pace",

@@ -41,6 +41,9 @@ describe("fanOut", () => {
     await dispatchEvents(app, [fanOut(app)]);
     expect(await ownerDb.selectFrom("delivery").selectAll().executeTakeFirstOrThrow()).toMatchObject({
       state: "PENDING",
+      created_at: clock.now(),
+    });
+    expect(await ownerDb.selectFrom("delivery_due").selectAll().executeTakeFirstOrThrow()).toMatchObject({
       next_attempt_at: clock.now(),
       created_at: clock.now(),
       lease_token: null,

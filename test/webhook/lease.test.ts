@@ -63,7 +63,7 @@ describe("a lease", () => {
     receiver.behave((response) => asked.resolve(() => response.writeHead(500).end()));
     const slow = deliver(app);
     const answerNow = await asked.promise;
-    await ownerDb.updateTable("delivery").set({ lease_token: randomUUID() }).execute();
+    await ownerDb.updateTable("delivery_due").set({ lease_token: randomUUID() }).execute();
     answerNow();
     await slow;
     expect(await only()).toMatchObject({ state: DeliveryState.PENDING, attemptCount: 0, attempts: [] });
@@ -76,7 +76,7 @@ describe("a lease", () => {
     const slow = deliver(app);
     const answerNow = await asked.promise;
     const leaseEnds = async () =>
-      (await ownerDb.selectFrom("delivery").select("lease_until").executeTakeFirstOrThrow()).lease_until;
+      (await ownerDb.selectFrom("delivery_due").select("lease_until").executeTakeFirstOrThrow()).lease_until;
     clock.advance(app.config.deliveryLeaseMs - 1);
     const until = clock.now().getTime() + app.config.deliveryLeaseMs;
     while (((await leaseEnds())?.getTime() ?? 0) < until); // the worker's own beat

@@ -117,10 +117,10 @@ test("a page costs what it holds, however much is stored", async () => {
       generate_series(1, 3000) as n`.execute(ownerDb);
   await sql`
     insert into delivery (tenant_id, id, event_id, event_type, customer_id, endpoint_id, sequence, state, attempt_count,
-      last_status, next_attempt_at, created_at, completed_at)
+      last_status, created_at, completed_at)
     select tenant_id, gen_random_uuid(), id, type, customer_id, (
         select id from endpoint where url like '%good'
-      ), 1000 + n, 'DELIVERED', 1, 200, ${now}, ${now}::timestamptz - n * interval '1 second', ${now}
+      ), 1000 + n, 'DELIVERED', 1, 200, ${now}::timestamptz - n * interval '1 second', ${now}
     from (select *, row_number() over () as n from outbox_event where customer_id like 'c%') as event`.execute(ownerDb);
   const deliveries = (filter: Filter) => (tx: Tx) => {
     const request = create(ListDeliveriesRequestSchema, filter);
@@ -162,6 +162,6 @@ test("a page costs what it holds, however much is stored", async () => {
 async function rowsRead(tx: Tx): Promise<number> {
   const { rows } = await sql<{ read: bigint }>`
     select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint as read from pg_stat_xact_all_tables
-    where relname in ('delivery', 'outbox_event')`.execute(tx);
+    where relname in ('delivery', 'delivery_due', 'outbox_event')`.execute(tx);
   return Number(rows[0]?.read);
 }
