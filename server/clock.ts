@@ -18,6 +18,12 @@ export function plusMs(time: Date, ms: number): Date {
   return new Date(time.getTime() + ms);
 }
 
+/** Calls `work` once `ms` of real time have passed, unless the function that it answers is called before. */
+export function onDeadline(ms: number, work: () => void): () => void {
+  const timer = setTimeout(work, ms);
+  return () => clearTimeout(timer);
+}
+
 /** Runs `work` with a signal that aborts once `ms` of real time have passed. */
 export async function withDeadline<T>(ms: number, work: (deadline: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();

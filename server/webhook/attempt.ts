@@ -1,6 +1,4 @@
 import { hostname } from "node:os";
-import { toJsonString } from "@bufbuild/protobuf";
-import { TimestampSchema, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import { formatId } from "../id.ts";
@@ -47,10 +45,10 @@ export async function attempt(app: App, post: Post, delivery: ClaimedDelivery, t
     : { ...attempted, state: "PENDING", completed_at: null, next_attempt_at: plusMs(now, wait) };
 }
 
-function signed(delivery: ClaimedDelivery, target: Target, at: Date): [headers: Record<string, string>, body: string] {
+function signed(delivery: ClaimedDelivery, target: Target, at: Date): [headers: Record<string, string>, body: Buffer] {
   const id = formatId("evt", delivery.event_id);
   const timestamp = Math.floor(at.getTime() / 1000);
-  const body = bodyOf(delivery);
+  const body = Buffer.from(bodyOf(delivery));
   const headers = {
     ...target.headers(),
     "webhook-id": id,
@@ -65,6 +63,6 @@ function signed(delivery: ClaimedDelivery, target: Target, at: Date): [headers: 
  * bytes, whatever later versions of the contract add.
  */
 function bodyOf({ type, occurred_at, sequence, data }: ClaimedDelivery): string {
-  const timestamp = toJsonString(TimestampSchema, timestampFromDate(occurred_at));
-  return `{"type":${JSON.stringify(type)},"timestamp":${timestamp},"sequence":"${sequence}","data":${data}}`;
+  const timestamp = occurred_at.toISOString().replace(".000Z", "Z"); // as proto3 JSON has it
+  return `{"type":${JSON.stringify(type)},"timestamp":"${timestamp}","sequence":"${sequence}","data":${data}}`;
 }

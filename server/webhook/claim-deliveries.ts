@@ -42,7 +42,7 @@ export interface ClaimedDelivery {
 export interface ClaimRoom {
   free(): number;
   ofTenant(tenantId: string): number;
-  ofEndpoint(turn: Turn): number;
+  ofEndpoint(turn: CappedTurn): number;
 }
 
 /** What a claim gave. */
@@ -148,7 +148,7 @@ async function claimOf(
         ${turns.map((one) => one.failures > 0)}::boolean[]
       ) as turn (tenant_id, endpoint_id, endpoint_limit, tenant_limit, failing)
       cross join lateral (
-        select due.tenant_id, due.delivery_id, due.next_attempt_at from delivery_due due
+        select due.ctid as row, due.tenant_id, due.delivery_id, due.next_attempt_at from delivery_due due
         where due.tenant_id = turn.tenant_id and due.endpoint_id = turn.endpoint_id and due.next_attempt_at <= ${now}
           and (due.lease_until is null or due.lease_until <= ${now})
         order by due.next_attempt_at, due.delivery_id
@@ -159,19 +159,23 @@ async function claimOf(
       select *, row_number() over (partition by tenant_id order by place, next_attempt_at, delivery_id) as tenant_place
       from found
     ), chosen as (
-      select tenant_id, delivery_id, place, failing from ranked where tenant_place <= tenant_limit
+      select row, tenant_id, delivery_id, place, failing from ranked where tenant_place <= tenant_limit
       order by place, next_attempt_at, delivery_id
       limit ${room.free()}
     ), claimed as (
       update delivery_due due set lease_until = ${until}, lease_token = ${randomUUID()}
-      from chosen
-      where due.tenant_id = chosen.tenant_id and due.delivery_id = chosen.delivery_id
-      returning due.*, chosen.place, chosen.failing
+      where due.ctid = any(array(select row from chosen)) -- locked, so they stay where they are
+      returning due.*
     )
     select c.tenant_id, c.delivery_id as id, c.endpoint_id, c.event_id, c.sequence, c.attempt_count, c.attempt_base,
-      c.lease_until, c.lease_token, c.failing as endpoint_failing, e.type, e.occurred_at, e.data
+      c.lease_until, c.lease_token, chosen.failing as endpoint_failing, e.type, e.occurred_at, e.data
     from claimed c
-    join outbox_event e on e.tenant_id = c.tenant_id and e.id = c.event_id
-    order by c.place, c.delivery_id`.execute(db);
+    join chosen using (tenant_id, delivery_id)
+    cross join lateral ( -- by key, whatever the planner thinks of the claim's size
+      select type, occurred_at, data from outbox_event event
+      where event.tenant_id = c.tenant_id and event.id = c.event_id
+      offset 0
+    ) as e
+    order by chosen.place, c.delivery_id`.execute(db);
   return rows;
 }

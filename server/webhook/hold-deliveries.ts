@@ -1,6 +1,5 @@
 import { sql } from "kysely";
 import type { App } from "../app.ts";
-import { plusMs } from "../clock.ts";
 import type { ClaimedDelivery } from "./claim-deliveries.ts";
 
 /** Gives back deliveries that were not sent. One that somebody is just changing is no longer ours to give. */
@@ -12,16 +11,24 @@ export async function releaseDeliveries(app: App, unsent: readonly ClaimedDelive
     from held where due.tenant_id = held.tenant_id and due.delivery_id = held.delivery_id`.execute(app.workerDb);
 }
 
-/** Holds deliveries for another lease, and answers the tokens and ids of those that were still held. */
-export async function extendLeases(app: App, claimed: readonly ClaimedDelivery[]): Promise<ReadonlySet<string>> {
+/** Holds deliveries until a later time, and answers the claims that still held theirs, by `claimKey`. */
+export async function extendLeases(
+  app: App,
+  claimed: readonly ClaimedDelivery[],
+  until: Date,
+): Promise<ReadonlySet<string>> {
   if (claimed.length === 0) return new Set();
-  const until = plusMs(app.clock.now(), app.config.deliveryLeaseMs);
-  const { rows } = await sql<{ delivery_id: string }>`
+  const { rows } = await sql<Pick<ClaimedDelivery, "id" | "lease_token">>`
     with held as (${held(claimed)})
     update delivery_due due set lease_until = ${until}
     from held where due.tenant_id = held.tenant_id and due.delivery_id = held.delivery_id
-    returning due.delivery_id`.execute(app.workerDb);
-  return new Set(rows.map((row) => row.delivery_id));
+    returning due.delivery_id as id, due.lease_token`.execute(app.workerDb);
+  return new Set(rows.map(claimKey));
+}
+
+/** Names one claim of one delivery: a worker may have lost a delivery and claimed it again. */
+export function claimKey({ id, lease_token }: Pick<ClaimedDelivery, "id" | "lease_token">): string {
+  return `${id} ${lease_token}`;
 }
 
 function held(claimed: readonly ClaimedDelivery[]) {

@@ -39,23 +39,31 @@ export interface Settlement extends AttemptFacts {
  */
 export async function settleDeliveries(db: Db | Tx, settlements: readonly Settlement[]): Promise<ReadonlySet<string>> {
   if (settlements.length === 0) return new Set();
+  const of = <Name extends keyof Settlement>(name: Name) => settlements.map((one) => one[name]);
+  const headers = settlements.map((one) => JSON.stringify(one.response_headers));
+  // Each column is one array: PostgreSQL reads those in a tenth of the time that it takes for rows of JSON.
   const { rows } = await sql<{ delivery_id: string }>`
     with made as (
-      select * from json_to_recordset(${JSON.stringify(settlements)}) as made (
-        tenant_id uuid, id uuid, lease_token uuid, state text, next_attempt_at timestamptz, completed_at timestamptz,
-        sent_at timestamptz, duration_us bigint, resolve_us bigint, connect_us bigint, first_byte_us bigint,
-        status integer, error text, error_kind text, response_headers jsonb, response_body text, worker text
+      select * from unnest(
+        ${of("tenant_id")}::uuid[], ${of("id")}::uuid[], ${of("lease_token")}::uuid[], ${of("state")}::text[],
+        ${of("next_attempt_at")}::timestamptz[], ${of("completed_at")}::timestamptz[], ${of("sent_at")}::timestamptz[],
+        ${of("duration_us")}::bigint[], ${of("resolve_us")}::bigint[], ${of("connect_us")}::bigint[],
+        ${of("first_byte_us")}::bigint[], ${of("status")}::integer[], ${of("error")}::text[],
+        ${of("error_kind")}::text[], ${headers}::jsonb[], ${of("response_body")}::text[], ${of("worker")}::text[]
+      ) as made (
+        tenant_id, id, lease_token, state, next_attempt_at, completed_at, sent_at, duration_us, resolve_us, connect_us,
+        first_byte_us, status, error, error_kind, response_headers, response_body, worker
       )
     ), held as (
-      select made.* from (select * from made order by tenant_id, id) as made -- as an endpoint's deletion locks them
+      select * from (select * from made order by tenant_id, id) as made -- as an endpoint's deletion locks them
       cross join lateral ( -- by key, whatever the planner thinks of the queue
-        select from delivery_due due
+        select due.ctid as row from delivery_due due
         where due.tenant_id = made.tenant_id and due.delivery_id = made.id and due.lease_token = made.lease_token
         for update
       ) as locked
     ), over as (
-      delete from delivery_due due using held
-      where due.tenant_id = held.tenant_id and due.delivery_id = held.id and held.state <> 'PENDING'
+      delete from delivery_due
+      where ctid = any(array(select row from held where state <> 'PENDING')) -- locked, so they stay where they are
     ), later as (
       update delivery_due due set
         next_attempt_at = held.next_attempt_at, attempt_count = due.attempt_count + 1,

@@ -57,10 +57,10 @@ export function signingKey(kind: "V1" | "V1A", bytes: Uint8Array): KeyObject {
 }
 
 /** One signature of a message, of its key's kind. The id must not contain a full stop. */
-export function sign(key: KeyObject, id: string, timestampSeconds: number, body: string): string {
-  const signed = `${id}.${timestampSeconds}.${body}`;
-  if (key.type === "secret") return `v1,${createHmac("sha256", key).update(signed).digest("base64")}`;
-  return `v1a,${signWith(null, Buffer.from(signed), key).toString("base64")}`;
+export function sign(key: KeyObject, id: string, timestampSeconds: number, body: string | Buffer): string {
+  const head = `${id}.${timestampSeconds}.`;
+  if (key.type === "secret") return `v1,${createHmac("sha256", key).update(head).update(body).digest("base64")}`;
+  return `v1a,${signWith(null, Buffer.concat([Buffer.from(head), Buffer.from(body)]), key).toString("base64")}`;
 }
 
 function privateKey(seed: Uint8Array): KeyObject {

@@ -1,9 +1,9 @@
 import type { KeyObject } from "node:crypto";
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 import type { App } from "../app.ts";
-import { inTenant, type Tx } from "../db/database.ts";
+import { inTenant } from "../db/database.ts";
 import type { EndpointFormerSecret, Endpoint as EndpointRow } from "../db/tables.ts";
-import type { ClaimedDelivery } from "./claim-deliveries.ts";
+import type { Turn } from "./claim-deliveries.ts";
 import { secretPlace } from "./endpoint.ts";
 import { openHeaders } from "./endpoint-headers.ts";
 import { sign, signingKey } from "./signature.ts";
@@ -14,50 +14,87 @@ export interface Target {
   /** The headers of its owner. */
   headers(): Record<string, string>;
   /** The `webhook-signature` of a message that is sent at a time: of the secrets in use then, the newest first. */
-  sign(at: Date, id: string, timestampSeconds: number, body: string): string;
+  sign(at: Date, id: string, timestampSeconds: number, body: Buffer): string;
 }
 
-/** The endpoints of deliveries, by id. Their secrets' table lets even a worker see one tenant at a time. */
-export async function targetsOf(app: App, deliveries: readonly ClaimedDelivery[]): Promise<Map<string, Target>> {
-  const byTenant = Map.groupBy(deliveries, (delivery) => delivery.tenant_id);
-  const targets = new Map<string, Target>();
-  await Promise.all(
-    Array.from(byTenant, async ([tenantId, own]) => {
-      const ids = [...new Set(own.map((delivery) => delivery.endpoint_id))];
-      for (const { former, ...row } of await inTenant(app.workerDb, tenantId, (tx) =>
-        readEndpoints(tx, tenantId, ids),
-      )) {
-        targets.set(row.id, toTarget(app, row, former));
-      }
-    }),
-  );
-  return targets;
-}
+/** Reads endpoints that may be sent to now, by id: those that were deleted, paused or disabled, or rest, are left out. */
+export type ReadTargets = (endpoints: readonly Turn[]) => Promise<Map<string, Target>>;
 
+type FormerSecret = Pick<
+  Selectable<EndpointFormerSecret>,
+  "endpoint_id" | "signature_kind" | "secret_sealed" | "valid_until"
+>;
 type Endpoint = Pick<
   Selectable<EndpointRow>,
-  "tenant_id" | "id" | "url" | "signature_kind" | "secret_sealed" | "headers_sealed"
+  "tenant_id" | "id" | "url" | "signature_kind" | "secret_sealed" | "headers_sealed" | "former_secrets_until"
 >;
-type FormerSecret = Pick<Selectable<EndpointFormerSecret>, "signature_kind" | "secret_sealed" | "valid_until">;
 
-/** Endpoints first: a secret that is changed between the two statements is then read twice, and never missed. */
-async function readEndpoints(tx: Tx, tenantId: string, ids: readonly string[]) {
-  const endpoints = await tx
-    .selectFrom("endpoint")
-    .select(["tenant_id", "id", "url", "signature_kind", "secret_sealed", "headers_sealed"])
-    .where("tenant_id", "=", tenantId)
-    .where("id", "in", ids)
-    .where("deleted_at", "is", null)
-    .execute();
-  const formers = await tx
-    .selectFrom("endpoint_former_secret")
-    .select(["endpoint_id", "signature_kind", "secret_sealed", "valid_until"])
-    .where("tenant_id", "=", tenantId)
-    .where("endpoint_id", "in", ids)
-    .orderBy("id", "desc")
-    .execute();
-  const byEndpoint = Map.groupBy(formers, (former) => former.endpoint_id);
-  return endpoints.map((endpoint) => ({ ...endpoint, former: byEndpoint.get(endpoint.id) ?? [] }));
+/** A reader that opens again only what has changed since it last read. */
+export function createTargets(app: App): ReadTargets {
+  let known = new Map<string, { facts: string; target: Target }>();
+  return async (wanted) => {
+    if (wanted.length === 0) return new Map();
+    const endpoints = await readEndpoints(app, wanted);
+    const formers = await formerSecrets(app, endpoints);
+    const before = known;
+    known = new Map();
+    for (const endpoint of endpoints) {
+      const own = formers.get(endpoint.id) ?? [];
+      const facts = factsOf(endpoint, own);
+      const same = before.get(endpoint.id);
+      known.set(endpoint.id, same?.facts === facts ? same : { facts, target: toTarget(app, endpoint, own) });
+    }
+    return new Map(Array.from(known, ([id, { target }]) => [id, target]));
+  };
+}
+
+async function readEndpoints(app: App, wanted: readonly Turn[]): Promise<Endpoint[]> {
+  const { rows } = await sql<Endpoint>`
+    select e.tenant_id, e.id, e.url, e.signature_kind, e.secret_sealed, e.headers_sealed, e.former_secrets_until
+    from unnest(
+      ${wanted.map((one) => one.tenantId)}::uuid[], ${wanted.map((one) => one.endpointId)}::uuid[]
+    ) as wanted (tenant_id, id)
+    join endpoint e using (tenant_id, id)
+    left join endpoint_failure f on f.tenant_id = e.tenant_id and f.endpoint_id = e.id
+    where e.deleted_at is null and e.paused_at is null and e.disabled_at is null
+      and (f.rest_until is null or f.rest_until <= ${app.clock.now()})`.execute(app.workerDb);
+  return rows;
+}
+
+/**
+ * Secrets that are signed with besides. Their table lets even a worker see one tenant at a time; few endpoints have any. After
+ * the endpoints: a secret that is changed between the two statements is then read twice, and never missed.
+ */
+async function formerSecrets(app: App, endpoints: readonly Endpoint[]): Promise<Map<string, FormerSecret[]>> {
+  const now = app.clock.now();
+  const some = endpoints.filter((one) => one.former_secrets_until && one.former_secrets_until > now);
+  const found = await Promise.all(
+    Array.from(
+      Map.groupBy(some, (one) => one.tenant_id),
+      ([tenantId, own]) =>
+        inTenant(app.workerDb, tenantId, (tx) =>
+          tx
+            .selectFrom("endpoint_former_secret")
+            .select(["endpoint_id", "signature_kind", "secret_sealed", "valid_until"])
+            .where("tenant_id", "=", tenantId)
+            .where(
+              "endpoint_id",
+              "in",
+              own.map((one) => one.id),
+            )
+            .orderBy("id", "desc")
+            .execute(),
+        ),
+    ),
+  );
+  return Map.groupBy(found.flat(), (former) => former.endpoint_id);
+}
+
+/** All that a target is made of. */
+function factsOf({ url, signature_kind, secret_sealed, headers_sealed }: Endpoint, formers: readonly FormerSecret[]) {
+  const sealed = [secret_sealed, headers_sealed, ...formers.map((former) => former.secret_sealed)];
+  const until = formers.map((former) => former.valid_until.getTime());
+  return [url, signature_kind, ...until, ...sealed.map((one) => one?.toString("base64") ?? "")].join(" ");
 }
 
 const FOREVER = new Date(8.64e15);

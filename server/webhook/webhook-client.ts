@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { findPackageJSON } from "node:module";
-import { Agent, request } from "undici";
-import { withDeadline } from "../clock.ts";
+import { Agent, type Dispatcher } from "undici";
+import { onDeadline } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { type Failure, failureOfError, failureOfStatus } from "./failure.ts";
-import { beginExchange, exchanges, guardedConnector, type Timing } from "./guarded-connector.ts";
+import { beginExchange, type Exchange, exchanges, guardedConnector, type Timing } from "./guarded-connector.ts";
 
 // A receiver is a stranger: whatever it does is bounded, and nothing it says is trusted.
 const HEADER_BYTES_MAX = 16 * 1024;
@@ -31,7 +31,7 @@ export interface Outcome extends Timing {
 }
 
 /** POSTs a JSON body. What goes wrong outside is an outcome, not an error. */
-export type Post = (url: string, headers: Record<string, string>, body: string) => Promise<Outcome>;
+export type Post = (url: string, headers: Record<string, string>, body: string | Buffer) => Promise<Outcome>;
 
 /**
  * Dials allowed addresses only, follows no redirects, and keeps to one deadline over all of an exchange. Connections
@@ -53,58 +53,101 @@ export function createPost({ deliveryTimeoutMs, emulator }: Pick<Config, "delive
     "user-agent": `usageflow/${packageVersion()}`,
     "accept-encoding": "identity", // what is not compressed cannot swell
   };
-  return (url, headers, body) => {
-    const started = performance.now();
-    const exchange = beginExchange();
-    const answered = {
-      status: 0,
-      responseHeaders: {},
-      retryAfter: undefined as string | undefined,
-      start: [] as Buffer[],
-    };
-    const send = async (deadline: AbortSignal): Promise<Failure | undefined> => {
-      try {
-        const answer = await request(url, {
-          dispatcher: agent,
-          method: "POST",
-          headers: { ...ownHeaders, ...headers },
-          body,
-          signal: deadline,
-        });
-        exchange.timing.firstByteUs = exchange.lap();
-        answered.status = answer.statusCode;
-        answered.responseHeaders = boundedHeaders(answer.headers);
-        answered.retryAfter = [answer.headers["retry-after"]].flat()[0];
-        let read = 0;
-        for await (const chunk of answer.body as AsyncIterable<Buffer>) {
-          if (read < BODY_BYTES_KEPT) answered.start.push(chunk);
-          read += chunk.length;
-          if (read >= BODY_BYTES_READ) break;
-        }
-        return failureOfStatus(answer.statusCode);
-      } catch (error) {
-        if (deadline.aborted)
-          return { kind: "TIMEOUT", words: `no complete answer within ${deliveryTimeoutMs / 1000} s` };
-        return failureOfError(error, exchange.stage);
-      }
-    };
-    return exchanges.run(exchange, async () => {
-      const failure = await withDeadline(deliveryTimeoutMs, send);
-      return {
-        ...exchange.timing,
-        failure,
-        status: answered.status,
-        responseHeaders: answered.responseHeaders,
-        retryAfter: answered.retryAfter,
-        responseBody: asText(Buffer.concat(answered.start).subarray(0, BODY_BYTES_KEPT)),
-        durationUs: Math.round((performance.now() - started) * 1000),
-      };
+  return (url, headers, body) =>
+    new Promise((resolve, reject) => {
+      const { origin, pathname, search } = new URL(url);
+      const answer = new Answer(deliveryTimeoutMs, resolve, reject);
+      const sent = { ...ownHeaders, ...headers };
+      exchanges.run(answer.exchange, () =>
+        agent.dispatch({ origin, path: pathname + search, method: "POST", headers: sent, body }, answer),
+      );
     });
-  };
 }
 
+/**
+ * Reads an answer as undici hears it: a request of its own kind and a stream for each body would cost as much as all the
+ * rest. Whatever comes first ends it: the end of the answer, enough of it, a failure, or the deadline.
+ */
+class Answer implements Dispatcher.DispatchHandler {
+  readonly exchange: Exchange = beginExchange();
+  readonly #started = performance.now();
+  readonly #start: Buffer[] = [];
+  readonly #clearDeadline: () => void;
+  readonly #resolve: (outcome: Outcome) => void;
+  readonly #reject: (error: unknown) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #over = false;
+  #read = 0;
+  #status = 0;
+  #headers: Record<string, string> = {};
+  #retryAfter: string | undefined;
+
+  constructor(deadlineMs: number, resolve: (outcome: Outcome) => void, reject: (error: unknown) => void) {
+    this.#resolve = resolve;
+    this.#reject = reject;
+    const words = `no complete answer within ${deadlineMs / 1000} s`;
+    this.#clearDeadline = onDeadline(deadlineMs, () => this.#breakOff({ kind: "TIMEOUT", words }));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#over) controller.abort(new Error("the deadline has passed")); // before there was a connection
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: Headers): void {
+    if (status < 200) return; // another follows
+    this.exchange.timing.firstByteUs = this.exchange.lap();
+    this.#status = status;
+    this.#headers = boundedHeaders(headers);
+    this.#retryAfter = [headers["retry-after"]].flat()[0];
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#read < BODY_BYTES_KEPT) this.#start.push(chunk);
+    this.#read += chunk.length;
+    if (this.#read >= BODY_BYTES_READ) this.#breakOff(failureOfStatus(this.#status));
+  }
+
+  onResponseEnd(): void {
+    this.#end(failureOfStatus(this.#status));
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    if (this.#over) return;
+    try {
+      this.#end(failureOfError(error, this.exchange.stage));
+    } catch (fault) {
+      this.#over = true;
+      this.#clearDeadline();
+      this.#reject(fault);
+    }
+  }
+
+  #breakOff(failure: Failure | undefined): void {
+    this.#end(failure);
+    this.#controller?.abort(new Error("enough"));
+  }
+
+  #end(failure: Failure | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#clearDeadline();
+    this.#resolve({
+      ...this.exchange.timing,
+      failure,
+      status: this.#status,
+      responseHeaders: this.#headers,
+      retryAfter: this.#retryAfter,
+      responseBody: this.#read === 0 ? "" : asText(Buffer.concat(this.#start).subarray(0, BODY_BYTES_KEPT)),
+      durationUs: Math.round((performance.now() - this.#started) * 1000),
+    });
+  }
+}
+
+type Headers = Record<string, string | string[] | undefined>;
+
 /** The first headers of an answer, as many as fit; the last of them may be cut. */
-function boundedHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+function boundedHeaders(headers: Headers): Record<string, string> {
   const kept: Record<string, string> = {};
   let left = HEADER_CHARACTERS_KEPT;
   for (const [name, value] of Object.entries(headers)) {
