@@ -137,8 +137,8 @@ async function claimOf(
 ): Promise<ClaimedDelivery[]> {
   if (turns.length === 0) return [];
   const now = app.clock.now();
-  const until = plusMs(now, app.config.deliveryLeaseMs);
-  const { rows } = await sql<ClaimedDelivery>`
+  const lease = { lease_until: plusMs(now, app.config.deliveryLeaseMs), lease_token: randomUUID() };
+  const { rows } = await sql<Omit<ClaimedDelivery, keyof typeof lease>>`
     with found as (
       select locked.*, turn.tenant_limit, turn.failing,
         row_number() over (partition by turn.endpoint_id order by locked.next_attempt_at, locked.delivery_id) as place
@@ -163,12 +163,12 @@ async function claimOf(
       order by place, next_attempt_at, delivery_id
       limit ${room.free()}
     ), claimed as (
-      update delivery_due due set lease_until = ${until}, lease_token = ${randomUUID()}
+      update delivery_due due set lease_until = ${lease.lease_until}, lease_token = ${lease.lease_token}
       where due.ctid = any(array(select row from chosen)) -- locked, so they stay where they are
       returning due.*
     )
     select c.tenant_id, c.delivery_id as id, c.endpoint_id, c.event_id, c.sequence, c.attempt_count, c.attempt_base,
-      c.lease_until, c.lease_token, chosen.failing as endpoint_failing, e.type, e.occurred_at, e.data
+      chosen.failing as endpoint_failing, e.type, e.occurred_at, e.data
     from claimed c
     join chosen using (tenant_id, delivery_id)
     cross join lateral ( -- by key, whatever the planner thinks of the claim's size
@@ -177,5 +177,5 @@ async function claimOf(
       offset 0
     ) as e
     order by chosen.place, c.delivery_id`.execute(db);
-  return rows;
+  return rows.map((row) => Object.assign(row, lease));
 }

@@ -39,8 +39,8 @@ export interface Settlement extends AttemptFacts {
  */
 export async function settleDeliveries(db: Db | Tx, settlements: readonly Settlement[]): Promise<ReadonlySet<string>> {
   if (settlements.length === 0) return new Set();
-  const of = <Name extends keyof Settlement>(name: Name) => settlements.map((one) => one[name]);
-  const headers = settlements.map((one) => JSON.stringify(one.response_headers));
+  const of = <Name extends keyof Settlement>(name: Name) => column(settlements.map((one) => one[name]));
+  const headers = column(settlements.map((one) => JSON.stringify(one.response_headers)));
   // Each column is one array: PostgreSQL reads those in a tenth of the time that it takes for rows of JSON.
   const { rows } = await sql<{ delivery_id: string }>`
     with made as (
@@ -88,3 +88,18 @@ export async function settleDeliveries(db: Db | Tx, settlements: readonly Settle
     returning delivery_id`.execute(db);
   return new Set(rows.map((row) => row.delivery_id));
 }
+
+/** An array as PostgreSQL reads it. The driver's own way of writing one costs as much as all else of a settlement. */
+function column(values: readonly unknown[]): string {
+  return `{${values.map(element).join(",")}}`;
+}
+
+function element(value: unknown): string {
+  if (value === null) return "NULL";
+  if (value instanceof Date) return value.toISOString();
+  const text = String(value);
+  return PLAIN.test(text) ? text : `"${text.replaceAll(/["\\]/g, "\\$&")}"`;
+}
+
+// What needs no quotes: ids and numbers. The word NULL would be none.
+const PLAIN = /^-?[0-9][0-9a-f-]*$/;
