@@ -42,6 +42,8 @@ export interface Config {
   breakerFailures: number;
   /** How long an endpoint may fail before it is disabled. */
   disableAfterMs: number;
+  /** How long events, deliveries and attempts are kept at least; they go within the week after. What waits, and its event, stays. */
+  webhookRetentionDays: number;
   /** How long answers are kept for calls with an idempotency key. */
   answerRetentionMs: number;
 }
@@ -80,6 +82,7 @@ export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "maste
   retryAfterMaxMs: HOUR,
   breakerFailures: 10,
   disableAfterMs: 5 * 24 * HOUR,
+  webhookRetentionDays: 90,
   answerRetentionMs: 24 * HOUR,
 };
 
@@ -141,6 +144,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     retryAfterMaxMs: integer("USAGEFLOW_RETRY_AFTER_MAX_MS", defaults.retryAfterMaxMs, 0),
     breakerFailures: integer("USAGEFLOW_BREAKER_FAILURES", defaults.breakerFailures, 0),
     disableAfterMs: integer("USAGEFLOW_ENDPOINT_DISABLE_AFTER_MS", defaults.disableAfterMs),
+    webhookRetentionDays: integer("USAGEFLOW_WEBHOOK_RETENTION_DAYS", defaults.webhookRetentionDays),
     answerRetentionMs: integer("USAGEFLOW_ANSWER_RETENTION_MS", defaults.answerRetentionMs),
   };
   if (config.deliveryLeaseMs <= config.deliveryTimeoutMs) {

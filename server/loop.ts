@@ -13,13 +13,15 @@ export interface LoopBody {
   runOnce: (app: App, signal: AbortSignal) => Promise<number>;
   /** Rest after work was found, for work that is cheaper by the heap than one by one. */
   restMs?: number;
+  /** Rest after none was found, for work that seldom comes. Left out: `pollMs`. */
+  idleMs?: number;
 }
 
 /**
- * Calls `runOnce` again and again until closed: at once while it finds work, after `pollMs` when it finds none, and after
+ * Calls `runOnce` again and again until closed: at once while it finds work, after a rest when it finds none, and after
  * a growing pause when it fails. The only place that decides about time.
  */
-export function startLoop(app: App, name: string, { runOnce, restMs = 0 }: LoopBody): Loop {
+export function startLoop(app: App, name: string, { runOnce, restMs = 0, idleMs }: LoopBody): Loop {
   const stop = new AbortController();
   const { pollMs } = app.config;
   const run = async () => {
@@ -29,7 +31,7 @@ export function startLoop(app: App, name: string, { runOnce, restMs = 0 }: LoopB
       try {
         const done = await runOnce(app, stop.signal);
         failures = 0;
-        pauseMs = done === 0 ? pollMs : restMs;
+        pauseMs = done === 0 ? (idleMs ?? pollMs) : restMs;
       } catch (error) {
         failures++;
         pauseMs = Math.min(pollMs * 2 ** failures, BACK_OFF_MAX_MS);

@@ -14,6 +14,7 @@ import { turnOf } from "./tenants-in-turn.ts";
 import { foldUsage, foldUsageOfAllTenants } from "./usage/fold-usage.ts";
 import { deliver } from "./webhook/deliver.ts";
 import { fanOut } from "./webhook/fan-out.ts";
+import { KEEP_LOG_IDLE_MS, KEEP_LOG_REST_MS, keepLog } from "./webhook/keep-log.ts";
 import { REPLAY_REST_MS, replayDeliveries } from "./webhook/replay-deliveries.ts";
 
 // Everything that happens in the background, in one place. Each loop's body does a bounded piece of work and answers how
@@ -31,6 +32,7 @@ const loops: Record<string, LoopBody> = {
   dispatchEvents: { runOnce: (app, stop) => dispatchEvents(app, consumers(app), stop) },
   deliver: { runOnce: deliver },
   replayDeliveries: { runOnce: replayDeliveries, restMs: REPLAY_REST_MS },
+  keepLog: { runOnce: keepLog, restMs: KEEP_LOG_REST_MS, idleMs: KEEP_LOG_IDLE_MS },
   purgeAnswers: { runOnce: purgeAnswers },
 };
 

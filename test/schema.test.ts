@@ -119,9 +119,31 @@ describe("every table but the control plane's", () => {
 
 test("there are no doors across tenants but the known ones", async () => {
   const doors = await column(`
-    select tablename || ': ' || policyname || ' for ' || array_to_string(roles, ',') from pg_policies
-    where policyname <> 'tenant' order by 1`);
+    select tablename || ': ' || policyname || ' for ' || array_to_string(roles, ',')
+    from pg_policies join pg_class c on c.oid = tablename::regclass
+    where policyname <> 'tenant' and not c.relispartition order by 1`);
   expect(doors).toEqual(DOORS);
+});
+
+test("a partition has the policies of its table, and nobody has rights on it but to purge the rest", async () => {
+  const policies = (of: string) => `
+    select p.polname, p.polcmd, p.polpermissive, p.polroles, pg_get_expr(p.polqual, p.polrelid)
+    from pg_policy p where p.polrelid = ${of}`;
+  const others = await column(`
+    select c.relname from pg_class c join pg_inherits i on i.inhrelid = c.oid
+    where c.relkind = 'r' and (not (c.relrowsecurity and c.relforcerowsecurity)
+      or exists (${policies("c.oid")} except ${policies("i.inhparent")})
+      or exists (${policies("i.inhparent")} except ${policies("c.oid")}))`);
+  expect(others).toEqual([]);
+  const { rows } = await db.query(`
+    select c.relname || ': ' || acl.grantee::regrole || ' ' || string_agg(acl.privilege_type, ', ' order by acl.privilege_type) as rights
+    from pg_class c cross join aclexplode(c.relacl) as acl
+    where c.relispartition and c.relkind = 'r' and acl.grantee <> c.relowner group by c.relname, acl.grantee order by 1`);
+  expect(rows.map((row) => row.rights)).toEqual([
+    "delivery_attempt_rest: usageflow_worker DELETE, SELECT",
+    "delivery_rest: usageflow_worker DELETE, SELECT",
+    "outbox_event_rest: usageflow_worker DELETE, SELECT",
+  ]);
 });
 
 test("there are no triggers, and no keys that compare by a language's rules", async () => {
@@ -207,12 +229,24 @@ test("the invoice role may change the state of an invoice, write it down, and do
 test("the only functions that run with another's rights are the three doors, each of its own role", async () => {
   const doors = await column(`
     select p.proname || ' of ' || r.rolname from pg_proc p join pg_roles r on r.oid = p.proowner
-    where p.prosecdef and p.pronamespace = 'public'::regnamespace order by 1`);
+    where p.prosecdef and p.pronamespace = 'public'::regnamespace and p.proname !~ '_log_' order by 1`);
   expect(doors).toEqual([
     "change_invoice_state of usageflow_invoice",
     "hold_invoice of usageflow_invoice",
     "ingest_usage of usageflow_ingest",
   ]);
+});
+
+test("and those that make and drop partitions of the log with the rights of its owner, for the workers alone", async () => {
+  const { rows } = await db.query(`
+    select p.proname, p.proconfig, array_agg(acl.grantee::regrole::text) as may
+    from pg_proc p join pg_class log on log.relname = 'delivery' and log.relowner = p.proowner
+    cross join aclexplode(p.proacl) as acl
+    where p.prosecdef and p.pronamespace = 'public'::regnamespace and acl.grantee <> p.proowner
+    group by p.oid order by 1`);
+  const names = ["detach_log_partition", "drop_log_partition", "make_log_week", "open_log_partition"];
+  const proconfig = ["search_path=public, pg_temp"];
+  expect(rows).toEqual(names.map((proname) => ({ proname, proconfig, may: ["usageflow_worker"] })));
 });
 
 test("the row types are those of the migrated database", async () => {

@@ -30,12 +30,15 @@ export async function findDeliveries(
   const types = typesOf(request.eventTypes);
   const [time, id] = after?.split(" ") ?? [];
   const [direction, beyond] = request.oldestFirst ? [sql`asc`, sql`>`] : [sql`desc`, sql`<`];
-  const conditions = [
-    sql`tenant_id = ${tenantId}`,
-    ...filters(request, listSpan(request)),
-    ...(time ? [sql`(created_at, id) ${beyond} (${time}::timestamptz, ${id}::uuid)`] : []),
-  ];
-  const first = sql`order by created_at ${direction}, id ${direction} limit ${limit}`;
+  const conditions = {
+    ofBoth: [
+      sql`tenant_id = ${tenantId}`,
+      ...placeFilters(request, listSpan(request)),
+      ...(time ? [sql`(created_at, id) ${beyond} (${time}::timestamptz, ${id}::uuid)`] : []),
+    ],
+    ofDelivery: filters(request),
+  };
+  const first: First = (time, id) => sql`order by ${time} ${direction}, ${id} ${direction} limit ${limit}`;
   const { rows } = await sql<DeliveryRow>`
     select listed.*, (
       select due.next_attempt_at from delivery_due due
@@ -46,6 +49,16 @@ export async function findDeliveries(
   return rows;
 }
 
+/** The order of a list and its limit, by columns for time and id. */
+type First = (time: RawBuilder<unknown>, id: RawBuilder<unknown>) => RawBuilder<unknown>;
+
+/** Conditions of a list. */
+interface Conditions {
+  /** On what a delivery has in the queue too. */
+  ofBoth: readonly RawBuilder<unknown>[];
+  ofDelivery: readonly RawBuilder<unknown>[];
+}
+
 /**
  * Every filter has an index that is in the order of the list, so that a page costs what it holds and what other filters
  * throw away of it. All of a tenant, or all of some types, are the first of each type, merged.
@@ -53,24 +66,35 @@ export async function findDeliveries(
 function query(
   request: ListDeliveriesRequest,
   types: readonly string[],
-  conditions: readonly RawBuilder<unknown>[],
-  first: RawBuilder<unknown>,
+  { ofBoth, ofDelivery }: Conditions,
+  first: First,
 ): RawBuilder<unknown> {
-  const where = sql.join(conditions, sql` and `);
+  const page = first(sql`created_at`, sql`id`);
+  const where = sql.join([...ofBoth, ...ofDelivery], sql` and `);
   if (isNarrow(request)) {
     const ofTypes = request.eventTypes.length > 0 ? sql`and event_type = any(${types}::text[])` : sql``;
-    return sql`select * from ${isWaiting(request) ? WAITING : sql`delivery`} where ${where} ${ofTypes} ${first}`;
+    return isWaiting(request)
+      ? ofQueue(sql.join(ofBoth, sql` and `), sql`${where} ${ofTypes}`, first)
+      : sql`select * from delivery where ${where} ${ofTypes} ${page}`;
   }
   return sql`
     select found.* from unnest(${types}::text[]) as types (type)
-    cross join lateral (select * from delivery where ${where} and event_type = types.type ${first}) as found
-    ${first}`;
+    cross join lateral (select * from delivery where ${where} and event_type = types.type ${page}) as found
+    ${page}`;
 }
 
-// The queue has what waits in the order of the list. Its columns come first, so conditions and order are about them.
-const WAITING = sql`
-  (select tenant_id, delivery_id as id, endpoint_id, created_at from delivery_due) as due
-  join delivery using (tenant_id, id, endpoint_id, created_at)`;
+/** The queue has what waits in the order of the list: of each, its delivery is looked up by key, in its week. */
+function ofQueue(inQueue: RawBuilder<unknown>, where: RawBuilder<unknown>, first: First) {
+  return sql`
+    select waiting.* from (
+      select * from (select tenant_id, delivery_id as id, endpoint_id, created_at from delivery_due) as queue
+      where ${inQueue}
+    ) as due (due_tenant_id, due_id, due_endpoint_id, due_created_at)
+    cross join lateral (
+      select * from delivery where tenant_id = due_tenant_id and id = due_id and ${where} offset 0
+    ) as waiting
+    ${first(sql`due_created_at`, sql`due_id`)}`;
+}
 
 /** Whether it is about what waits, and nothing with fewer deliveries to look through. */
 function isWaiting({ eventId, customerId, state }: ListDeliveriesRequest): boolean {
@@ -87,16 +111,20 @@ function isNarrow({ endpointId, eventId, customerId, state, statusClass }: ListD
 // No row has it: what an id that cannot be read finds.
 const NO_ID = "00000000-0000-0000-0000-000000000000";
 
-function filters(request: ListDeliveriesRequest, span: ListSpan): RawBuilder<unknown>[] {
-  const { endpointId, eventId, customerId, state, statusClass } = request;
+function placeFilters({ endpointId }: ListDeliveriesRequest, span: ListSpan): RawBuilder<unknown>[] {
   return [
     ...(endpointId ? [sql`endpoint_id = ${parseId("whe", endpointId) ?? NO_ID}`] : []),
+    ...(span.start ? [sql`created_at >= ${span.start}`] : []),
+    ...(span.end ? [sql`created_at < ${span.end}`] : []),
+  ];
+}
+
+function filters({ eventId, customerId, state, statusClass }: ListDeliveriesRequest): RawBuilder<unknown>[] {
+  return [
     ...(eventId ? [sql`event_id = ${parseId("evt", eventId) ?? NO_ID}`] : []),
     ...(customerId ? [sql`customer_id = ${customerId}`] : []),
     ...ofState(state),
     ...ofStatusClass(statusClass),
-    ...(span.start ? [sql`created_at >= ${span.start}`] : []),
-    ...(span.end ? [sql`created_at < ${span.end}`] : []),
   ];
 }
 

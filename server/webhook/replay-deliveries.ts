@@ -7,7 +7,7 @@ import type { DeliveryRow } from "./delivery.ts";
 import { lockEndpoint } from "./endpoint.ts";
 import { receives } from "./event-filter.ts";
 import { type ReplayRow, waitingOf } from "./replay.ts";
-import { sendAgain } from "./send-again.ts";
+import { EVENT_IS_KEPT, sendAgain } from "./send-again.ts";
 
 /** Time between two passes: how long deliveries that were handed over have before it is looked how many still wait. */
 export const REPLAY_REST_MS = 250;
@@ -137,6 +137,7 @@ async function wanted(
     select created_at, id from delivery
     where ${between(replay, place)}
       and state = any(${replay.delivery_states}::text[]) and event_type = any(${types}::text[])
+      and ${EVENT_IS_KEPT}
       ${last ? sql`and (created_at, id) <= (${last.created_at}::timestamptz, ${last.id}::uuid)` : sql``}
     order by created_at, id limit ${limit}`.execute(tx);
   return rows;

@@ -17,7 +17,10 @@ export function retryDelivery(app: App, caller: Caller, request: RetryDeliveryRe
     const endpoint = await lockEndpoint(tx, tenantId, found.endpoint_id);
     if (!endpoint) throw stateConflict("the endpoint of this delivery was deleted");
     const [again] = await sendAgain(tx, tenantId, [found.id], app.clock.now());
-    const delivery = toDelivery(again ?? (await getDeliveryRow(tx, tenantId, request.id)));
-    return create(RetryDeliveryResponseSchema, { delivery });
+    const delivery = again ?? (await getDeliveryRow(tx, tenantId, request.id));
+    if (!again && delivery.completed_at) {
+      throw stateConflict("the event of this delivery is not kept any more: there is nothing to send");
+    }
+    return create(RetryDeliveryResponseSchema, { delivery: toDelivery(delivery) });
   });
 }

@@ -2,10 +2,16 @@ import { sql } from "kysely";
 import type { Tx } from "../db/database.ts";
 import type { DeliveryRow } from "./delivery.ts";
 
+/** Whether there is the event of a row of `delivery`: it may be of a week that was dropped before the delivery's own. */
+export const EVENT_IS_KEPT = sql`exists (
+  select from outbox_event event where event.tenant_id = delivery.tenant_id and event.id = delivery.event_id
+  offset 0 -- by key, each in its week
+)`;
+
 /**
  * Makes deliveries of an endpoint that the transaction has locked due at `now`, and answers them as they are then. Their ids,
  * sequences and bodies stay. Those that were over get the whole schedule again; one that is held by a worker is being sent
- * anyway, and is left out. `replayId` is the replay that does it.
+ * anyway, and is left out, and so is one whose event is not kept any more. `replayId` is the replay that does it.
  */
 export async function sendAgain(
   tx: Tx,
@@ -28,6 +34,7 @@ export async function sendAgain(
     ), begun as (
       update delivery set state = 'PENDING', completed_at = null
       where tenant_id = ${tenantId} and id = any(${ids}::uuid[]) and state <> 'PENDING'
+        and ${EVENT_IS_KEPT}
       returning *
     ), queued as (
       insert into delivery_due (
@@ -41,6 +48,7 @@ export async function sendAgain(
     select begun.*, ${now}::timestamptz as next_attempt_at from begun
     union all
     select delivery.*, ${now}::timestamptz from delivery
-    join hastened on delivery.tenant_id = ${tenantId} and delivery.id = hastened.id`.execute(tx);
+    join hastened on delivery.tenant_id = ${tenantId} and delivery.id = hastened.id
+    where delivery.id = any(${ids}::uuid[])`.execute(tx);
   return rows;
 }

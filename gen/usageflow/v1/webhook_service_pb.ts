@@ -1353,7 +1353,7 @@ export const WebhookService: GenService<{
   /**
    * Answers one delivery with its attempts.
    *
-   * Errors: NOT_FOUND.
+   * Errors: NOT_FOUND, also when it is so old that it is not kept any more.
    *
    * @generated from rpc usageflow.v1.WebhookService.GetDelivery
    */
@@ -1379,7 +1379,7 @@ export const WebhookService: GenService<{
    * delivered and got lost behind the receiver. If it was over, it is PENDING again and the schedule begins anew. One that
    * is being sent this moment is left as it is.
    *
-   * Errors: NOT_FOUND; STATE_CONFLICT when its endpoint was deleted.
+   * Errors: NOT_FOUND; STATE_CONFLICT when its endpoint was deleted, or its event is so old that it is not kept any more.
    *
    * @generated from rpc usageflow.v1.WebhookService.RetryDelivery
    */
@@ -1391,7 +1391,7 @@ export const WebhookService: GenService<{
   /**
    * Answers one event with its facts.
    *
-   * Errors: NOT_FOUND.
+   * Errors: NOT_FOUND, also when it is so old that it is not kept any more.
    *
    * @generated from rpc usageflow.v1.WebhookService.GetEvent
    */
@@ -1442,7 +1442,8 @@ export const WebhookService: GenService<{
   /**
    * Sends deliveries of an endpoint again, many at a time: each as by RetryDelivery, in the order in which they were made. It
    * runs in the background, survives a restart, and gives way: while the endpoint has other deliveries that are due, it hands
-   * none over, and never more at a time than the endpoint takes within about a second. Any number may be asked for.
+   * none over, and never more at a time than the endpoint takes within about a second. Any number may be asked for. Those whose
+   * event is not kept any more are left out.
    *
    * Errors: NOT_FOUND; INVALID_FIELD when no event type matches a pattern, or `end` is before `start`.
    *
