@@ -14,6 +14,7 @@ import { turnOf } from "./tenants-in-turn.ts";
 import { foldUsage, foldUsageOfAllTenants } from "./usage/fold-usage.ts";
 import { deliver } from "./webhook/deliver.ts";
 import { fanOut } from "./webhook/fan-out.ts";
+import { purgeFormerSecrets } from "./webhook/purge-former-secrets.ts";
 import { REPLAY_REST_MS, replayDeliveries } from "./webhook/replay-deliveries.ts";
 
 // Everything that happens in the background, in one place. Each loop's body does a bounded piece of work and answers how
@@ -31,7 +32,7 @@ const loops: Record<string, LoopBody> = {
   dispatchEvents: { runOnce: (app, stop) => dispatchEvents(app, consumers(app), stop) },
   deliver: { runOnce: deliver },
   replayDeliveries: { runOnce: replayDeliveries, restMs: REPLAY_REST_MS },
-  purgeAnswers: { runOnce: purgeAnswers },
+  purge: { runOnce: purge },
 };
 
 /** A running worker. `close` lets the passes under way end, and gives back what they hold. */
@@ -52,6 +53,11 @@ export async function drain(app: App): Promise<void> {
     done = 0;
     for (const { runOnce } of Object.values(loops)) done += await runOnce(app, never);
   }
+}
+
+/** Forgets what is of no use any more. */
+async function purge(app: App, stop: AbortSignal): Promise<number> {
+  return (await purgeAnswers(app)) + (await purgeFormerSecrets(app, stop));
 }
 
 /** A round of billing over the tenants that are due. */
