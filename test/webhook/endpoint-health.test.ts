@@ -144,6 +144,39 @@ describe("an endpoint that is disabled", () => {
   });
 });
 
+describe("an endpoint that is changed", () => {
+  test.each([
+    ["another URL", "/other", {}],
+    ["other headers", "", { headers: { values: { authorization: "Bearer new" } } }],
+  ])("to %s rests no more, and its failures count anew", async (_, path, headers) => {
+    const { app, clients, endpointId, receiver, tenant, drain } = await setupDeliveries(1);
+    receiver.behave(answer(503, "", { "retry-after": "3600" }));
+    await drain();
+    receiver.behave(answer(200));
+    await stageEvents(app, tenant.testId, times(1));
+    await drain();
+    expect(receiver.got).toHaveLength(1);
+    const change = { id: endpointId, url: receiver.url };
+    await clients.webhook.updateEndpoint({ ...change, description: "the same URL" });
+    await drain();
+    expect(receiver.got).toHaveLength(1);
+    await clients.webhook.updateEndpoint({ ...change, url: receiver.url + path, ...headers });
+    await drain();
+    expect(receiver.got).toHaveLength(2);
+  });
+
+  test("stays disabled until it is resumed", async () => {
+    const { clients, endpointId, receiver, drain } = await setupDeliveries(1);
+    receiver.behave(answer(410));
+    await drain();
+    const { endpoint } = await clients.webhook.updateEndpoint({ id: endpointId, url: `${receiver.url}/other` });
+    expect(endpoint?.disabledReason).toMatch(/410/);
+    receiver.behave(answer(200));
+    await drain();
+    expect(receiver.got).toHaveLength(1);
+  });
+});
+
 test("an endpoint that was failing and takes a delivery is told of as recovered, once", async () => {
   const { app, clients, clock, endpointId, receiver, tenant, drain } = await setupDeliveries(5);
   const other = await startReceiver();
