@@ -12,12 +12,12 @@ import { sendAgain } from "./send-again.ts";
 export function retryDelivery(app: App, caller: Caller, request: RetryDeliveryRequest) {
   const { tenantId } = caller;
   return change(app, caller, RetryDeliveryResponseSchema, async (tx) => {
-    const found = await getDeliveryRow(tx, tenantId, request.id);
+    const { endpoint_id } = await getDeliveryRow(tx, tenantId, request.id);
     // Locked, so that what waits for it is not given up beside this.
-    const endpoint = await lockEndpoint(tx, tenantId, found.endpoint_id);
+    const endpoint = await lockEndpoint(tx, tenantId, endpoint_id);
     if (!endpoint) throw stateConflict("the endpoint of this delivery was deleted");
-    const [again] = await sendAgain(tx, tenantId, [found.id], app.clock.now());
-    const delivery = toDelivery(again ?? (await getDeliveryRow(tx, tenantId, request.id)));
+    await sendAgain(tx, await getDeliveryRow(tx, tenantId, request.id));
+    const delivery = toDelivery(await getDeliveryRow(tx, tenantId, request.id));
     return create(RetryDeliveryResponseSchema, { delivery });
   });
 }

@@ -22,6 +22,8 @@ export interface Settlement extends AttemptFacts {
   endpoint_id: string;
   /** Whether the endpoint was failing when it was claimed. */
   endpoint_failing: boolean;
+  /** Whether it was in a lane when it was claimed, so that others may wait for it. */
+  in_lane: boolean;
   /** What the answer's `Retry-After` asked for, as far as it is granted. */
   retryAfterMs: number | undefined;
   tenant_id: string;
@@ -35,9 +37,14 @@ export interface Settlement extends AttemptFacts {
 
 /**
  * Writes attempts and what they change, all in one statement, for deliveries that are still held under their tokens;
- * answers the ids of those. For any other nothing changes: it was claimed anew, or its endpoint is gone.
+ * answers the ids of those. For any other nothing changes: it was claimed anew, or its endpoint is gone. "in no lane" leaves
+ * those in a lane alone, too.
  */
-export async function settleDeliveries(db: Db | Tx, settlements: readonly Settlement[]): Promise<ReadonlySet<string>> {
+export async function settleDeliveries(
+  db: Db | Tx,
+  settlements: readonly Settlement[],
+  which?: "in no lane",
+): Promise<ReadonlySet<string>> {
   if (settlements.length === 0) return new Set();
   const of = <Name extends keyof Settlement>(name: Name) => column(settlements.map((one) => one[name]));
   const headers = column(settlements.map((one) => JSON.stringify(one.response_headers)));
@@ -59,6 +66,7 @@ export async function settleDeliveries(db: Db | Tx, settlements: readonly Settle
       cross join lateral ( -- by key, whatever the planner thinks of the queue
         select due.ctid as row from delivery_due due
         where due.tenant_id = made.tenant_id and due.delivery_id = made.id and due.lease_token = made.lease_token
+          ${which ? sql`and due.lane is null` : sql``}
         for update
       ) as locked
     ), over as (

@@ -9,16 +9,17 @@ import { headerColumns } from "./endpoint-headers.ts";
 import { forgetFailures } from "./endpoint-health.ts";
 import { checkUrl } from "./endpoint-url.ts";
 import { checkPatterns } from "./event-filter.ts";
+import { beginOrder, endOrder } from "./lane.ts";
 
 /**
- * Replaces an endpoint's URL, description and event types, and headers, metadata and caps where given. What waits for it
- * goes to the new URL.
+ * Replaces an endpoint's URL, description and event types, and headers, metadata, caps and order where given. What waits for
+ * it goes to the new URL.
  */
 export async function updateEndpoint(app: App, caller: Caller, request: UpdateEndpointRequest) {
   checkPatterns(request.eventTypes);
   await checkUrl(request.url, app.config.emulator);
   const { tenantId } = caller;
-  const { headers, metadata, maxPerSecond, maxInFlight } = request;
+  const { headers, metadata, maxPerSecond, maxInFlight, ordered } = request;
   return change(app, caller, UpdateEndpointResponseSchema, async (tx) => {
     const before = await getEndpoint(tx, tenantId, request.id, "lock");
     const { id } = before;
@@ -32,6 +33,7 @@ export async function updateEndpoint(app: App, caller: Caller, request: UpdateEn
         ...(metadata ? { metadata: JSON.stringify(metadata.values) } : {}),
         ...(maxPerSecond === undefined ? {} : { max_per_second: maxPerSecond || null }),
         ...(maxInFlight === undefined ? {} : { max_in_flight: maxInFlight || null }),
+        ...(ordered === undefined ? {} : { ordered }),
       })
       .where("tenant_id", "=", tenantId)
       .where("id", "=", id)
@@ -39,6 +41,8 @@ export async function updateEndpoint(app: App, caller: Caller, request: UpdateEn
       .executeTakeFirstOrThrow();
     // Whoever changes where or how it is asked wants to see whether it works now.
     if (row.url !== before.url || headers) await forgetFailures(tx, tenantId, id);
+    if (row.ordered && !before.ordered) await beginOrder(tx, tenantId, id);
+    if (!row.ordered && before.ordered) await endOrder(tx, tenantId, id, app.clock.now());
     await keepPace(tx, row);
     return create(UpdateEndpointResponseSchema, { endpoint: toEndpoint(row) });
   });

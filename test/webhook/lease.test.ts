@@ -17,6 +17,7 @@ const settlement = ({ tenant_id, id, lease_token, endpoint_id }: ClaimedDelivery
   lease_token,
   endpoint_id,
   endpoint_failing: false,
+  in_lane: false,
   retryAfterMs: undefined,
   state: "DELIVERED",
   next_attempt_at: null,

@@ -32,8 +32,9 @@ export default class EndpointsTest extends ClientCommand {
     const { pausedAt, disabledAt } = (await service.getEndpoint({ id: args.endpoint })).endpoint as Endpoint;
     if (pausedAt || disabledAt) {
       const words = `the endpoint is ${disabledAt ? "disabled" : "paused"}: nothing is sent to it`;
-      const hint = `Send to it again with: usageflow endpoints resume ${args.endpoint}`;
-      throw new CliError("failed_precondition", words, { hint });
+      throw new CliError("failed_precondition", words, {
+        hint: `Resume it: usageflow endpoints resume ${args.endpoint}`,
+      });
     }
     const sent = (await service.sendTestEvent({ endpointId: args.endpoint })).delivery as Delivery;
     const waitMs = Number(flags.wait ?? WAIT_S) * 1_000;
