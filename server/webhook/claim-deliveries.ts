@@ -94,6 +94,7 @@ function limitOf(app: App, turn: CappedTurn, room: ClaimRoom): number {
  * what somebody asked for by hand.
  */
 async function endpointsAfter(app: App, turn: Turn): Promise<CappedTurn[]> {
+  const now = app.clock.now();
   const { rows } = await sql<CappedTurn>`
     with recursive waiting as (
       (select tenant_id, endpoint_id from delivery_due
@@ -112,11 +113,12 @@ async function endpointsAfter(app: App, turn: Turn): Promise<CappedTurn[]> {
     from waiting join endpoint on endpoint.tenant_id = waiting.tenant_id and endpoint.id = waiting.endpoint_id
     left join endpoint_failure failure
       on failure.tenant_id = waiting.tenant_id and failure.endpoint_id = waiting.endpoint_id
-    cross join lateral (select coalesce(failure.rest_until > ${app.clock.now()}, false) as resting) as rest
-    where endpoint.paused_at is null and endpoint.disabled_at is null and (not resting or exists (
-      select from delivery_due due
+    cross join lateral (select coalesce(failure.rest_until > ${now}, false) as resting) as rest
+    where endpoint.paused_at is null and endpoint.disabled_at is null and (not resting or (
+      select true from delivery_due due
       where due.tenant_id = waiting.tenant_id and due.endpoint_id = waiting.endpoint_id
-        and due.next_attempt_at = ${AT_ONCE} and (due.lease_until is null or due.lease_until <= ${app.clock.now()})
+        and due.next_attempt_at = ${AT_ONCE} and (due.lease_until is null or due.lease_until <= ${now})
+      limit 1
     ))
     limit ${ENDPOINTS_MAX}`.execute(app.workerDb);
   return rows;
