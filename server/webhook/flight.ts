@@ -47,6 +47,7 @@ export class Flight {
   /** and those of them that were taken: by tenant and by endpoint. */
   #taken = new Map<string, number>();
   #due = true;
+  #released = false; // what waited for one that is over is due now
   #targets = new Map<string, Target>();
   #lookedAt = new Date(0);
   #wake = () => {};
@@ -119,6 +120,7 @@ export class Flight {
   get #isWorthLooking(): boolean {
     if (this.empty) return true;
     if (this.#stopped) return this.#lines.size > 0;
+    if (this.#released && this.#means.held.free() > 0) return true;
     if (this.#answered === 0) return false;
     if (this.#lines.size > 0 && this.#stale) return true;
     const enough = Math.min(REFILL_MAX, this.#held.size / REFILL_OF_HELD);
@@ -129,6 +131,7 @@ export class Flight {
     if (this.#stopped || this.#means.held.free() === 0) return [];
     const room = this.#room(this.#answered, this.#taken);
     this.#answered = 0;
+    this.#released = false;
     this.#taken = new Map();
     const { claimed, next, heldBack } = await claimDeliveries(this.#app, this.#means.turn, room);
     this.#means.turn = next;
@@ -200,6 +203,10 @@ export class Flight {
     this.#sendWaiting();
     this.#wake();
     if ((await settled).has(delivery.id)) logAttempt(this.#app, delivery, settlement);
+    if (delivery.in_lane && settlement.state !== "PENDING") {
+      this.#released = true;
+      this.#wake();
+    }
   }
 
   #drop(delivery: ClaimedDelivery): void {

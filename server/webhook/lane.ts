@@ -32,28 +32,32 @@ export interface Lane {
 /** The lanes of deliveries by their ids: they stay so while their endpoints are locked. Those in none are left out. */
 export async function lanesOf(tx: Tx, tenantId: string, ids: readonly string[]): Promise<ReadonlyMap<string, Lane>> {
   if (ids.length === 0) return new Map();
-  const rows = await tx
-    .selectFrom("delivery_due")
-    .select(["delivery_id", "endpoint_id", "lane"])
-    .where("tenant_id", "=", tenantId)
-    .where("delivery_id", "in", ids)
-    .execute();
-  return new Map(
-    rows.flatMap(({ delivery_id, endpoint_id, lane }) => (lane === null ? [] : [[delivery_id, { endpoint_id, lane }]])),
-  );
+  const { rows } = await sql<Lane & { id: string }>`
+    select found.* from unnest(${ids}::uuid[]) as of (id)
+    cross join lateral (
+      select delivery_id as id, endpoint_id, lane from delivery_due
+      where tenant_id = ${tenantId} and delivery_id = of.id and lane is not null
+      limit 1 -- by key, whatever the planner thinks of the queue
+    ) as found`.execute(tx);
+  return new Map(rows.map(({ id, ...lane }) => [id, lane]));
 }
 
 /** Makes the first of each lane due at `now`, if it is held, of endpoints that the transaction has locked. */
 export async function release(tx: Tx, tenantId: string, lanes: readonly Lane[], now: Date): Promise<void> {
   if (lanes.length === 0) return;
   await sql`
-    update delivery_due due set next_attempt_at = ${now}
-    from unnest(
-      ${lanes.map((one) => one.endpoint_id)}::uuid[], ${lanes.map((one) => one.lane)}::text[]
-    ) as freed (endpoint_id, lane)
-    cross join lateral (${firstOf(tenantId, sql`freed`)}) as first
-    where due.tenant_id = ${tenantId} and due.delivery_id = first.delivery_id and due.next_attempt_at = ${HELD}
-  `.execute(tx);
+    with held as (
+      select first.delivery_id
+      from unnest(
+        ${lanes.map((one) => one.endpoint_id)}::uuid[], ${lanes.map((one) => one.lane)}::text[]
+      ) as freed (endpoint_id, lane)
+      cross join lateral (
+        select one.delivery_id, one.next_attempt_at from delivery_due one where ${whereFirst(tenantId, sql`freed`)}
+      ) as first
+      where first.next_attempt_at = ${HELD}
+    )
+    update delivery_due due set next_attempt_at = ${now} from held
+    where due.tenant_id = ${tenantId} and due.delivery_id = held.delivery_id`.execute(tx);
 }
 
 /**
@@ -63,8 +67,8 @@ export async function release(tx: Tx, tenantId: string, lanes: readonly Lane[], 
 export async function holdBehind(tx: Tx, tenantId: string, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
   await sql`
-    update delivery_due due set next_attempt_at = ${HELD}
-    where due.tenant_id = ${tenantId} and due.delivery_id = any(${ids}::uuid[])
+    update delivery_due due set next_attempt_at = ${HELD} from unnest(${ids}::uuid[]) as again (id)
+    where due.tenant_id = ${tenantId} and due.delivery_id = again.id
       and due.delivery_id <> (${firstOf(tenantId, sql`due`)})`.execute(tx);
 }
 
@@ -108,8 +112,11 @@ export async function endOrder(tx: Tx, tenantId: string, endpointId: string, now
 
 /** Selects the id of the first of a lane that a row `of` has. */
 export function firstOf(tenantId: string | RawBuilder<unknown>, of: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`select one.delivery_id from delivery_due one where ${whereFirst(tenantId, of)}`;
+}
+
+function whereFirst(tenantId: string | RawBuilder<unknown>, of: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`
-    select one.delivery_id from delivery_due one
-    where one.tenant_id = ${tenantId} and one.endpoint_id = ${of}.endpoint_id and one.lane = ${of}.lane
+    one.tenant_id = ${tenantId} and one.endpoint_id = ${of}.endpoint_id and one.lane = ${of}.lane
     order by one.sequence limit 1`;
 }
