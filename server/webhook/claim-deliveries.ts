@@ -37,6 +37,8 @@ export interface ClaimedDelivery {
   /** Whether its endpoint has failed since it last took a delivery. */
   endpoint_failing: boolean;
   in_lane: boolean;
+  /** Whether somebody asked for it by hand: it is sent while its endpoint rests, too. */
+  by_hand: boolean;
   type: string;
   occurred_at: Date;
   data: string;
@@ -184,6 +186,7 @@ async function claimOf(
     )
     select c.tenant_id, c.delivery_id as id, c.endpoint_id, c.event_id, c.sequence, c.attempt_count, c.attempt_base,
       chosen.failing as endpoint_failing, c.lane is not null as in_lane,
+      c.next_attempt_at = ${AT_ONCE} as by_hand,
       e.type, e.occurred_at, e.data
     from claimed c
     join chosen using (tenant_id, delivery_id)

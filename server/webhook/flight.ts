@@ -8,7 +8,7 @@ import { isCapped } from "./endpoint-caps.ts";
 import { claimKey, extendLeases, releaseDeliveries } from "./hold-deliveries.ts";
 import type { Room } from "./room.ts";
 import type { Settlement } from "./settle-deliveries.ts";
-import type { ReadTargets, Target } from "./target.ts";
+import type { ReadTargets, Target, TargetNow } from "./target.ts";
 import { WaitingLines } from "./waiting-lines.ts";
 import type { Post } from "./webhook-client.ts";
 
@@ -48,7 +48,7 @@ export class Flight {
   #taken = new Map<string, number>();
   #due = true;
   #released = false; // what waited for one that is over is due now
-  #targets = new Map<string, Target>();
+  #targets = new Map<string, TargetNow>();
   #lookedAt = new Date(0);
   #wake = () => {};
 
@@ -73,8 +73,7 @@ export class Flight {
     }
     this.#targets = await this.#means.readTargets(this.#lines.endpoints());
     this.#lookedAt = this.#app.clock.now();
-    // Paused, disabled or deleted since they were claimed.
-    await this.#giveBack(this.#lines.take((one) => this.#stopped || !this.#targets.has(one.endpoint_id)));
+    await this.#giveBack(this.#lines.take((one) => this.#stopped || !this.#mayGo(one)));
     this.#sendWaiting();
     return claimed.length;
   }
@@ -105,6 +104,12 @@ export class Flight {
       last = clock.now();
       await this.#extend(last).catch((error) => log.error("delivery.lease_not_kept", errorFacts(error)));
     }
+  }
+
+  /** Whether its endpoint is still sent to: it may be paused, disabled, deleted or rest since the claim. */
+  #mayGo({ endpoint_id, by_hand }: ClaimedDelivery): boolean {
+    const target = this.#targets.get(endpoint_id);
+    return target !== undefined && (by_hand || !target.resting);
   }
 
   get #stopped(): boolean {
@@ -161,7 +166,7 @@ export class Flight {
     const { slots } = this.#means;
     const lastAt = plusMs(this.#app.clock.now(), this.#app.config.deliveryTimeoutMs);
     const maySend = (one: ClaimedDelivery) =>
-      this.#targets.has(one.endpoint_id) && // it may have been claimed a moment ago
+      this.#mayGo(one) && // it may have been claimed a moment ago
       slots.ofTenant(one.tenant_id) > 0 &&
       slots.ofEndpoint({ tenantId: one.tenant_id, endpointId: one.endpoint_id }) > 0;
     const late: ClaimedDelivery[] = [];
