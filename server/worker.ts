@@ -15,6 +15,7 @@ import { foldUsage, foldUsageOfAllTenants } from "./usage/fold-usage.ts";
 import { deliver } from "./webhook/deliver.ts";
 import { fanOut } from "./webhook/fan-out.ts";
 import { KEEP_LOG_IDLE_MS, KEEP_LOG_REST_MS, keepLog } from "./webhook/keep-log.ts";
+import { purgeFormerSecrets } from "./webhook/purge-former-secrets.ts";
 import { REPLAY_REST_MS, replayDeliveries } from "./webhook/replay-deliveries.ts";
 
 // Everything that happens in the background, in one place. Each loop's body does a bounded piece of work and answers how
@@ -33,7 +34,7 @@ const loops: Record<string, LoopBody> = {
   deliver: { runOnce: deliver },
   replayDeliveries: { runOnce: replayDeliveries, restMs: REPLAY_REST_MS },
   keepLog: { runOnce: keepLog, restMs: KEEP_LOG_REST_MS, idleMs: KEEP_LOG_IDLE_MS },
-  purgeAnswers: { runOnce: purgeAnswers },
+  purge: { runOnce: purge },
 };
 
 /** A running worker. `close` lets the passes under way end, and gives back what they hold. */
@@ -54,6 +55,11 @@ export async function drain(app: App): Promise<void> {
     done = 0;
     for (const { runOnce } of Object.values(loops)) done += await runOnce(app, never);
   }
+}
+
+/** Forgets what is of no use any more. */
+async function purge(app: App, stop: AbortSignal): Promise<number> {
+  return (await purgeAnswers(app)) + (await purgeFormerSecrets(app, stop));
 }
 
 /** A round of billing over the tenants that are due. */

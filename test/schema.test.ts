@@ -100,6 +100,7 @@ describe("every table but the control plane's", () => {
       where a.attname <> 'tenant_id' order by 1`);
     // Work that is claimed across tenants is found by its time.
     expect(indexes).toEqual([
+      "endpoint_former_secrets_until",
       "organization_pkey",
       "rpc_answer_created_at",
       "tenant_due_due_at",

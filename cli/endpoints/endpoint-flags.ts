@@ -14,6 +14,10 @@ export const endpointFlags = {
     min: 0,
     max: 10_000,
   }),
+  ordered: Flags.boolean({
+    description: "Send the events of a customer one after the other; the next waits for the one before.",
+    allowNo: true,
+  }),
   event: Flags.string({
     description: "Only this type; invoice.* for all of a noun, * for all. May be given again.",
     multiple: true,

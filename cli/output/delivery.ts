@@ -15,12 +15,18 @@ export function deliveryText(delivery: Delivery): string {
     Delivery: delivery.id,
     Event: `${delivery.eventType} ${delivery.eventId}`,
     Endpoint: delivery.endpointId,
-    State: word(DeliveryStateSchema, delivery.state),
+    State: deliveryState(delivery),
     Made: time(delivery.createdAt),
     "Next attempt": time(delivery.nextAttemptAt),
+    "Held by": delivery.heldBy,
     Completed: time(delivery.completedAt),
   });
   return [head, ...delivery.attempts.map(attemptText)].join("\n\n");
+}
+
+/** Where a delivery stands, in a word or two. */
+export function deliveryState({ state, heldBy }: Delivery): string {
+  return `${word(DeliveryStateSchema, state)}${heldBy ? ", held" : ""}`;
 }
 
 const ANSWER_SHOWN_MAX = 200;

@@ -16,6 +16,7 @@ export function endpointText(endpoint: Endpoint): string {
     Signature: endpoint.signatureKind === SignatureKind.V1A ? "v1a" : "v1",
     "Public key": endpoint.publicKey,
     "Old secret until": time(endpoint.formerSecretsUntil),
+    Ordered: endpoint.ordered ? "by customer" : "",
     "Max per second": endpoint.maxPerSecond ? String(endpoint.maxPerSecond) : "",
     "Max in flight": endpoint.maxInFlight ? String(endpoint.maxInFlight) : "",
     Made: time(endpoint.createdAt),

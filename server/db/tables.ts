@@ -118,6 +118,7 @@ export interface Delivery {
   last_status: Generated<number>;
   refused_class: Generated<number | null>;
   sequence: bigint;
+  skipped: Generated<boolean | null>;
   state: string;
   tenant_id: string;
 }
@@ -146,6 +147,7 @@ export interface DeliveryDue {
   delivery_id: string;
   endpoint_id: string;
   event_id: string;
+  lane: string | null;
   lease_token: string | null;
   lease_until: Timestamp | null;
   next_attempt_at: Timestamp;
@@ -183,6 +185,7 @@ export interface Endpoint {
   max_in_flight: number | null;
   max_per_second: number | null;
   metadata: Generated<Json>;
+  ordered: Generated<boolean>;
   paused_at: Timestamp | null;
   public_key: Buffer | null;
   secret_sealed: Buffer;

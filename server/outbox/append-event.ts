@@ -45,5 +45,5 @@ export async function storeEvents(tx: Tx, tenantId: string, events: readonly New
 function customerOf({ facts }: NewEvent): string | null {
   if ("customer" in facts) return facts.customer.id;
   const [fact] = Object.values(facts) as [object | undefined];
-  return fact && "customerId" in fact && typeof fact.customerId === "string" ? fact.customerId : null;
+  return fact && "customerId" in fact && typeof fact.customerId === "string" ? fact.customerId || null : null;
 }

@@ -23,6 +23,7 @@ export async function attempt(app: App, post: Post, delivery: ClaimedDelivery, t
     lease_token: delivery.lease_token,
     endpoint_id: delivery.endpoint_id,
     endpoint_failing: delivery.endpoint_failing,
+    in_lane: delivery.in_lane,
     retryAfterMs: failure && retryAfterMs(outcome.retryAfter, now, app.config.retryAfterMaxMs),
     sent_at: sentAt,
     duration_us: outcome.durationUs,

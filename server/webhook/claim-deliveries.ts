@@ -14,6 +14,9 @@ export interface Turn {
   endpointId: string;
 }
 
+/** When what somebody asked for by hand is due: before all else, and while its endpoint rests. */
+export const AT_ONCE = sql<Date>`'-infinity'::timestamptz`;
+
 const NIL = "00000000-0000-0000-0000-000000000000";
 /** Before the first endpoint. */
 export const FIRST_TURN: Turn = { tenantId: NIL, endpointId: NIL };
@@ -33,6 +36,9 @@ export interface ClaimedDelivery {
   lease_token: string;
   /** Whether its endpoint has failed since it last took a delivery. */
   endpoint_failing: boolean;
+  in_lane: boolean;
+  /** Whether somebody asked for it by hand: it is sent while its endpoint rests, too. */
+  by_hand: boolean;
   type: string;
   occurred_at: Date;
   data: string;
@@ -85,8 +91,12 @@ function limitOf(app: App, turn: CappedTurn, room: ClaimRoom): number {
   return Math.min(room.ofEndpoint(turn), probing ? 1 : Number.POSITIVE_INFINITY);
 }
 
-/** The next endpoints that have deliveries waiting and may be sent to: one step in the index each. */
+/**
+ * The next endpoints that have deliveries waiting and may be sent to: one step in the index each. One that rests may be sent
+ * what somebody asked for by hand.
+ */
 async function endpointsAfter(app: App, turn: Turn): Promise<CappedTurn[]> {
+  const now = app.clock.now();
   const { rows } = await sql<CappedTurn>`
     with recursive waiting as (
       (select tenant_id, endpoint_id from delivery_due
@@ -101,12 +111,17 @@ async function endpointsAfter(app: App, turn: Turn): Promise<CappedTurn[]> {
     )
     select waiting.tenant_id as "tenantId", waiting.endpoint_id as "endpointId",
       endpoint.max_per_second as "maxPerSecond", endpoint.max_in_flight as "maxInFlight",
-      coalesce(failure.failure_count, 0) as failures
+      coalesce(failure.failure_count, 0) as failures, resting
     from waiting join endpoint on endpoint.tenant_id = waiting.tenant_id and endpoint.id = waiting.endpoint_id
     left join endpoint_failure failure
       on failure.tenant_id = waiting.tenant_id and failure.endpoint_id = waiting.endpoint_id
-    where endpoint.paused_at is null and endpoint.disabled_at is null
-      and (failure.rest_until is null or failure.rest_until <= ${app.clock.now()})
+    cross join lateral (select coalesce(failure.rest_until > ${now}, false) as resting) as rest
+    where endpoint.paused_at is null and endpoint.disabled_at is null and (not resting or (
+      select true from delivery_due due
+      where due.tenant_id = waiting.tenant_id and due.endpoint_id = waiting.endpoint_id
+        and due.next_attempt_at = ${AT_ONCE} and (due.lease_until is null or due.lease_until <= ${now})
+      limit 1
+    ))
     limit ${ENDPOINTS_MAX}`.execute(app.workerDb);
   return rows;
 }
@@ -145,11 +160,13 @@ async function claimOf(
       from unnest(
         ${turns.map((one) => one.tenantId)}::uuid[], ${turns.map((one) => one.endpointId)}::uuid[],
         ${turns.map((one) => one.limit)}::integer[], ${turns.map((one) => room.ofTenant(one.tenantId))}::integer[],
-        ${turns.map((one) => one.failures > 0)}::boolean[]
-      ) as turn (tenant_id, endpoint_id, endpoint_limit, tenant_limit, failing)
+        ${turns.map((one) => one.failures > 0)}::boolean[],
+        ${turns.map((one) => (one.resting ? "-infinity" : now.toISOString()))}::timestamptz[]
+      ) as turn (tenant_id, endpoint_id, endpoint_limit, tenant_limit, failing, due_until)
       cross join lateral (
         select due.ctid as row, due.tenant_id, due.delivery_id, due.next_attempt_at from delivery_due due
-        where due.tenant_id = turn.tenant_id and due.endpoint_id = turn.endpoint_id and due.next_attempt_at <= ${now}
+        where due.tenant_id = turn.tenant_id and due.endpoint_id = turn.endpoint_id
+          and due.next_attempt_at <= turn.due_until
           and (due.lease_until is null or due.lease_until <= ${now})
         order by due.next_attempt_at, due.delivery_id
         limit turn.endpoint_limit
@@ -168,7 +185,9 @@ async function claimOf(
       returning due.*
     )
     select c.tenant_id, c.delivery_id as id, c.endpoint_id, c.event_id, c.sequence, c.attempt_count, c.attempt_base,
-      chosen.failing as endpoint_failing, e.type, e.occurred_at, e.data
+      chosen.failing as endpoint_failing, c.lane is not null as in_lane,
+      c.next_attempt_at = ${AT_ONCE} as by_hand,
+      e.type, e.occurred_at, e.data
     from claimed c
     join chosen using (tenant_id, delivery_id)
     cross join lateral ( -- by key, whatever the planner thinks of the claim's size

@@ -34,6 +34,7 @@ export async function createEndpoint(app: App, caller: Caller, request: CreateEn
         metadata: JSON.stringify(request.metadata),
         max_per_second: request.maxPerSecond || null,
         max_in_flight: request.maxInFlight || null,
+        ordered: request.ordered,
         created_at: app.clock.now(),
       })
       .returningAll()

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { type Duration, DurationSchema, timestampFromDate } from "@bufbuild/protobuf/wkt";
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 import {
   AttemptErrorKind,
   AttemptSchema,
@@ -12,6 +12,7 @@ import type { Tx } from "../db/database.ts";
 import type { DeliveryAttempt as AttemptRow, Delivery as DeliveryTable } from "../db/tables.ts";
 import { formatId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
+import { firstOf, HELD } from "./lane.ts";
 
 // An event on its way to an endpoint:
 //
@@ -20,14 +21,21 @@ import { notFound } from "../rpc/errors.ts";
 //                  ├──lease ran out──────┘ │ └──the schedule is used up──▶ FAILED
 //                  └──failed, later again──┘
 //
-//   DELIVERED or FAILED ──sent again by hand or a replay──▶ PENDING, its schedule begun anew
+//   PENDING ──by hand──▶ SKIPPED
+//   DELIVERED, FAILED or SKIPPED ──sent again by hand or a replay──▶ PENDING, its schedule begun anew
 //   PENDING, leased or not, ──the endpoint is deleted──▶ FAILED
 //
 // A delivery that is PENDING has a row in `delivery_due`, and no other has: whatever changes the state writes both. The
 // lease is there, its token made by the claim and checked by what ends it: a worker that lost its lease changes nothing.
 
-/** A row of `delivery`, and when it is sent next. Null: it is over. */
-export type DeliveryRow = Selectable<DeliveryTable> & { next_attempt_at: Date | null };
+/** A row of `delivery`, when it is sent next, and what holds it. Both null: it is over. */
+export type DeliveryRow = Selectable<DeliveryTable> & { next_attempt_at: Date | null; held_by: string | null };
+
+/** What `due` adds to a row of `delivery`. What was asked for by hand is due since it was made. */
+export const nextAttemptAt = sql<Date | null>`
+  case when due.next_attempt_at < ${HELD} then greatest(due.next_attempt_at, due.created_at) end`;
+export const heldBy = sql<string | null>`
+  case when due.next_attempt_at = ${HELD} then (${firstOf(sql`due.tenant_id`, sql`due`)}) end`;
 
 /** The delivery as callers see it. */
 export function toDelivery(row: DeliveryRow, attempts: readonly Selectable<AttemptRow>[] = []) {
@@ -44,6 +52,7 @@ export function toDelivery(row: DeliveryRow, attempts: readonly Selectable<Attem
     lastError: row.last_error,
     customerId: row.customer_id ?? "",
     attempts: attempts.map(toAttempt),
+    heldBy: row.held_by ? formatId("whd", row.held_by) : "",
     ...(row.completed_at ? { completedAt: timestampFromDate(row.completed_at) } : {}),
     ...(row.next_attempt_at ? { nextAttemptAt: timestampFromDate(row.next_attempt_at) } : {}),
   });
@@ -86,7 +95,7 @@ export function readDeliveries(tx: Tx, tenantId: string, ids: readonly string[])
       join.onRef("due.tenant_id", "=", "delivery.tenant_id").onRef("due.delivery_id", "=", "delivery.id"),
     )
     .selectAll("delivery")
-    .select("due.next_attempt_at")
+    .select([nextAttemptAt.as("next_attempt_at"), heldBy.as("held_by")])
     .where("delivery.tenant_id", "=", tenantId)
     .where("delivery.id", "in", ids)
     .orderBy("delivery.id")

@@ -10,6 +10,8 @@ export interface CappedTurn extends Turn {
   maxInFlight: number | null;
   /** In a row. */
   failures: number;
+  /** After failures: but what was asked for by hand, nothing is sent. */
+  resting: boolean;
 }
 
 /** What is noted of an endpoint with a cap: up to when its rate is used up, and what is in flight. */

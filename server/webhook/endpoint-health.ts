@@ -1,4 +1,5 @@
 import type { Config } from "../config.ts";
+import type { Tx } from "../db/database.ts";
 
 /** How an endpoint fails: from its first failure to its next success. */
 export interface EndpointFailure {
@@ -64,4 +65,9 @@ export function whyDisable(
   if (now.getTime() - failure.failing_since.getTime() < disableAfterMs) return undefined;
   const since = failure.failing_since.toISOString().slice(0, 19);
   return `every attempt since ${since}Z failed, ${failure.failure_count} in a row; the last: ${failed.at(-1)?.error}`;
+}
+
+/** An endpoint that the transaction has locked rests no more, and its next failure is its first. */
+export async function forgetFailures(tx: Tx, tenantId: string, id: string): Promise<void> {
+  await tx.deleteFrom("endpoint_failure").where("tenant_id", "=", tenantId).where("endpoint_id", "=", id).execute();
 }

@@ -29,6 +29,7 @@ export function toEndpoint(row: Selectable<EndpointRow>) {
     disabledReason: row.disabled_reason,
     maxPerSecond: row.max_per_second ?? 0,
     maxInFlight: row.max_in_flight ?? 0,
+    ordered: row.ordered,
   });
 }
 
@@ -61,7 +62,7 @@ export async function getEndpoint(
 export function lockEndpoint(tx: Tx, tenantId: string, uuid: string) {
   return tx
     .selectFrom("endpoint")
-    .select(["id", "last_sequence"])
+    .select(["id", "last_sequence", "ordered"])
     .where("tenant_id", "=", tenantId)
     .where("id", "=", uuid)
     .where("deleted_at", "is", null)

@@ -1,10 +1,11 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import type { Tx } from "../db/database.ts";
 import { newId, parseId } from "../id.ts";
 import type { DispatchedEvent, EventConsumer } from "../outbox/dispatch-events.ts";
 import { receives } from "./event-filter.ts";
+import { firstOf, HELD, laneOf } from "./lane.ts";
 import { nextDelayMs } from "./retry-schedule.ts";
 
 /** A delivery to make. */
@@ -13,6 +14,8 @@ export interface NewDelivery {
   event: DispatchedEvent;
   endpointId: string;
   sequence: bigint;
+  /** Of an ordered endpoint, lane.ts. */
+  lane: string | null;
 }
 
 const TOLD_TO_OTHERS = ["endpoint.disabled", "delivery.exhausted"];
@@ -30,6 +33,7 @@ export function fanOut(app: App): EventConsumer {
           event,
           endpointId: endpoint.id,
           sequence: endpoint.last_sequence + BigInt(index + 1),
+          lane: endpoint.ordered ? laneOf(event.customer_id) : null,
         })),
     );
     if (made.length > 0) await insertDeliveries(app, tx, tenantId, made);
@@ -60,7 +64,7 @@ async function endpointsToldOf(
 function lockEndpoints(tx: Tx, tenantId: string) {
   return tx
     .selectFrom("endpoint")
-    .select(["id", "event_types", "last_sequence"])
+    .select(["id", "event_types", "last_sequence", "ordered"])
     .where("tenant_id", "=", tenantId)
     .where("deleted_at", "is", null)
     .orderBy("id")
@@ -68,22 +72,26 @@ function lockEndpoints(tx: Tx, tenantId: string) {
     .execute();
 }
 
-/** Makes deliveries for endpoints that the transaction has locked, in the order of their sequences. */
+/**
+ * Makes deliveries for endpoints that the transaction has locked, in the order of their sequences. In a lane only the first
+ * is due, and it is not while others wait there already.
+ */
 export async function insertDeliveries(
   app: App,
   tx: Tx,
   tenantId: string,
   made: readonly NewDelivery[],
+  due: RawBuilder<Date> = firstAttemptAt(app),
 ): Promise<void> {
   const now = app.clock.now();
-  const delay = nextDelayMs(app.config.deliveryScheduleMs, 0, Math.random()) ?? 0;
   await sql`
     with made as (
       select * from unnest(
         ${made.map((one) => one.id)}::uuid[], ${made.map((one) => one.event.id)}::uuid[],
         ${made.map((one) => one.event.type)}::text[], ${made.map((one) => one.event.customer_id)}::text[],
-        ${made.map((one) => one.endpointId)}::uuid[], ${made.map((one) => one.sequence)}::bigint[]
-      ) as row (id, event_id, event_type, customer_id, endpoint_id, sequence)
+        ${made.map((one) => one.endpointId)}::uuid[], ${made.map((one) => one.sequence)}::bigint[],
+        ${made.map((one) => one.lane)}::text[], ${areBehind(made)}::boolean[]
+      ) as row (id, event_id, event_type, customer_id, endpoint_id, sequence, lane, behind)
     ), counted as (
       update endpoint set last_sequence = last.sequence
       from (select endpoint_id, max(sequence) as sequence from made group by endpoint_id) as last
@@ -97,9 +105,25 @@ export async function insertDeliveries(
       from made
     )
     insert into delivery_due (
-      tenant_id, delivery_id, event_id, endpoint_id, sequence, next_attempt_at, created_at
+      tenant_id, delivery_id, event_id, endpoint_id, sequence, lane, next_attempt_at, created_at
     )
-    select ${tenantId}::uuid, id, event_id, endpoint_id, sequence, ${plusMs(now, delay)}::timestamptz,
+    select ${tenantId}::uuid, id, event_id, endpoint_id, sequence, lane,
+      case when behind or (lane is not null and (${firstOf(tenantId, sql`made`)}) is not null) then ${HELD} else ${due} end,
       ${now}::timestamptz
     from made`.execute(tx);
+}
+
+function firstAttemptAt(app: App): RawBuilder<Date> {
+  const delay = nextDelayMs(app.config.deliveryScheduleMs, 0, Math.random()) ?? 0;
+  return sql`${plusMs(app.clock.now(), delay)}::timestamptz`;
+}
+
+/** Of each delivery, whether one before it is in its lane. */
+function areBehind(made: readonly NewDelivery[]): boolean[] {
+  const lanes = new Set<string>();
+  return made.map(({ endpointId, lane }) => {
+    if (lane === null) return false;
+    const before = lanes.size;
+    return lanes.add(`${endpointId} ${lane}`).size === before;
+  });
 }

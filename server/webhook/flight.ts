@@ -8,7 +8,7 @@ import { isCapped } from "./endpoint-caps.ts";
 import { claimKey, extendLeases, releaseDeliveries } from "./hold-deliveries.ts";
 import type { Room } from "./room.ts";
 import type { Settlement } from "./settle-deliveries.ts";
-import type { ReadTargets, Target } from "./target.ts";
+import type { ReadTargets, Target, TargetNow } from "./target.ts";
 import { WaitingLines } from "./waiting-lines.ts";
 import type { Post } from "./webhook-client.ts";
 
@@ -47,7 +47,8 @@ export class Flight {
   /** and those of them that were taken: by tenant and by endpoint. */
   #taken = new Map<string, number>();
   #due = true;
-  #targets = new Map<string, Target>();
+  #released = false; // what waited for one that is over is due now
+  #targets = new Map<string, TargetNow>();
   #lookedAt = new Date(0);
   #wake = () => {};
 
@@ -72,8 +73,7 @@ export class Flight {
     }
     this.#targets = await this.#means.readTargets(this.#lines.endpoints());
     this.#lookedAt = this.#app.clock.now();
-    // Paused, disabled or deleted since they were claimed.
-    await this.#giveBack(this.#lines.take((one) => this.#stopped || !this.#targets.has(one.endpoint_id)));
+    await this.#giveBack(this.#lines.take((one) => this.#stopped || !this.#mayGo(one)));
     this.#sendWaiting();
     return claimed.length;
   }
@@ -106,6 +106,12 @@ export class Flight {
     }
   }
 
+  /** Whether its endpoint is still sent to: it may be paused, disabled, deleted or rest since the claim. */
+  #mayGo({ endpoint_id, by_hand }: ClaimedDelivery): boolean {
+    const target = this.#targets.get(endpoint_id);
+    return target !== undefined && (by_hand || !target.resting);
+  }
+
   get #stopped(): boolean {
     return this.#stop?.aborted === true;
   }
@@ -119,6 +125,7 @@ export class Flight {
   get #isWorthLooking(): boolean {
     if (this.empty) return true;
     if (this.#stopped) return this.#lines.size > 0;
+    if (this.#released && this.#means.held.free() > 0) return true;
     if (this.#answered === 0) return false;
     if (this.#lines.size > 0 && this.#stale) return true;
     const enough = Math.min(REFILL_MAX, this.#held.size / REFILL_OF_HELD);
@@ -129,6 +136,7 @@ export class Flight {
     if (this.#stopped || this.#means.held.free() === 0) return [];
     const room = this.#room(this.#answered, this.#taken);
     this.#answered = 0;
+    this.#released = false;
     this.#taken = new Map();
     const { claimed, next, heldBack } = await claimDeliveries(this.#app, this.#means.turn, room);
     this.#means.turn = next;
@@ -158,7 +166,7 @@ export class Flight {
     const { slots } = this.#means;
     const lastAt = plusMs(this.#app.clock.now(), this.#app.config.deliveryTimeoutMs);
     const maySend = (one: ClaimedDelivery) =>
-      this.#targets.has(one.endpoint_id) && // it may have been claimed a moment ago
+      this.#mayGo(one) && // it may have been claimed a moment ago
       slots.ofTenant(one.tenant_id) > 0 &&
       slots.ofEndpoint({ tenantId: one.tenant_id, endpointId: one.endpoint_id }) > 0;
     const late: ClaimedDelivery[] = [];
@@ -200,6 +208,10 @@ export class Flight {
     this.#sendWaiting();
     this.#wake();
     if ((await settled).has(delivery.id)) logAttempt(this.#app, delivery, settlement);
+    if (delivery.in_lane && settlement.state !== "PENDING") {
+      this.#released = true;
+      this.#wake();
+    }
   }
 
   #drop(delivery: ClaimedDelivery): void {

@@ -6,7 +6,7 @@ import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import { parseId } from "../id.ts";
 import { openPage } from "../rpc/page.ts";
-import { type DeliveryRow, stateName, toDelivery } from "./delivery.ts";
+import { type DeliveryRow, heldBy, nextAttemptAt, stateName, toDelivery } from "./delivery.ts";
 import { typesOf } from "./event-filter.ts";
 import { type ListSpan, listSpan } from "./list-span.ts";
 
@@ -40,11 +40,13 @@ export async function findDeliveries(
   };
   const first: First = (time, id) => sql`order by ${time} ${direction}, ${id} ${direction} limit ${limit}`;
   const { rows } = await sql<DeliveryRow>`
-    select listed.*, (
-      select due.next_attempt_at from delivery_due due
-      where due.tenant_id = listed.tenant_id and due.delivery_id = listed.id
-    ) as next_attempt_at
+    select listed.*, waiting.next_attempt_at, waiting.held_by
     from (${query(request, types, conditions, first)}) as listed
+    left join lateral (
+      select ${nextAttemptAt} as next_attempt_at, ${heldBy} as held_by from delivery_due due
+      where due.tenant_id = listed.tenant_id and due.delivery_id = listed.id
+      limit 1 -- by key, one after the other: the queue is read for no more
+    ) as waiting on true
     order by listed.created_at ${direction}, listed.id ${direction}`.execute(tx);
   return rows;
 }
@@ -104,7 +106,7 @@ function isWaiting({ eventId, customerId, state }: ListDeliveriesRequest): boole
 /** Whether a filter other than type and time has an index of its own. */
 function isNarrow({ endpointId, eventId, customerId, state, statusClass }: ListDeliveriesRequest): boolean {
   const given = endpointId !== "" || eventId !== "" || customerId !== "";
-  const undelivered = state === DeliveryState.PENDING || state === DeliveryState.FAILED;
+  const undelivered = state !== DeliveryState.UNSPECIFIED && state !== DeliveryState.DELIVERED;
   return given || undelivered || CLASSES[statusClass] !== undefined;
 }
 
@@ -132,6 +134,7 @@ function filters({ eventId, customerId, state, statusClass }: ListDeliveriesRequ
 function ofState(state: DeliveryState): RawBuilder<unknown>[] {
   if (state === DeliveryState.UNSPECIFIED) return [];
   if (state === DeliveryState.FAILED) return [sql`failed`];
+  if (state === DeliveryState.SKIPPED) return [sql`skipped`];
   return [sql`state = ${sql.lit(stateName(state))}`];
 }
 

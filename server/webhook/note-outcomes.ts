@@ -5,6 +5,7 @@ import { tenantNow } from "../tenant/tenant-clock.ts";
 import { readDeliveries, toDelivery } from "./delivery.ts";
 import { toEndpoint } from "./endpoint.ts";
 import { afterFailures, whyDisable } from "./endpoint-health.ts";
+import { holdBehind, type Lane, lanesOf, release } from "./lane.ts";
 import { type Settlement, settleDeliveries } from "./settle-deliveries.ts";
 
 // Failures in a row after which an endpoint counts as failing, and its next success as a recovery.
@@ -13,21 +14,25 @@ const RECOVERY_FAILURES = 5;
 /** Types that tell of sending itself. When one of them cannot be delivered, no other tells of that: it would never end. */
 const OWN_TYPES = ["delivery.exhausted", "endpoint.disabled", "endpoint.recovered"];
 
-/** Locks endpoints as fan-out and deletion do, before their deliveries: in any other order two could wait for each other. */
-export async function lockEndpoints(tx: Tx, tenantId: string, ids: readonly string[]): Promise<void> {
-  await tx
+/**
+ * Locks endpoints as fan-out and deletion do, before their deliveries: in any other order two could wait for each other.
+ * Answers those that are ordered.
+ */
+async function lockEndpoints(tx: Tx, tenantId: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const rows = await tx
     .selectFrom("endpoint")
-    .select("id")
+    .select(["id", "ordered"])
     .where("tenant_id", "=", tenantId)
     .where("id", "in", ids)
     .orderBy("id")
     .forNoKeyUpdate()
     .execute();
+  return new Set(rows.filter((row) => row.ordered).map((row) => row.id));
 }
 
 /**
- * Settles outcomes of one tenant that change more than their deliveries: how an endpoint fails, whether it is disabled, and
- * the events that tell of it. All of it is there, or nothing.
+ * Settles outcomes of one tenant that change more than their deliveries: what they held, how an endpoint fails, whether it is
+ * disabled, and the events that tell of it. All of it is there, or nothing.
  */
 export async function settleAndNote(
   app: App,
@@ -35,9 +40,12 @@ export async function settleAndNote(
   tenantId: string,
   settlements: readonly Settlement[],
 ): Promise<ReadonlySet<string>> {
-  await lockEndpoints(tx, tenantId, [...new Set(settlements.map((one) => one.endpoint_id))]);
+  const ordered = await lockEndpoints(tx, tenantId, [...new Set(settlements.map((one) => one.endpoint_id))]);
+  const inOrder = settlements.filter((one) => ordered.has(one.endpoint_id)).map((one) => one.id);
+  const lanes = await lanesOf(tx, tenantId, inOrder);
   const held = await settleDeliveries(tx, settlements);
   const own = settlements.filter((one) => held.has(one.id));
+  await keepOrder(tx, tenantId, own, lanes, app.clock.now());
   const occurredAt = await tenantNow(tx, tenantId, app.clock);
   const events: NewEvent[] = [];
   for (const [endpointId, outcomes] of Map.groupBy(own, (one) => one.endpoint_id)) {
@@ -48,6 +56,23 @@ export async function settleAndNote(
   events.push(...(await exhausted(tx, tenantId, occurredAt, own)));
   await appendEvents(tx, tenantId, events);
   return held;
+}
+
+/** What is over releases the next of its lane; what is tried again stays behind those that are before it. */
+async function keepOrder(
+  tx: Tx,
+  tenantId: string,
+  own: readonly Settlement[],
+  lanes: ReadonlyMap<string, Lane>,
+  now: Date,
+): Promise<void> {
+  const inLanes = own.filter((one) => lanes.has(one.id));
+  const over = inLanes.filter((one) => one.state !== "PENDING");
+  const again = inLanes.filter((one) => one.state === "PENDING");
+  const freed = over.flatMap((one) => lanes.get(one.id) ?? []);
+  await release(tx, tenantId, freed, now);
+  const ids = again.map((one) => one.id);
+  await holdBehind(tx, tenantId, ids);
 }
 
 interface Place {

@@ -10,6 +10,7 @@ import type { Tx } from "../db/database.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { getEndpoint, toEndpoint } from "./endpoint.ts";
+import { forgetFailures } from "./endpoint-health.ts";
 
 /** Pauses an endpoint. Deliveries are made for it as before, and no worker claims them. */
 export function pauseEndpoint(app: App, caller: Caller, request: PauseEndpointRequest) {
@@ -24,19 +25,19 @@ export function pauseEndpoint(app: App, caller: Caller, request: PauseEndpointRe
 export function resumeEndpoint(app: App, caller: Caller, request: ResumeEndpointRequest) {
   return change(app, caller, ResumeEndpointResponseSchema, async (tx) => {
     const { id } = await getEndpoint(tx, caller.tenantId, request.id, "lock");
-    await forgetFailure(tx, caller.tenantId, id);
+    await enable(tx, caller.tenantId, id);
+    await forgetFailures(tx, caller.tenantId, id);
     return create(ResumeEndpointResponseSchema, { endpoint: await setPaused(tx, caller.tenantId, id, null) });
   });
 }
 
-async function forgetFailure(tx: Tx, tenantId: string, id: string): Promise<void> {
+async function enable(tx: Tx, tenantId: string, id: string): Promise<void> {
   await tx
     .updateTable("endpoint")
     .set({ disabled_at: null, disabled_reason: "" })
     .where("tenant_id", "=", tenantId)
     .where("id", "=", id)
     .execute();
-  await tx.deleteFrom("endpoint_failure").where("tenant_id", "=", tenantId).where("endpoint_id", "=", id).execute();
 }
 
 async function setPaused(tx: Tx, tenantId: string, id: string, pausedAt: Date | null) {

@@ -7,7 +7,7 @@ import type { DeliveryRow } from "./delivery.ts";
 import { lockEndpoint } from "./endpoint.ts";
 import { receives } from "./event-filter.ts";
 import { type ReplayRow, waitingOf } from "./replay.ts";
-import { EVENT_IS_KEPT, sendAgain } from "./send-again.ts";
+import { EVENT_IS_KEPT, replayAgain } from "./send-again.ts";
 
 /** Time between two passes: how long deliveries that were handed over have before it is looked how many still wait. */
 export const REPLAY_REST_MS = 250;
@@ -22,10 +22,20 @@ const LOOK_CHUNKS = 10;
 export async function replayDeliveries(app: App, stop?: AbortSignal): Promise<number> {
   const running = await app.workerDb
     .selectFrom("replay")
-    .select(["tenant_id", "id"])
-    .where("state", "=", "RUNNING")
-    .orderBy("tenant_id")
-    .orderBy("id")
+    .innerJoin("endpoint", (join) =>
+      join.onRef("endpoint.tenant_id", "=", "replay.tenant_id").onRef("endpoint.id", "=", "replay.endpoint_id"),
+    )
+    .select(["replay.tenant_id", "replay.id"])
+    .where("replay.state", "=", "RUNNING")
+    // What is handed over to an endpoint that is stopped only waits. One that is deleted ends its replays.
+    .where(({ eb, and, or }) =>
+      or([
+        and([eb("endpoint.paused_at", "is", null), eb("endpoint.disabled_at", "is", null)]),
+        eb("endpoint.deleted_at", "is not", null),
+      ]),
+    )
+    .orderBy("replay.tenant_id")
+    .orderBy("replay.id")
     .limit(REPLAYS_MAX)
     .execute();
   let done = 0;
@@ -56,19 +66,20 @@ async function turn(app: App, tx: Tx, tenantId: string, id: string): Promise<num
   const room = batchSize - waiting;
   // What is live goes first.
   if (room <= 0 || (await othersWait(tx, replay, now))) {
-    await save(tx, replay, { batch_size: batchSize });
+    if (batchSize !== replay.batch_size) await save(tx, replay, { batch_size: batchSize });
     return 0;
   }
   const { ids, looked, place, ended } = await look(tx, replay, room);
   // Locked, so that what waits for it is not given up beside this.
-  if (!(await lockEndpoint(tx, tenantId, replay.endpoint_id))) {
+  const endpoint = await lockEndpoint(tx, tenantId, replay.endpoint_id);
+  if (!endpoint) {
     await save(tx, replay, { state: "CANCELLED", completed_at: now });
     return 1;
   }
-  await sendAgain(tx, tenantId, ids, now, replay.id);
+  const handed = await replayAgain(tx, replay, endpoint, ids, now);
   await save(tx, replay, {
     batch_size: batchSize,
-    done_count: replay.done_count + BigInt(ids.length),
+    done_count: replay.done_count + BigInt(handed),
     ...(place && { after_created_at: place.created_at, after_id: place.id }),
     ...(ended && { state: "COMPLETED", completed_at: now }),
   });

@@ -6,10 +6,12 @@ import { formatId, newId, parseId } from "../id.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { notFound, stateConflict } from "../rpc/errors.ts";
+import { AT_ONCE } from "./claim-deliveries.ts";
 import { getDeliveryRow, toDelivery } from "./delivery.ts";
 import { lockEndpoint } from "./endpoint.ts";
 import { getEventRow } from "./event.ts";
 import { insertDeliveries } from "./fan-out.ts";
+import { laneOf } from "./lane.ts";
 import { sendAgain } from "./send-again.ts";
 
 /** Sends an event to one endpoint: by the delivery of it that there is, or by one that is made now. */
@@ -22,13 +24,14 @@ export function resendEvent(app: App, caller: Caller, request: ResendEventReques
     const event = await getEventRow(tx, tenantId, request.eventId);
     // The lock keeps fan-out from this endpoint, so what is there now is all there will be.
     await refuseWaiting(tx, tenantId, event.id);
-    let id = await deliveryOf(tx, tenantId, event.id, endpoint.id);
-    if (id) {
-      await sendAgain(tx, tenantId, [id], app.clock.now());
+    const before = await deliveryOf(tx, tenantId, event.id, endpoint.id);
+    const id = before ?? newId();
+    if (before) {
+      await sendAgain(tx, await getDeliveryRow(tx, tenantId, formatId("whd", before)));
     } else {
-      id = newId();
       const sequence = endpoint.last_sequence + 1n;
-      await insertDeliveries(app, tx, tenantId, [{ id, event, endpointId: endpoint.id, sequence }]);
+      const lane = endpoint.ordered ? laneOf(event.customer_id) : null;
+      await insertDeliveries(app, tx, tenantId, [{ id, event, endpointId: endpoint.id, sequence, lane }], AT_ONCE);
     }
     const delivery = toDelivery(await getDeliveryRow(tx, tenantId, formatId("whd", id)));
     return create(ResendEventResponseSchema, { delivery });

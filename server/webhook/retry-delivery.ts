@@ -12,15 +12,15 @@ import { sendAgain } from "./send-again.ts";
 export function retryDelivery(app: App, caller: Caller, request: RetryDeliveryRequest) {
   const { tenantId } = caller;
   return change(app, caller, RetryDeliveryResponseSchema, async (tx) => {
-    const found = await getDeliveryRow(tx, tenantId, request.id);
+    const { endpoint_id } = await getDeliveryRow(tx, tenantId, request.id);
     // Locked, so that what waits for it is not given up beside this.
-    const endpoint = await lockEndpoint(tx, tenantId, found.endpoint_id);
+    const endpoint = await lockEndpoint(tx, tenantId, endpoint_id);
     if (!endpoint) throw stateConflict("the endpoint of this delivery was deleted");
-    const [again] = await sendAgain(tx, tenantId, [found.id], app.clock.now());
-    const delivery = again ?? (await getDeliveryRow(tx, tenantId, request.id));
-    if (!again && delivery.completed_at) {
+    await sendAgain(tx, await getDeliveryRow(tx, tenantId, request.id));
+    const row = await getDeliveryRow(tx, tenantId, request.id);
+    if (row.completed_at) {
       throw stateConflict("the event of this delivery is not kept any more: there is nothing to send");
     }
-    return create(RetryDeliveryResponseSchema, { delivery: toDelivery(delivery) });
+    return create(RetryDeliveryResponseSchema, { delivery: toDelivery(row) });
   });
 }

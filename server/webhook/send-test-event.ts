@@ -8,6 +8,7 @@ import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { notFound } from "../rpc/errors.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
+import { AT_ONCE } from "./claim-deliveries.ts";
 import { getDeliveryRow, toDelivery } from "./delivery.ts";
 import { lockEndpoint } from "./endpoint.ts";
 import { insertDeliveries } from "./fan-out.ts";
@@ -29,9 +30,13 @@ export function sendTestEvent(app: App, caller: Caller, request: SendTestEventRe
     const [eventId] = (await storeEvents(tx, tenantId, [{ type: TYPE, occurredAt, facts: { test } }])) as [string];
     const id = newId();
     const event = { id: eventId, type: TYPE, customer_id: null };
-    await insertDeliveries(app, tx, tenantId, [
-      { id, event, endpointId: endpoint.id, sequence: endpoint.last_sequence + 1n },
-    ]);
+    await insertDeliveries(
+      app,
+      tx,
+      tenantId,
+      [{ id, event, endpointId: endpoint.id, sequence: endpoint.last_sequence + 1n, lane: null }],
+      AT_ONCE,
+    );
     const delivery = toDelivery(await getDeliveryRow(tx, tenantId, formatId("whd", id)));
     return create(SendTestEventResponseSchema, { delivery });
   });

@@ -25,6 +25,7 @@ import { resendEvent } from "./resend-event.ts";
 import { retryDelivery } from "./retry-delivery.ts";
 import { rotateEndpointSecret } from "./rotate-endpoint-secret.ts";
 import { sendTestEvent } from "./send-test-event.ts";
+import { skipDelivery } from "./skip-delivery.ts";
 import { updateEndpoint } from "./update-endpoint.ts";
 
 /** WebhookService: which file does what. */
@@ -71,6 +72,7 @@ export function webhookService(app: App): ServiceImpl<typeof WebhookService> {
       });
     },
     listReplays: (request, call) => listReplays(app, callerOf(call).tenantId, request),
+    skipDelivery: (request, call) => skipDelivery(app, callerOf(call), request),
     cancelReplay: (request, call) => cancelReplay(app, callerOf(call), request),
   };
 }

@@ -22,6 +22,8 @@ export interface Settlement extends AttemptFacts {
   endpoint_id: string;
   /** Whether the endpoint was failing when it was claimed. */
   endpoint_failing: boolean;
+  /** Whether it was in a lane when it was claimed, so that others may wait for it. */
+  in_lane: boolean;
   /** What the answer's `Retry-After` asked for, as far as it is granted. */
   retryAfterMs: number | undefined;
   tenant_id: string;
@@ -35,9 +37,14 @@ export interface Settlement extends AttemptFacts {
 
 /**
  * Writes attempts and what they change, all in one statement, for deliveries that are still held under their tokens;
- * answers the ids of those. For any other nothing changes: it was claimed anew, or its endpoint is gone.
+ * answers the ids of those. For any other nothing changes: it was claimed anew, or its endpoint is gone. "in no lane" leaves
+ * those in a lane alone, too.
  */
-export async function settleDeliveries(db: Db | Tx, settlements: readonly Settlement[]): Promise<ReadonlySet<string>> {
+export async function settleDeliveries(
+  db: Db | Tx,
+  settlements: readonly Settlement[],
+  which?: "in no lane",
+): Promise<ReadonlySet<string>> {
   if (settlements.length === 0) return new Set();
   const ids = settlements.map((one) => one.id).sort();
   const of = <Name extends keyof Settlement>(name: Name) => column(settlements.map((one) => one[name]));
@@ -58,13 +65,15 @@ export async function settleDeliveries(db: Db | Tx, settlements: readonly Settle
     ), held as (
       select * from (select * from made order by tenant_id, id) as made -- as an endpoint's deletion locks them
       cross join lateral ( -- by key, whatever the planner thinks of the queue
-        select due.ctid as row from delivery_due due
+        select from delivery_due due
         where due.tenant_id = made.tenant_id and due.delivery_id = made.id and due.lease_token = made.lease_token
+          ${which ? sql`and due.lane is null` : sql``}
         for update
       ) as locked
     ), over as (
-      delete from delivery_due
-      where ctid = any(array(select row from held where state <> 'PENDING')) -- locked, so they stay where they are
+      -- By key: a row that was changed since the statement began, by a heartbeat say, is found where it is now.
+      delete from delivery_due due using held
+      where due.tenant_id = held.tenant_id and due.delivery_id = held.id and held.state <> 'PENDING'
     ), later as (
       update delivery_due due set
         next_attempt_at = held.next_attempt_at, attempt_count = due.attempt_count + 1,

@@ -14,21 +14,30 @@ type Write = (settlements: readonly Settlement[]) => Promise<ReadonlySet<string>
 
 /**
  * Writes what attempts came to, and answers the ids of the deliveries that were still held. The success of an endpoint
- * that works changes nothing else: those of all tenants are one statement.
+ * that works, of a delivery in no lane, changes nothing else: those of all tenants are one statement.
  */
 export async function settle(app: App, settlements: readonly Settlement[]): Promise<ReadonlySet<string>> {
-  const isPlain = (one: Settlement) => one.state === "DELIVERED" && !one.endpoint_failing;
+  const isPlain = (one: Settlement) => one.state === "DELIVERED" && !one.endpoint_failing && !one.in_lane;
   const plain = settlements.filter(isPlain);
   const others = settlements.filter((one) => !isPlain(one));
-  const held = await Promise.all([
-    persist(app, plain, (own) => settleDeliveries(app.workerDb, own)),
-    ...Array.from(
-      Map.groupBy(others, (one) => one.tenant_id),
+  const [first, second] = await Promise.all([
+    persist(app, plain, (own) => settleDeliveries(app.workerDb, own, "in no lane")),
+    settleByTenant(app, others),
+  ]);
+  // Their leases were lost, or their endpoint became ordered since they were claimed: something may wait for them now.
+  const missed = plain.filter((one) => !first.has(one.id));
+  return new Set([...first, ...second, ...(await settleByTenant(app, missed))]);
+}
+
+async function settleByTenant(app: App, settlements: readonly Settlement[]): Promise<string[]> {
+  const held = await Promise.all(
+    Array.from(
+      Map.groupBy(settlements, (one) => one.tenant_id),
       ([tenantId, tenants]) =>
         persist(app, tenants, (own) => inTenant(app.workerDb, tenantId, (tx) => settleAndNote(app, tx, tenantId, own))),
     ),
-  ]);
-  return new Set(held.flatMap((ids) => [...ids]));
+  );
+  return held.flatMap((ids) => [...ids]);
 }
 
 /**

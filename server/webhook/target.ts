@@ -8,6 +8,11 @@ import { secretPlace } from "./endpoint.ts";
 import { openHeaders } from "./endpoint-headers.ts";
 import { sign, signingKey } from "./signature.ts";
 
+/** Where deliveries go, and whether it rests after failures: only what was asked for by hand goes there then. */
+export interface TargetNow extends Target {
+  resting: boolean;
+}
+
 /** Where a delivery goes. What is sealed is opened when it is needed, and throws when this server cannot. */
 export interface Target {
   url: string;
@@ -17,8 +22,8 @@ export interface Target {
   sign(at: Date, id: string, timestampSeconds: number, body: Buffer): string;
 }
 
-/** Reads endpoints that may be sent to now, by id: those that were deleted, paused or disabled, or rest, are left out. */
-export type ReadTargets = (endpoints: readonly Turn[]) => Promise<Map<string, Target>>;
+/** Reads endpoints that may be sent to now, by id: those that were deleted, paused or disabled are left out. */
+export type ReadTargets = (endpoints: readonly Turn[]) => Promise<Map<string, TargetNow>>;
 
 type FormerSecret = Pick<
   Selectable<EndpointFormerSecret>,
@@ -27,7 +32,7 @@ type FormerSecret = Pick<
 type Endpoint = Pick<
   Selectable<EndpointRow>,
   "tenant_id" | "id" | "url" | "signature_kind" | "secret_sealed" | "headers_sealed" | "former_secrets_until"
->;
+> & { resting: boolean };
 
 /** A reader that opens again only what has changed since it last read. */
 export function createTargets(app: App): ReadTargets {
@@ -38,26 +43,29 @@ export function createTargets(app: App): ReadTargets {
     const formers = await formerSecrets(app, endpoints);
     const before = known;
     known = new Map();
+    const targets = new Map<string, TargetNow>();
     for (const endpoint of endpoints) {
       const own = formers.get(endpoint.id) ?? [];
       const facts = factsOf(endpoint, own);
       const same = before.get(endpoint.id);
-      known.set(endpoint.id, same?.facts === facts ? same : { facts, target: toTarget(app, endpoint, own) });
+      const read = same?.facts === facts ? same : { facts, target: toTarget(app, endpoint, own) };
+      known.set(endpoint.id, read);
+      targets.set(endpoint.id, { ...read.target, resting: endpoint.resting });
     }
-    return new Map(Array.from(known, ([id, { target }]) => [id, target]));
+    return targets;
   };
 }
 
 async function readEndpoints(app: App, wanted: readonly Turn[]): Promise<Endpoint[]> {
   const { rows } = await sql<Endpoint>`
-    select e.tenant_id, e.id, e.url, e.signature_kind, e.secret_sealed, e.headers_sealed, e.former_secrets_until
+    select e.tenant_id, e.id, e.url, e.signature_kind, e.secret_sealed, e.headers_sealed, e.former_secrets_until,
+      coalesce(f.rest_until > ${app.clock.now()}, false) as resting
     from unnest(
       ${wanted.map((one) => one.tenantId)}::uuid[], ${wanted.map((one) => one.endpointId)}::uuid[]
     ) as wanted (tenant_id, id)
     join endpoint e using (tenant_id, id)
     left join endpoint_failure f on f.tenant_id = e.tenant_id and f.endpoint_id = e.id
-    where e.deleted_at is null and e.paused_at is null and e.disabled_at is null
-      and (f.rest_until is null or f.rest_until <= ${app.clock.now()})`.execute(app.workerDb);
+    where e.deleted_at is null and e.paused_at is null and e.disabled_at is null`.execute(app.workerDb);
   return rows;
 }
 

@@ -151,6 +151,7 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.webhook.getDelivery({ id: idOf(deliveries) }),
     stranger.webhook.getEvent({ id: idOf(events) }),
     stranger.webhook.retryDelivery({ id: idOf(deliveries) }),
+    stranger.webhook.skipDelivery({ id: idOf(deliveries) }),
     stranger.webhook.resendEvent({ eventId: idOf(events), endpointId: idOf(endpoints) }),
     stranger.webhook.sendTestEvent({ endpointId: idOf(endpoints) }),
     stranger.webhook.createReplay({ endpointId: idOf(endpoints) }),

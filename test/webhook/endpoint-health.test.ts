@@ -144,6 +144,77 @@ describe("an endpoint that is disabled", () => {
   });
 });
 
+describe("an endpoint that rests", () => {
+  test("gets what somebody asks for by hand, at once and before all that waits, and nothing else", async () => {
+    const { app, clients, endpointId, receiver, list, tenant, drain } = await setupDeliveries(2);
+    receiver.behave(answer(503, "", { "retry-after": "3600" }));
+    await drain();
+    await stageEvents(app, tenant.testId, times(3));
+    await drain();
+    receiver.got.splice(0);
+    const { delivery: tried } = await clients.webhook.sendTestEvent({ endpointId });
+    await drain();
+    expect(receiver.got.map(({ body }) => JSON.parse(body).type)).toEqual(["webhook.test"]);
+    receiver.behave(answer(200));
+    const retried = (await list()).find(({ sequence }) => sequence === 5n);
+    await clients.webhook.retryDelivery({ id: retried?.id ?? "" });
+    await drain();
+    expect(JSON.parse(receiver.got[1]?.body ?? "").sequence).toBe("5");
+    // It has taken one: it rests no more, and the others flow. The test is tried again like any other.
+    expect(
+      receiver.got
+        .slice(1)
+        .map(({ body }) => JSON.parse(body).sequence)
+        .sort(),
+    ).toEqual(["3", "4", "5"]);
+    expect((await clients.webhook.getDelivery({ id: tried?.id ?? "" })).delivery).toMatchObject({ attemptCount: 1 });
+  });
+
+  test("gets it once, when two workers look", async () => {
+    const { addApp, app, clients, endpointId, receiver, drain } = await setupDeliveries(1);
+    receiver.behave(answer(503, "", { "retry-after": "3600" }));
+    await drain();
+    receiver.got.splice(0);
+    const other = await addApp();
+    await clients.webhook.sendTestEvent({ endpointId });
+    await Promise.all([deliver(app), deliver(other), deliver(app)]);
+    expect(receiver.got).toHaveLength(1);
+  });
+});
+
+describe("an endpoint that is changed", () => {
+  test.each([
+    ["another URL", "/other", {}],
+    ["other headers", "", { headers: { values: { authorization: "Bearer new" } } }],
+  ])("to %s rests no more, and its failures count anew", async (_, path, headers) => {
+    const { app, clients, endpointId, receiver, tenant, drain } = await setupDeliveries(1);
+    receiver.behave(answer(503, "", { "retry-after": "3600" }));
+    await drain();
+    receiver.behave(answer(200));
+    await stageEvents(app, tenant.testId, times(1));
+    await drain();
+    expect(receiver.got).toHaveLength(1);
+    const change = { id: endpointId, url: receiver.url };
+    await clients.webhook.updateEndpoint({ ...change, description: "the same URL" });
+    await drain();
+    expect(receiver.got).toHaveLength(1);
+    await clients.webhook.updateEndpoint({ ...change, url: receiver.url + path, ...headers });
+    await drain();
+    expect(receiver.got).toHaveLength(2);
+  });
+
+  test("stays disabled until it is resumed", async () => {
+    const { clients, endpointId, receiver, drain } = await setupDeliveries(1);
+    receiver.behave(answer(410));
+    await drain();
+    const { endpoint } = await clients.webhook.updateEndpoint({ id: endpointId, url: `${receiver.url}/other` });
+    expect(endpoint?.disabledReason).toMatch(/410/);
+    receiver.behave(answer(200));
+    await drain();
+    expect(receiver.got).toHaveLength(1);
+  });
+});
+
 test("an endpoint that was failing and takes a delivery is told of as recovered, once", async () => {
   const { app, clients, clock, endpointId, receiver, tenant, drain } = await setupDeliveries(5);
   const other = await startReceiver();

@@ -82,6 +82,21 @@ describe("a secret that is changed", () => {
     expect(accepting(alone, [made.secret, secret])).toEqual([true, false]);
   });
 
+  test("is deleted with those before it when their overlap is over, and not a moment earlier", async () => {
+    const { clients, clock, drain, id, next, ownerDb, rotate } = await setupEndpoint();
+    await rotate(24);
+    const { secret } = await rotate(2);
+    const kept = async () => (await ownerDb.selectFrom("endpoint_former_secret").selectAll().execute()).length;
+    clock.advance(2 * HOUR - 1);
+    await drain();
+    expect(await kept()).toBe(2);
+    clock.advance(1);
+    await drain();
+    expect(await kept()).toBe(0);
+    expect((await clients.webhook.getEndpoint({ id })).endpoint?.formerSecretsUntil).toBeUndefined();
+    expect(accepting(await next(), [secret])).toEqual([true]);
+  });
+
   test("ends those before when the last overlap ends, and at once without one", async () => {
     const { clock, next, ownerDb, rotate, secret } = await setupEndpoint();
     const second = (await rotate(7 * 24)).secret;

@@ -7,6 +7,7 @@ import { deliver } from "../../server/webhook/deliver.ts";
 import { releaseDeliveries } from "../../server/webhook/hold-deliveries.ts";
 import { createRoom } from "../../server/webhook/room.ts";
 import { type Settlement, settleDeliveries } from "../../server/webhook/settle-deliveries.ts";
+import { untilWaiting } from "../support/waiting.ts";
 import { setupDeliveries } from "./deliveries.ts";
 
 const claim = async (app: App) => (await claimDeliveries(app, FIRST_TURN, createRoom(1_000))).claimed;
@@ -17,6 +18,7 @@ const settlement = ({ tenant_id, id, lease_token, endpoint_id }: ClaimedDelivery
   lease_token,
   endpoint_id,
   endpoint_failing: false,
+  in_lane: false,
   retryAfterMs: undefined,
   state: "DELIVERED",
   next_attempt_at: null,
@@ -55,6 +57,20 @@ describe("a lease", () => {
     expect(await settleDeliveries(app.workerDb, heir)).toEqual(new Set(heir.map((one) => one.id)));
     expect(await settleDeliveries(app.workerDb, heir)).toEqual(new Set());
     expect(await only()).toMatchObject({ state: DeliveryState.DELIVERED, attemptCount: 1 });
+  });
+
+  test("that is prolonged while its outcome is written leaves nothing in the queue", async () => {
+    const { app, clock, only, ownerDb } = await setupDeliveries(1);
+    const outcomes = (await claim(app)).map(settlement);
+    const settling = await ownerDb.transaction().execute(async (tx) => {
+      await tx.updateTable("delivery_due").set({ lease_until: clock.now() }).execute();
+      const settled = settleDeliveries(app.workerDb, outcomes);
+      await untilWaiting(ownerDb);
+      return { settled };
+    });
+    expect((await settling.settled).size).toBe(1);
+    expect(await only()).toMatchObject({ state: DeliveryState.DELIVERED, attemptCount: 1 });
+    expect(await ownerDb.selectFrom("delivery_due").selectAll().execute()).toEqual([]);
   });
 
   test("that was taken over while the receiver thinks makes the late answer count for nothing", async () => {

@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
+import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { DeliveryState, ReplayState } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { CreateReplayRequestSchema } from "../../gen/usageflow/v1/webhook_service_pb.ts";
@@ -148,6 +149,54 @@ describe("a replay", () => {
     expect(await replay(second)).toMatchObject({ state: ReplayState.CANCELLED, doneCount: 0n });
     expect((await clients.webhook.cancelReplay({ id: second })).replay).toEqual(await replay(second));
     expect(await inState(DELIVERED)).toHaveLength(32);
+  });
+
+  test("waits while its endpoint is paused or disabled, without a change, and goes on when it is resumed", async () => {
+    const { app, clients, drain, endpointId: id, inState, ownerDb, receiver, replay } = await setupFailed(100);
+    const made = (await clients.webhook.createReplay({ endpointId: id })).replay?.id ?? "";
+    await replayDeliveries(app);
+    const version = () => sql<{ xmin: string }>`select xmin from replay`.execute(ownerDb);
+    const stopped = async () => {
+      await drain();
+      const before = await version();
+      const { doneCount } = (await replay(made)) ?? {};
+      for (let look = 0; look < 3; look++) expect(await replayDeliveries(app)).toBe(0);
+      expect((await version()).rows).toEqual(before.rows);
+      expect(await replay(made)).toMatchObject({ state: ReplayState.RUNNING, doneCount });
+    };
+    await clients.webhook.pauseEndpoint({ id });
+    await stopped();
+    expect(receiver.got).toEqual([]);
+    await clients.webhook.resumeEndpoint({ id });
+    receiver.behave(answer(410));
+    await drain();
+    await stopped();
+    expect((await clients.webhook.getEndpoint({ id })).endpoint?.disabledReason).toMatch(/410/);
+    receiver.behave(answer(204));
+    await clients.webhook.resumeEndpoint({ id });
+    await drain();
+    expect((await replay(made))?.state).toBe(ReplayState.COMPLETED);
+    expect((await inState(DELIVERED)).length + (await inState(FAILED)).length).toBe(100);
+  });
+
+  test("is cancelled when its endpoint is deleted while it is paused", async () => {
+    const { app, clients, endpointId: id, replay } = await setupFailed(4);
+    const made = (await clients.webhook.createReplay({ endpointId: id })).replay?.id ?? "";
+    await clients.webhook.pauseEndpoint({ id });
+    await clients.webhook.deleteEndpoint({ id });
+    await replayDeliveries(app);
+    expect(await replay(made)).toMatchObject({ state: ReplayState.CANCELLED, doneCount: 0n });
+  });
+
+  test("leaves those alone that are in another state when their turn has come", async () => {
+    const { app, clients, endpointId, inState, replay, send } = await setupFailed(4);
+    const made = (await clients.webhook.createReplay({ endpointId })).replay?.id ?? "";
+    const [first] = await inState(FAILED);
+    await clients.webhook.retryDelivery({ id: first?.id ?? "" });
+    await send();
+    while ((await replayDeliveries(app)) > 0) await send();
+    expect(await replay(made)).toMatchObject({ totalCount: 4n, doneCount: 3n });
+    expect((await inState(DELIVERED)).map((one) => one.attemptCount)).toEqual([2, 2, 2, 2]);
   });
 
   test("is refused for what does not exist", async () => {

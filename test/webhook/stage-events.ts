@@ -12,14 +12,31 @@ export type InvoiceEventType = { [T in EventType]: EventFacts[T] extends { invoi
 
 /** Stages events of these types, in this order, as a verb does. Their invoices are told apart by customer: 0, 1, ... */
 export function stageEvents(app: App, tenantId: string, types: readonly InvoiceEventType[]): Promise<void> {
+  return stage(
+    app,
+    tenantId,
+    types.map((type, index) => [type, String(index)]),
+  );
+}
+
+/** Stages an event about each of these customers, in this order. An empty one: about no single customer. */
+export function stageEventsOf(app: App, tenantId: string, customerIds: readonly string[]): Promise<void> {
+  return stage(
+    app,
+    tenantId,
+    customerIds.map((customerId) => ["invoice.finalized", customerId]),
+  );
+}
+
+function stage(app: App, tenantId: string, events: (readonly [InvoiceEventType, string])[]): Promise<void> {
   return inTenant(app.db, tenantId, (tx) =>
     appendEvents(
       tx,
       tenantId,
-      types.map((type, index) => ({
+      events.map(([type, customerId]) => ({
         type,
         occurredAt: new Date(OCCURRED_AT),
-        facts: { invoice: create(InvoiceSchema, { customerId: String(index), totalMinor: 2n ** 60n }) },
+        facts: { invoice: create(InvoiceSchema, { customerId, totalMinor: 2n ** 60n }) },
       })),
     ),
   );

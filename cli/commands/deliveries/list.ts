@@ -1,15 +1,9 @@
 import { Flags } from "@oclif/core";
-import {
-  type Delivery,
-  DeliverySchema,
-  DeliveryState,
-  DeliveryStateSchema,
-  StatusClass,
-} from "../../../gen/usageflow/v1/webhook_pb.ts";
+import { type Delivery, DeliverySchema, DeliveryState, StatusClass } from "../../../gen/usageflow/v1/webhook_pb.ts";
 import { WebhookService } from "../../../gen/usageflow/v1/webhook_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
+import { deliveryState } from "../../output/delivery.ts";
 import type { Column } from "../../output/table.ts";
-import { word } from "../../output/text.ts";
 import { listFlags, readPages } from "../../pages.ts";
 import { timeFlag } from "../../time.ts";
 
@@ -17,6 +11,7 @@ const STATES = {
   pending: DeliveryState.PENDING,
   delivered: DeliveryState.DELIVERED,
   failed: DeliveryState.FAILED,
+  skipped: DeliveryState.SKIPPED,
 };
 
 const STATUSES = {
@@ -30,9 +25,10 @@ const STATUSES = {
 const columns: Column<Delivery>[] = [
   { title: "DELIVERY", value: (delivery) => delivery.id },
   { title: "EVENT", value: (delivery) => delivery.eventType },
-  { title: "STATE", value: (delivery) => word(DeliveryStateSchema, delivery.state) },
+  { title: "STATE", value: deliveryState },
   { title: "TRIES", value: (delivery) => String(delivery.attemptCount), right: true },
   { title: "LAST ANSWER", value: lastAnswer, cut: true },
+  { title: "HELD BY", value: (delivery) => delivery.heldBy, spare: true },
 ];
 
 function lastAnswer(delivery: Delivery): string {
@@ -43,7 +39,7 @@ function lastAnswer(delivery: Delivery): string {
 export default class DeliveriesList extends ClientCommand {
   static override summary = "List deliveries of webhooks, newest first.";
   static override description =
-    "A delivery is one event for one endpoint. It is tried again until it is answered with a 2xx, or given up after three days.";
+    "A delivery is one event for one endpoint. It is tried again until it is answered with a 2xx, or given up after three days. One to an ordered endpoint may be held by another of the same customer.";
   static override examples = [
     "<%= config.bin %> <%= command.id %>",
     "<%= config.bin %> <%= command.id %> --state failed --all",
@@ -53,7 +49,10 @@ export default class DeliveriesList extends ClientCommand {
   static override flags = {
     endpoint: Flags.string({ description: "Only to this endpoint (whe_...)." }),
     event: Flags.string({ description: "Only of this event (evt_...)." }),
-    state: Flags.option({ options: ["pending", "delivered", "failed"] as const, description: "Only in this state." })(),
+    state: Flags.option({
+      options: ["pending", "delivered", "failed", "skipped"] as const,
+      description: "Only in this state.",
+    })(),
     type: Flags.string({
       description: "Only of this event type, such as invoice.* (may be repeated).",
       multiple: true,

@@ -5,6 +5,7 @@ import { DeliveryState, type Replay, ReplaySchema, ReplayState } from "../../../
 import { CreateReplayResponseSchema, WebhookService } from "../../../gen/usageflow/v1/webhook_service_pb.ts";
 import { CliError } from "../../cli-error.ts";
 import { ClientCommand } from "../../client-command.ts";
+import { stoppedWords } from "../../endpoints/sending-words.ts";
 import { createProgress } from "../../output/progress.ts";
 import { replayText } from "../../output/replay.ts";
 import { timeFlag } from "../../time.ts";
@@ -15,6 +16,7 @@ const STATES = {
   failed: DeliveryState.FAILED,
   pending: DeliveryState.PENDING,
   delivered: DeliveryState.DELIVERED,
+  skipped: DeliveryState.SKIPPED,
 };
 
 export default class DeliveriesReplay extends ClientCommand {
@@ -33,7 +35,7 @@ export default class DeliveriesReplay extends ClientCommand {
       multiple: true,
     }),
     state: Flags.option({
-      options: ["failed", "pending", "delivered"] as const,
+      options: ["failed", "pending", "delivered", "skipped"] as const,
       description: "Those in this state (may be repeated). Default: failed.",
       multiple: true,
     })(),
@@ -59,6 +61,8 @@ export default class DeliveriesReplay extends ClientCommand {
       this.say(`${many(answer.count)} would be sent again.`);
       return;
     }
+    const stopped = await stoppedWords(service, flags.endpoint);
+    if (stopped) this.say(stopped);
     if (!flags.watch) {
       this.answerOne(ReplaySchema, answer.replay, () => answer.replay?.id ?? "");
       this.say(`${many(answer.count)} to be sent again.`);

@@ -17,6 +17,7 @@ export default class EndpointsCreate extends ClientCommand {
   static override examples = [
     "<%= config.bin %> <%= command.id %> https://example.com/webhooks",
     "<%= config.bin %> <%= command.id %> https://example.com/webhooks --event invoice.finalized --json",
+    "<%= config.bin %> <%= command.id %> https://example.com/webhooks --event 'subscription.*' --ordered",
     '<%= config.bin %> <%= command.id %> https://example.com/webhooks --header "authorization: Bearer abc" --signature v1a',
   ];
   static override args = { url: Args.string({ required: true, description: "Where events are POSTed to." }) };
@@ -37,6 +38,7 @@ export default class EndpointsCreate extends ClientCommand {
       secret: flags.secret ?? "",
       maxPerSecond: flags["max-per-second"] ?? 0,
       maxInFlight: flags["max-in-flight"] ?? 0,
+      ordered: flags.ordered ?? false,
     });
     this.answerOne(CreateEndpointResponseSchema, made, () => madeSecretText(made));
     if (made.secret) this.say("Keep the secret now: it is not shown again.");

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "@connectrpc/connect";
 import { Args } from "@oclif/core";
-import { type Delivery, DeliverySchema, DeliveryState } from "../../../gen/usageflow/v1/webhook_pb.ts";
+import { type Delivery, DeliverySchema, DeliveryState, type Endpoint } from "../../../gen/usageflow/v1/webhook_pb.ts";
 import { WebhookService } from "../../../gen/usageflow/v1/webhook_service_pb.ts";
 import { CliError } from "../../cli-error.ts";
 import { ClientCommand } from "../../client-command.ts";
@@ -29,6 +29,13 @@ export default class EndpointsTest extends ClientCommand {
   override async run(): Promise<void> {
     const { args, flags } = await this.parse(EndpointsTest);
     const service = await this.client(WebhookService, flags);
+    const { pausedAt, disabledAt } = (await service.getEndpoint({ id: args.endpoint })).endpoint as Endpoint;
+    if (pausedAt || disabledAt) {
+      const words = `the endpoint is ${disabledAt ? "disabled" : "paused"}: nothing is sent to it`;
+      throw new CliError("failed_precondition", words, {
+        hint: `Resume it: usageflow endpoints resume ${args.endpoint}`,
+      });
+    }
     const sent = (await service.sendTestEvent({ endpointId: args.endpoint })).delivery as Delivery;
     const waitMs = Number(flags.wait ?? WAIT_S) * 1_000;
     const delivery = await tried(service, sent.id, waitMs);

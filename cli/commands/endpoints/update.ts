@@ -8,7 +8,8 @@ import { endpointText } from "../../output/endpoint.ts";
 
 export default class EndpointsUpdate extends ClientCommand {
   static override summary = "Change a webhook endpoint.";
-  static override description = "What is not given stays as it is. Deliveries that wait go to the new URL.";
+  static override description =
+    "What is not given stays as it is. Deliveries that wait go to the new URL. With --ordered they wait for those before them of the same customer, with --no-ordered no more.";
   static override examples = [
     "<%= config.bin %> <%= command.id %> whe_01K0J1ZD8Q5x2nS7mXvTf3 --to https://example.com/webhooks",
     "<%= config.bin %> <%= command.id %> whe_01K0J1ZD8Q5x2nS7mXvTf3 --event 'invoice.*'",
@@ -25,9 +26,11 @@ export default class EndpointsUpdate extends ClientCommand {
 
   override async run(): Promise<void> {
     const { args, flags } = await this.parse(EndpointsUpdate);
-    const changes = [flags.to, flags.event, flags.description, flags.header, flags.metadata];
+    const { to, event, description, header, metadata: notes, ordered } = flags;
+    const caps = [flags["max-per-second"], flags["max-in-flight"]];
+    const changes = [to, event, description, header, notes, ordered, ...caps];
     if (changes.every((one) => one === undefined) && !flags["no-headers"] && !flags["no-metadata"]) {
-      throw new CliError("usage", "nothing is changed: give --to, --event, --description, --header or --metadata");
+      throw new CliError("usage", "nothing is changed: give --to, --event or another flag; see --help");
     }
     const headers = flags["no-headers"] ? [] : flags.header;
     const metadata = flags["no-metadata"] ? [] : flags.metadata;
@@ -45,9 +48,11 @@ export default class EndpointsUpdate extends ClientCommand {
       ...replaced,
       ...(flags["max-per-second"] === undefined ? {} : { maxPerSecond: flags["max-per-second"] }),
       ...(flags["max-in-flight"] === undefined ? {} : { maxInFlight: flags["max-in-flight"] }),
+      ...(ordered === undefined ? {} : { ordered }),
     });
     const endpoint = updated.endpoint as Endpoint;
     this.answerOne(EndpointSchema, endpoint, () => endpointText(endpoint));
     this.say(`Changed ${endpoint.id}.`);
+    if (endpoint.disabledAt) this.say(`It is disabled. Send to it again: usageflow endpoints resume ${endpoint.id}`);
   }
 }

@@ -2,6 +2,7 @@ import { Args, Flags } from "@oclif/core";
 import { type Delivery, DeliverySchema } from "../../../gen/usageflow/v1/webhook_pb.ts";
 import { WebhookService } from "../../../gen/usageflow/v1/webhook_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
+import { sendingWords } from "../../endpoints/sending-words.ts";
 
 export default class EventsResend extends ClientCommand {
   static override summary = "Send an event to one endpoint, again or for the first time.";
@@ -23,6 +24,6 @@ export default class EventsResend extends ClientCommand {
     const request = { eventId: args.event, endpointId: flags.endpoint };
     const delivery = (await service.resendEvent(request)).delivery as Delivery;
     this.answerOne(DeliverySchema, delivery, () => delivery.id);
-    this.say(`${delivery.eventType} is sent to ${delivery.endpointId}.`);
+    this.say(await sendingWords(service, delivery, "sent"));
   }
 }

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/webhook_service.proto.
  */
 export const file_usageflow_v1_webhook_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ1c2FnZWZsb3cvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEioAYKFUNyZWF0ZUVuZHBvaW50UmVxdWVzdBI1CgN1cmwYASABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSRgoGc2VjcmV0GAQgASgJQja6SDNyMRiAATIsXigod2hzZWN8d2hzaylfW0EtWmEtejAtOSsvXXszMiw4Nn09ezAsMn0pPyQSPQoOc2lnbmF0dXJlX2tpbmQYCiABKA4yGy51c2FnZWZsb3cudjEuU2lnbmF0dXJlS2luZEIIukgFggECEAESmwEKB2hlYWRlcnMYCyADKAsyMC51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0LkhlYWRlcnNFbnRyeUJYukhVmgFSEBQiHnIcGEAyGF5bQS1aYS16XVtBLVphLXowLTlfLV0qJCouciwYgBAyJ15bXHgyMS1ceDdlXShbXHgyMC1ceDdlXSpbXHgyMS1ceDdlXSk/JBKKAQoIbWV0YWRhdGEYDCADKAsyMS51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0Lk1ldGFkYXRhRW50cnlCRbpIQpoBPxAyIh9yHRhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokKhpyGBiABDITXlteXHgwMC1ceDFmXHg3Zl0qJBIiCg5tYXhfcGVyX3NlY29uZBgUIAEoBUIKukgHGgUYkE4oABIhCg1tYXhfaW5fZmxpZ2h0GBUgASgFQgq6SAcaBRiQTigAGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJSChZDcmVhdGVFbmRwb2ludFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSI+ChJHZXRFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJlChRMaXN0RW5kcG9pbnRzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiWwoVTGlzdEVuZHBvaW50c1Jlc3BvbnNlEikKCWVuZHBvaW50cxgBIAMoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiyAMKFVVwZGF0ZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI1CgN1cmwYAiABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAyABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAQgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSLgoHaGVhZGVycxgKIAEoCzIdLnVzYWdlZmxvdy52MS5FbmRwb2ludEhlYWRlcnMSMAoIbWV0YWRhdGEYCyABKAsyHi51c2FnZWZsb3cudjEuRW5kcG9pbnRNZXRhZGF0YRInCg5tYXhfcGVyX3NlY29uZBgUIAEoBUIKukgHGgUYkE4oAEgAiAEBEiYKDW1heF9pbl9mbGlnaHQYFSABKAVCCrpIBxoFGJBOKABIAYgBAUIRCg9fbWF4X3Blcl9zZWNvbmRCEAoOX21heF9pbl9mbGlnaHQi1gEKD0VuZHBvaW50SGVhZGVycxKTAQoGdmFsdWVzGAEgAygLMikudXNhZ2VmbG93LnYxLkVuZHBvaW50SGVhZGVycy5WYWx1ZXNFbnRyeUJYukhVmgFSEBQiHnIcGEAyGF5bQS1aYS16XVtBLVphLXowLTlfLV0qJCouciwYgBAyJ15bXHgyMS1ceDdlXShbXHgyMC1ceDdlXSpbXHgyMS1ceDdlXSk/JBotCgtWYWx1ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsUBChBFbmRwb2ludE1ldGFkYXRhEoEBCgZ2YWx1ZXMYASADKAsyKi51c2FnZWZsb3cudjEuRW5kcG9pbnRNZXRhZGF0YS5WYWx1ZXNFbnRyeUJFukhCmgE/EDIiH3IdGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQqGnIYGIAEMhNeW15ceDAwLVx4MWZceDdmXSokGi0KC1ZhbHVlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQgoWVXBkYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJBChVEZWxldGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiGAoWRGVsZXRlRW5kcG9pbnRSZXNwb25zZSJAChRQYXVzZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCJBChVQYXVzZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiQQoVUmVzdW1lRW5kcG9pbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kIkIKFlJlc3VtZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiigIKG1JvdGF0ZUVuZHBvaW50U2VjcmV0UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI6CgdvdmVybGFwGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiA9SQyABJGCgZzZWNyZXQYAyABKAlCNrpIM3IxGIABMixeKCh3aHNlY3x3aHNrKV9bQS1aYS16MC05Ky9dezMyLDg2fT17MCwyfSk/JBI9Cg5zaWduYXR1cmVfa2luZBgEIAEoDjIbLnVzYWdlZmxvdy52MS5TaWduYXR1cmVLaW5kQgi6SAWCAQIQASJYChxSb3RhdGVFbmRwb2ludFNlY3JldFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSIXChVMaXN0RXZlbnRUeXBlc1JlcXVlc3QiRgoWTGlzdEV2ZW50VHlwZXNSZXNwb25zZRIsCgtldmVudF90eXBlcxgBIAMoCzIXLnVzYWdlZmxvdy52MS5FdmVudFR5cGUiPgoSR2V0RGVsaXZlcnlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZF9bMC05QS1aYS16XXsyMn0kIj8KE0dldERlbGl2ZXJ5UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkixgQKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBI0CgtlbmRwb2ludF9pZBgBIAEoCUIfukgcchoyGF4od2hlX1swLTlBLVphLXpdezIyfSk/JBIxCghldmVudF9pZBgCIAEoCUIfukgcchoyGF4oZXZ0X1swLTlBLVphLXpdezIyfSk/JBI0CgVzdGF0ZRgDIAEoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlQgi6SAWCAQIQARIdCglwYWdlX3NpemUYBCABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgFIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQSQgoLZXZlbnRfdHlwZXMYCiADKAlCLbpIKpIBJxBkIiNyIRiAATIcXihcKnxbYS16X10rXC4oXCp8W2Etel9dKykpJBI5CgxzdGF0dXNfY2xhc3MYCyABKA4yGS51c2FnZWZsb3cudjEuU3RhdHVzQ2xhc3NCCLpIBYIBAhABEjIKC2N1c3RvbWVyX2lkGAwgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI7CgVzdGFydBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIUCgxvbGRlc3RfZmlyc3QYDyABKAgiXQoWTGlzdERlbGl2ZXJpZXNSZXNwb25zZRIqCgpkZWxpdmVyaWVzGAEgAygLMhYudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJAChRSZXRyeURlbGl2ZXJ5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGRfWzAtOUEtWmEtel17MjJ9JCJBChVSZXRyeURlbGl2ZXJ5UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkidwoSUmVzZW5kRXZlbnRSZXF1ZXN0Ei4KCGV2ZW50X2lkGAEgASgJQhy6SBlyFzIVXmV2dF9bMC05QS1aYS16XXsyMn0kEjEKC2VuZHBvaW50X2lkGAIgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kIj8KE1Jlc2VuZEV2ZW50UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkiSQoUU2VuZFRlc3RFdmVudFJlcXVlc3QSMQoLZW5kcG9pbnRfaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiQQoVU2VuZFRlc3RFdmVudFJlc3BvbnNlEigKCGRlbGl2ZXJ5GAEgASgLMhYudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5IjsKD0dldEV2ZW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5ldnRfWzAtOUEtWmEtel17MjJ9JCI2ChBHZXRFdmVudFJlc3BvbnNlEiIKBWV2ZW50GAEgASgLMhMudXNhZ2VmbG93LnYxLkV2ZW50ItICChFMaXN0RXZlbnRzUmVxdWVzdBJCCgtldmVudF90eXBlcxgBIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEjIKC2N1c3RvbWVyX2lkGAIgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI7CgVzdGFydBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIdCglwYWdlX3NpemUYBSABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgGIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiUgoSTGlzdEV2ZW50c1Jlc3BvbnNlEiMKBmV2ZW50cxgBIAMoCzITLnVzYWdlZmxvdy52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki4AIKE0NyZWF0ZVJlcGxheVJlcXVlc3QSMQoLZW5kcG9pbnRfaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQSQgoLZXZlbnRfdHlwZXMYAiADKAlCLbpIKpIBJxBkIiNyIRiAATIcXihcKnxbYS16X10rXC4oXCp8W2Etel9dKykpJBJJCg9kZWxpdmVyeV9zdGF0ZXMYAyADKA4yGy51c2FnZWZsb3cudjEuRGVsaXZlcnlTdGF0ZUITukgQkgENEAMYASIHggEEEAEgABI7CgVzdGFydBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIPCgdkcnlfcnVuGAYgASgIIksKFENyZWF0ZVJlcGxheVJlc3BvbnNlEiQKBnJlcGxheRgBIAEoCzIULnVzYWdlZmxvdy52MS5SZXBsYXkSDQoFY291bnQYAiABKAMiPAoQR2V0UmVwbGF5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5ycGxfWzAtOUEtWmEtel17MjJ9JCI5ChFHZXRSZXBsYXlSZXNwb25zZRIkCgZyZXBsYXkYASABKAsyFC51c2FnZWZsb3cudjEuUmVwbGF5ImMKEkxpc3RSZXBsYXlzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiVQoTTGlzdFJlcGxheXNSZXNwb25zZRIlCgdyZXBsYXlzGAEgAygLMhQudXNhZ2VmbG93LnYxLlJlcGxheRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiPwoTQ2FuY2VsUmVwbGF5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5ycGxfWzAtOUEtWmEtel17MjJ9JCI8ChRDYW5jZWxSZXBsYXlSZXNwb25zZRIkCgZyZXBsYXkYASABKAsyFC51c2FnZWZsb3cudjEuUmVwbGF5Mp4RCg5XZWJob29rU2VydmljZRJuCg5DcmVhdGVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5DcmVhdGVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSZwoLR2V0RW5kcG9pbnQSIC51c2FnZWZsb3cudjEuR2V0RW5kcG9pbnRSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkdldEVuZHBvaW50UmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSbQoNTGlzdEVuZHBvaW50cxIiLnVzYWdlZmxvdy52MS5MaXN0RW5kcG9pbnRzUmVxdWVzdBojLnVzYWdlZmxvdy52MS5MaXN0RW5kcG9pbnRzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQScQoOVXBkYXRlRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuVXBkYXRlRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLlVwZGF0ZUVuZHBvaW50UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEm4KDkRlbGV0ZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLkRlbGV0ZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5EZWxldGVFbmRwb2ludFJlc3BvbnNlIhGKtRgNd2ViaG9vazp3cml0ZRJuCg1QYXVzZUVuZHBvaW50EiIudXNhZ2VmbG93LnYxLlBhdXNlRW5kcG9pbnRSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLlBhdXNlRW5kcG9pbnRSZXNwb25zZSIUkAICirUYDXdlYmhvb2s6d3JpdGUScQoOUmVzdW1lRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuUmVzdW1lRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLlJlc3VtZUVuZHBvaW50UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEoABChRSb3RhdGVFbmRwb2ludFNlY3JldBIpLnVzYWdlZmxvdy52MS5Sb3RhdGVFbmRwb2ludFNlY3JldFJlcXVlc3QaKi51c2FnZWZsb3cudjEuUm90YXRlRW5kcG9pbnRTZWNyZXRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUScAoOTGlzdEV2ZW50VHlwZXMSIy51c2FnZWZsb3cudjEuTGlzdEV2ZW50VHlwZXNSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkxpc3RFdmVudFR5cGVzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSZwoLR2V0RGVsaXZlcnkSIC51c2FnZWZsb3cudjEuR2V0RGVsaXZlcnlSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkdldERlbGl2ZXJ5UmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQScAoOTGlzdERlbGl2ZXJpZXMSIy51c2FnZWZsb3cudjEuTGlzdERlbGl2ZXJpZXNSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkxpc3REZWxpdmVyaWVzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSbgoNUmV0cnlEZWxpdmVyeRIiLnVzYWdlZmxvdy52MS5SZXRyeURlbGl2ZXJ5UmVxdWVzdBojLnVzYWdlZmxvdy52MS5SZXRyeURlbGl2ZXJ5UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEl4KCEdldEV2ZW50Eh0udXNhZ2VmbG93LnYxLkdldEV2ZW50UmVxdWVzdBoeLnVzYWdlZmxvdy52MS5HZXRFdmVudFJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmQKCkxpc3RFdmVudHMSHy51c2FnZWZsb3cudjEuTGlzdEV2ZW50c1JlcXVlc3QaIC51c2FnZWZsb3cudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmgKC1Jlc2VuZEV2ZW50EiAudXNhZ2VmbG93LnYxLlJlc2VuZEV2ZW50UmVxdWVzdBohLnVzYWdlZmxvdy52MS5SZXNlbmRFdmVudFJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJrCg1TZW5kVGVzdEV2ZW50EiIudXNhZ2VmbG93LnYxLlNlbmRUZXN0RXZlbnRSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLlNlbmRUZXN0RXZlbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSaAoMQ3JlYXRlUmVwbGF5EiEudXNhZ2VmbG93LnYxLkNyZWF0ZVJlcGxheVJlcXVlc3QaIi51c2FnZWZsb3cudjEuQ3JlYXRlUmVwbGF5UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEmEKCUdldFJlcGxheRIeLnVzYWdlZmxvdy52MS5HZXRSZXBsYXlSZXF1ZXN0Gh8udXNhZ2VmbG93LnYxLkdldFJlcGxheVJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmcKC0xpc3RSZXBsYXlzEiAudXNhZ2VmbG93LnYxLkxpc3RSZXBsYXlzUmVxdWVzdBohLnVzYWdlZmxvdy52MS5MaXN0UmVwbGF5c1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmsKDENhbmNlbFJlcGxheRIhLnVzYWdlZmxvdy52MS5DYW5jZWxSZXBsYXlSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLkNhbmNlbFJlcGxheVJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_event, file_usageflow_v1_permission, file_usageflow_v1_webhook]);
+  fileDesc("CiJ1c2FnZWZsb3cvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEisQYKFUNyZWF0ZUVuZHBvaW50UmVxdWVzdBI1CgN1cmwYASABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSRgoGc2VjcmV0GAQgASgJQja6SDNyMRiAATIsXigod2hzZWN8d2hzaylfW0EtWmEtejAtOSsvXXszMiw4Nn09ezAsMn0pPyQSPQoOc2lnbmF0dXJlX2tpbmQYCiABKA4yGy51c2FnZWZsb3cudjEuU2lnbmF0dXJlS2luZEIIukgFggECEAESmwEKB2hlYWRlcnMYCyADKAsyMC51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0LkhlYWRlcnNFbnRyeUJYukhVmgFSEBQiHnIcGEAyGF5bQS1aYS16XVtBLVphLXowLTlfLV0qJCouciwYgBAyJ15bXHgyMS1ceDdlXShbXHgyMC1ceDdlXSpbXHgyMS1ceDdlXSk/JBKKAQoIbWV0YWRhdGEYDCADKAsyMS51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0Lk1ldGFkYXRhRW50cnlCRbpIQpoBPxAyIh9yHRhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokKhpyGBiABDITXlteXHgwMC1ceDFmXHg3Zl0qJBIiCg5tYXhfcGVyX3NlY29uZBgUIAEoBUIKukgHGgUYkE4oABIhCg1tYXhfaW5fZmxpZ2h0GBUgASgFQgq6SAcaBRiQTigAEg8KB29yZGVyZWQYFiABKAgaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlIKFkNyZWF0ZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQSDgoGc2VjcmV0GAIgASgJIj4KEkdldEVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCI/ChNHZXRFbmRwb2ludFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50ImUKFExpc3RFbmRwb2ludHNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAIgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJbChVMaXN0RW5kcG9pbnRzUmVzcG9uc2USKQoJZW5kcG9pbnRzGAEgAygLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLqAwoVVXBkYXRlRW5kcG9pbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kEjUKA3VybBgCIAEoCUIoukglciMQARiAEDIcXmh0dHBzPzovL1teXHgwMC1ceDIwXHg3Zl0rJBIyCgtkZXNjcmlwdGlvbhgDIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSQgoLZXZlbnRfdHlwZXMYBCADKAlCLbpIKpIBJxBkIiNyIRiAATIcXihcKnxbYS16X10rXC4oXCp8W2Etel9dKykpJBIuCgdoZWFkZXJzGAogASgLMh0udXNhZ2VmbG93LnYxLkVuZHBvaW50SGVhZGVycxIwCghtZXRhZGF0YRgLIAEoCzIeLnVzYWdlZmxvdy52MS5FbmRwb2ludE1ldGFkYXRhEicKDm1heF9wZXJfc2Vjb25kGBQgASgFQgq6SAcaBRiQTigASACIAQESJgoNbWF4X2luX2ZsaWdodBgVIAEoBUIKukgHGgUYkE4oAEgBiAEBEhQKB29yZGVyZWQYFiABKAhIAogBAUIRCg9fbWF4X3Blcl9zZWNvbmRCEAoOX21heF9pbl9mbGlnaHRCCgoIX29yZGVyZWQi1gEKD0VuZHBvaW50SGVhZGVycxKTAQoGdmFsdWVzGAEgAygLMikudXNhZ2VmbG93LnYxLkVuZHBvaW50SGVhZGVycy5WYWx1ZXNFbnRyeUJYukhVmgFSEBQiHnIcGEAyGF5bQS1aYS16XVtBLVphLXowLTlfLV0qJCouciwYgBAyJ15bXHgyMS1ceDdlXShbXHgyMC1ceDdlXSpbXHgyMS1ceDdlXSk/JBotCgtWYWx1ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsUBChBFbmRwb2ludE1ldGFkYXRhEoEBCgZ2YWx1ZXMYASADKAsyKi51c2FnZWZsb3cudjEuRW5kcG9pbnRNZXRhZGF0YS5WYWx1ZXNFbnRyeUJFukhCmgE/EDIiH3IdGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQqGnIYGIAEMhNeW15ceDAwLVx4MWZceDdmXSokGi0KC1ZhbHVlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQgoWVXBkYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJBChVEZWxldGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiGAoWRGVsZXRlRW5kcG9pbnRSZXNwb25zZSJAChRQYXVzZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCJBChVQYXVzZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiQQoVUmVzdW1lRW5kcG9pbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kIkIKFlJlc3VtZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiigIKG1JvdGF0ZUVuZHBvaW50U2VjcmV0UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI6CgdvdmVybGFwGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiA9SQyABJGCgZzZWNyZXQYAyABKAlCNrpIM3IxGIABMixeKCh3aHNlY3x3aHNrKV9bQS1aYS16MC05Ky9dezMyLDg2fT17MCwyfSk/JBI9Cg5zaWduYXR1cmVfa2luZBgEIAEoDjIbLnVzYWdlZmxvdy52MS5TaWduYXR1cmVLaW5kQgi6SAWCAQIQASJYChxSb3RhdGVFbmRwb2ludFNlY3JldFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSIXChVMaXN0RXZlbnRUeXBlc1JlcXVlc3QiRgoWTGlzdEV2ZW50VHlwZXNSZXNwb25zZRIsCgtldmVudF90eXBlcxgBIAMoCzIXLnVzYWdlZmxvdy52MS5FdmVudFR5cGUiPgoSR2V0RGVsaXZlcnlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZF9bMC05QS1aYS16XXsyMn0kIj8KE0dldERlbGl2ZXJ5UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkixgQKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBI0CgtlbmRwb2ludF9pZBgBIAEoCUIfukgcchoyGF4od2hlX1swLTlBLVphLXpdezIyfSk/JBIxCghldmVudF9pZBgCIAEoCUIfukgcchoyGF4oZXZ0X1swLTlBLVphLXpdezIyfSk/JBI0CgVzdGF0ZRgDIAEoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlQgi6SAWCAQIQARIdCglwYWdlX3NpemUYBCABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgFIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQSQgoLZXZlbnRfdHlwZXMYCiADKAlCLbpIKpIBJxBkIiNyIRiAATIcXihcKnxbYS16X10rXC4oXCp8W2Etel9dKykpJBI5CgxzdGF0dXNfY2xhc3MYCyABKA4yGS51c2FnZWZsb3cudjEuU3RhdHVzQ2xhc3NCCLpIBYIBAhABEjIKC2N1c3RvbWVyX2lkGAwgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI7CgVzdGFydBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIUCgxvbGRlc3RfZmlyc3QYDyABKAgiXQoWTGlzdERlbGl2ZXJpZXNSZXNwb25zZRIqCgpkZWxpdmVyaWVzGAEgAygLMhYudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJAChRSZXRyeURlbGl2ZXJ5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGRfWzAtOUEtWmEtel17MjJ9JCJBChVSZXRyeURlbGl2ZXJ5UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkiPwoTU2tpcERlbGl2ZXJ5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGRfWzAtOUEtWmEtel17MjJ9JCJAChRTa2lwRGVsaXZlcnlSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSJ3ChJSZXNlbmRFdmVudFJlcXVlc3QSLgoIZXZlbnRfaWQYASABKAlCHLpIGXIXMhVeZXZ0X1swLTlBLVphLXpdezIyfSQSMQoLZW5kcG9pbnRfaWQYAiABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTUmVzZW5kRXZlbnRSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSJJChRTZW5kVGVzdEV2ZW50UmVxdWVzdBIxCgtlbmRwb2ludF9pZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCJBChVTZW5kVGVzdEV2ZW50UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkiOwoPR2V0RXZlbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmV2dF9bMC05QS1aYS16XXsyMn0kIjYKEEdldEV2ZW50UmVzcG9uc2USIgoFZXZlbnQYASABKAsyEy51c2FnZWZsb3cudjEuRXZlbnQi0gIKEUxpc3RFdmVudHNSZXF1ZXN0EkIKC2V2ZW50X3R5cGVzGAEgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSMgoLY3VzdG9tZXJfaWQYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjsKBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEh0KCXBhZ2Vfc2l6ZRgFIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAYgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJSChJMaXN0RXZlbnRzUmVzcG9uc2USIwoGZXZlbnRzGAEgAygLMhMudXNhZ2VmbG93LnYxLkV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLgAgoTQ3JlYXRlUmVwbGF5UmVxdWVzdBIxCgtlbmRwb2ludF9pZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBJCCgtldmVudF90eXBlcxgCIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEkkKD2RlbGl2ZXJ5X3N0YXRlcxgDIAMoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlQhO6SBCSAQ0QBBgBIgeCAQQQASAAEjsKBXN0YXJ0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEg8KB2RyeV9ydW4YBiABKAgiSwoUQ3JlYXRlUmVwbGF5UmVzcG9uc2USJAoGcmVwbGF5GAEgASgLMhQudXNhZ2VmbG93LnYxLlJlcGxheRINCgVjb3VudBgCIAEoAyI8ChBHZXRSZXBsYXlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXnJwbF9bMC05QS1aYS16XXsyMn0kIjkKEUdldFJlcGxheVJlc3BvbnNlEiQKBnJlcGxheRgBIAEoCzIULnVzYWdlZmxvdy52MS5SZXBsYXkiYwoSTGlzdFJlcGxheXNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAIgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJVChNMaXN0UmVwbGF5c1Jlc3BvbnNlEiUKB3JlcGxheXMYASADKAsyFC51c2FnZWZsb3cudjEuUmVwbGF5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI/ChNDYW5jZWxSZXBsYXlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXnJwbF9bMC05QS1aYS16XXsyMn0kIjwKFENhbmNlbFJlcGxheVJlc3BvbnNlEiQKBnJlcGxheRgBIAEoCzIULnVzYWdlZmxvdy52MS5SZXBsYXkyixIKDldlYmhvb2tTZXJ2aWNlEm4KDkNyZWF0ZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLkNyZWF0ZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5DcmVhdGVFbmRwb2ludFJlc3BvbnNlIhGKtRgNd2ViaG9vazp3cml0ZRJnCgtHZXRFbmRwb2ludBIgLnVzYWdlZmxvdy52MS5HZXRFbmRwb2ludFJlcXVlc3QaIS51c2FnZWZsb3cudjEuR2V0RW5kcG9pbnRSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJtCg1MaXN0RW5kcG9pbnRzEiIudXNhZ2VmbG93LnYxLkxpc3RFbmRwb2ludHNSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLkxpc3RFbmRwb2ludHNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJxCg5VcGRhdGVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5VcGRhdGVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuVXBkYXRlRW5kcG9pbnRSZXNwb25zZSIUkAICirUYDXdlYmhvb2s6d3JpdGUSbgoORGVsZXRlRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuRGVsZXRlRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkRlbGV0ZUVuZHBvaW50UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEm4KDVBhdXNlRW5kcG9pbnQSIi51c2FnZWZsb3cudjEuUGF1c2VFbmRwb2ludFJlcXVlc3QaIy51c2FnZWZsb3cudjEuUGF1c2VFbmRwb2ludFJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJxCg5SZXN1bWVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5SZXN1bWVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuUmVzdW1lRW5kcG9pbnRSZXNwb25zZSIUkAICirUYDXdlYmhvb2s6d3JpdGUSgAEKFFJvdGF0ZUVuZHBvaW50U2VjcmV0EikudXNhZ2VmbG93LnYxLlJvdGF0ZUVuZHBvaW50U2VjcmV0UmVxdWVzdBoqLnVzYWdlZmxvdy52MS5Sb3RhdGVFbmRwb2ludFNlY3JldFJlc3BvbnNlIhGKtRgNd2ViaG9vazp3cml0ZRJwCg5MaXN0RXZlbnRUeXBlcxIjLnVzYWdlZmxvdy52MS5MaXN0RXZlbnRUeXBlc1JlcXVlc3QaJC51c2FnZWZsb3cudjEuTGlzdEV2ZW50VHlwZXNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJnCgtHZXREZWxpdmVyeRIgLnVzYWdlZmxvdy52MS5HZXREZWxpdmVyeVJlcXVlc3QaIS51c2FnZWZsb3cudjEuR2V0RGVsaXZlcnlSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJwCg5MaXN0RGVsaXZlcmllcxIjLnVzYWdlZmxvdy52MS5MaXN0RGVsaXZlcmllc1JlcXVlc3QaJC51c2FnZWZsb3cudjEuTGlzdERlbGl2ZXJpZXNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJuCg1SZXRyeURlbGl2ZXJ5EiIudXNhZ2VmbG93LnYxLlJldHJ5RGVsaXZlcnlSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLlJldHJ5RGVsaXZlcnlSZXNwb25zZSIUkAICirUYDXdlYmhvb2s6d3JpdGUSXgoIR2V0RXZlbnQSHS51c2FnZWZsb3cudjEuR2V0RXZlbnRSZXF1ZXN0Gh4udXNhZ2VmbG93LnYxLkdldEV2ZW50UmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSZAoKTGlzdEV2ZW50cxIfLnVzYWdlZmxvdy52MS5MaXN0RXZlbnRzUmVxdWVzdBogLnVzYWdlZmxvdy52MS5MaXN0RXZlbnRzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSaAoLUmVzZW5kRXZlbnQSIC51c2FnZWZsb3cudjEuUmVzZW5kRXZlbnRSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLlJlc2VuZEV2ZW50UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEmsKDVNlbmRUZXN0RXZlbnQSIi51c2FnZWZsb3cudjEuU2VuZFRlc3RFdmVudFJlcXVlc3QaIy51c2FnZWZsb3cudjEuU2VuZFRlc3RFdmVudFJlc3BvbnNlIhGKtRgNd2ViaG9vazp3cml0ZRJoCgxDcmVhdGVSZXBsYXkSIS51c2FnZWZsb3cudjEuQ3JlYXRlUmVwbGF5UmVxdWVzdBoiLnVzYWdlZmxvdy52MS5DcmVhdGVSZXBsYXlSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSYQoJR2V0UmVwbGF5Eh4udXNhZ2VmbG93LnYxLkdldFJlcGxheVJlcXVlc3QaHy51c2FnZWZsb3cudjEuR2V0UmVwbGF5UmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSZwoLTGlzdFJlcGxheXMSIC51c2FnZWZsb3cudjEuTGlzdFJlcGxheXNSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkxpc3RSZXBsYXlzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSawoMQ2FuY2VsUmVwbGF5EiEudXNhZ2VmbG93LnYxLkNhbmNlbFJlcGxheVJlcXVlc3QaIi51c2FnZWZsb3cudjEuQ2FuY2VsUmVwbGF5UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEmsKDFNraXBEZWxpdmVyeRIhLnVzYWdlZmxvdy52MS5Ta2lwRGVsaXZlcnlSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLlNraXBEZWxpdmVyeVJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_event, file_usageflow_v1_permission, file_usageflow_v1_webhook]);
 
 /**
  * An endpoint to make.
@@ -91,6 +91,15 @@ export type CreateEndpointRequest = Message<"usageflow.v1.CreateEndpointRequest"
    * @generated from field: int32 max_in_flight = 21;
    */
   maxInFlight: number;
+
+  /**
+   * Send the events of a customer one after the other: the next waits until the one before was delivered, given up after its
+   * last attempt, or skipped (SkipDelivery). Other customers' events flow on, and events about no single customer are never
+   * held.
+   *
+   * @generated from field: bool ordered = 22;
+   */
+  ordered: boolean;
 };
 
 /**
@@ -287,6 +296,14 @@ export type UpdateEndpointRequest = Message<"usageflow.v1.UpdateEndpointRequest"
    * @generated from field: optional int32 max_in_flight = 21;
    */
   maxInFlight?: number | undefined;
+
+  /**
+   * As in CreateEndpointRequest. Absent: unchanged. Turned on, it holds what waits already: of each customer all but the first
+   * (what is being sent that moment still arrives). Turned off, it lets all go.
+   *
+   * @generated from field: optional bool ordered = 22;
+   */
+  ordered?: boolean | undefined;
 };
 
 /**
@@ -789,6 +806,48 @@ export const RetryDeliveryResponseSchema: GenMessage<RetryDeliveryResponse> = /*
   messageDesc(file_usageflow_v1_webhook_service, 25);
 
 /**
+ * A delivery to give up.
+ *
+ * @generated from message usageflow.v1.SkipDeliveryRequest
+ */
+export type SkipDeliveryRequest = Message<"usageflow.v1.SkipDeliveryRequest"> & {
+  /**
+   * The delivery's id, `whd_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.SkipDeliveryRequest.
+ * Use `create(SkipDeliveryRequestSchema)` to create a new message.
+ */
+export const SkipDeliveryRequestSchema: GenMessage<SkipDeliveryRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 26);
+
+/**
+ * The delivery as it is now.
+ *
+ * @generated from message usageflow.v1.SkipDeliveryResponse
+ */
+export type SkipDeliveryResponse = Message<"usageflow.v1.SkipDeliveryResponse"> & {
+  /**
+   * The delivery, without its attempts.
+   *
+   * @generated from field: usageflow.v1.Delivery delivery = 1;
+   */
+  delivery?: Delivery | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.SkipDeliveryResponse.
+ * Use `create(SkipDeliveryResponseSchema)` to create a new message.
+ */
+export const SkipDeliveryResponseSchema: GenMessage<SkipDeliveryResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 27);
+
+/**
  * An event to send to an endpoint.
  *
  * @generated from message usageflow.v1.ResendEventRequest
@@ -814,7 +873,7 @@ export type ResendEventRequest = Message<"usageflow.v1.ResendEventRequest"> & {
  * Use `create(ResendEventRequestSchema)` to create a new message.
  */
 export const ResendEventRequestSchema: GenMessage<ResendEventRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 26);
+  messageDesc(file_usageflow_v1_webhook_service, 28);
 
 /**
  * What sends it.
@@ -835,7 +894,7 @@ export type ResendEventResponse = Message<"usageflow.v1.ResendEventResponse"> & 
  * Use `create(ResendEventResponseSchema)` to create a new message.
  */
 export const ResendEventResponseSchema: GenMessage<ResendEventResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 27);
+  messageDesc(file_usageflow_v1_webhook_service, 29);
 
 /**
  * An endpoint to try out.
@@ -856,7 +915,7 @@ export type SendTestEventRequest = Message<"usageflow.v1.SendTestEventRequest"> 
  * Use `create(SendTestEventRequestSchema)` to create a new message.
  */
 export const SendTestEventRequestSchema: GenMessage<SendTestEventRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 28);
+  messageDesc(file_usageflow_v1_webhook_service, 30);
 
 /**
  * What sends the test event. GetDelivery tells what became of it.
@@ -877,7 +936,7 @@ export type SendTestEventResponse = Message<"usageflow.v1.SendTestEventResponse"
  * Use `create(SendTestEventResponseSchema)` to create a new message.
  */
 export const SendTestEventResponseSchema: GenMessage<SendTestEventResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 29);
+  messageDesc(file_usageflow_v1_webhook_service, 31);
 
 /**
  * Asks for one event.
@@ -898,7 +957,7 @@ export type GetEventRequest = Message<"usageflow.v1.GetEventRequest"> & {
  * Use `create(GetEventRequestSchema)` to create a new message.
  */
 export const GetEventRequestSchema: GenMessage<GetEventRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 30);
+  messageDesc(file_usageflow_v1_webhook_service, 32);
 
 /**
  * One event.
@@ -919,7 +978,7 @@ export type GetEventResponse = Message<"usageflow.v1.GetEventResponse"> & {
  * Use `create(GetEventResponseSchema)` to create a new message.
  */
 export const GetEventResponseSchema: GenMessage<GetEventResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 31);
+  messageDesc(file_usageflow_v1_webhook_service, 33);
 
 /**
  * Asks for events.
@@ -975,7 +1034,7 @@ export type ListEventsRequest = Message<"usageflow.v1.ListEventsRequest"> & {
  * Use `create(ListEventsRequestSchema)` to create a new message.
  */
 export const ListEventsRequestSchema: GenMessage<ListEventsRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 32);
+  messageDesc(file_usageflow_v1_webhook_service, 34);
 
 /**
  * A page of events.
@@ -1003,7 +1062,7 @@ export type ListEventsResponse = Message<"usageflow.v1.ListEventsResponse"> & {
  * Use `create(ListEventsResponseSchema)` to create a new message.
  */
 export const ListEventsResponseSchema: GenMessage<ListEventsResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 33);
+  messageDesc(file_usageflow_v1_webhook_service, 35);
 
 /**
  * What to send again.
@@ -1059,7 +1118,7 @@ export type CreateReplayRequest = Message<"usageflow.v1.CreateReplayRequest"> & 
  * Use `create(CreateReplayRequestSchema)` to create a new message.
  */
 export const CreateReplayRequestSchema: GenMessage<CreateReplayRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 34);
+  messageDesc(file_usageflow_v1_webhook_service, 36);
 
 /**
  * The replay that was made.
@@ -1087,7 +1146,7 @@ export type CreateReplayResponse = Message<"usageflow.v1.CreateReplayResponse"> 
  * Use `create(CreateReplayResponseSchema)` to create a new message.
  */
 export const CreateReplayResponseSchema: GenMessage<CreateReplayResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 35);
+  messageDesc(file_usageflow_v1_webhook_service, 37);
 
 /**
  * Asks for one replay.
@@ -1108,7 +1167,7 @@ export type GetReplayRequest = Message<"usageflow.v1.GetReplayRequest"> & {
  * Use `create(GetReplayRequestSchema)` to create a new message.
  */
 export const GetReplayRequestSchema: GenMessage<GetReplayRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 36);
+  messageDesc(file_usageflow_v1_webhook_service, 38);
 
 /**
  * One replay.
@@ -1129,7 +1188,7 @@ export type GetReplayResponse = Message<"usageflow.v1.GetReplayResponse"> & {
  * Use `create(GetReplayResponseSchema)` to create a new message.
  */
 export const GetReplayResponseSchema: GenMessage<GetReplayResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 37);
+  messageDesc(file_usageflow_v1_webhook_service, 39);
 
 /**
  * Asks for replays.
@@ -1157,7 +1216,7 @@ export type ListReplaysRequest = Message<"usageflow.v1.ListReplaysRequest"> & {
  * Use `create(ListReplaysRequestSchema)` to create a new message.
  */
 export const ListReplaysRequestSchema: GenMessage<ListReplaysRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 38);
+  messageDesc(file_usageflow_v1_webhook_service, 40);
 
 /**
  * A page of replays.
@@ -1185,7 +1244,7 @@ export type ListReplaysResponse = Message<"usageflow.v1.ListReplaysResponse"> & 
  * Use `create(ListReplaysResponseSchema)` to create a new message.
  */
 export const ListReplaysResponseSchema: GenMessage<ListReplaysResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 39);
+  messageDesc(file_usageflow_v1_webhook_service, 41);
 
 /**
  * A replay to stop.
@@ -1206,7 +1265,7 @@ export type CancelReplayRequest = Message<"usageflow.v1.CancelReplayRequest"> & 
  * Use `create(CancelReplayRequestSchema)` to create a new message.
  */
 export const CancelReplayRequestSchema: GenMessage<CancelReplayRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 40);
+  messageDesc(file_usageflow_v1_webhook_service, 42);
 
 /**
  * The replay as it is now.
@@ -1227,7 +1286,7 @@ export type CancelReplayResponse = Message<"usageflow.v1.CancelReplayResponse"> 
  * Use `create(CancelReplayResponseSchema)` to create a new message.
  */
 export const CancelReplayResponseSchema: GenMessage<CancelReplayResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_webhook_service, 41);
+  messageDesc(file_usageflow_v1_webhook_service, 43);
 
 /**
  * Who is told of events, and the log of telling them.
@@ -1277,8 +1336,9 @@ export const WebhookService: GenService<{
     output: typeof ListEndpointsResponseSchema;
   },
   /**
-   * Replaces URL, description and event types, and headers and metadata where they are given. Deliveries that wait go to the
-   * new URL.
+   * Replaces URL, description and event types, and headers, metadata, limits and order where they are given. Deliveries that
+   * wait go to the new URL. With another URL or other headers an endpoint that rests after failures is tried at once, and its
+   * failures count anew; one that is disabled stays so until ResumeEndpoint.
    *
    * Errors: NOT_FOUND; ADDRESS_REFUSED.
    *
@@ -1315,7 +1375,7 @@ export const WebhookService: GenService<{
     output: typeof PauseEndpointResponseSchema;
   },
   /**
-   * Resumes an endpoint that was paused or disabled: what waited for it is sent. Resuming any other changes nothing.
+   * Resumes an endpoint that was paused or disabled: what waited for it is sent. Of any other it ends the rest after failures.
    *
    * Errors: NOT_FOUND.
    *
@@ -1377,9 +1437,13 @@ export const WebhookService: GenService<{
   /**
    * Sends a delivery again, now, with the same `webhook-id` and body: one that failed, one that waits, or one that was
    * delivered and got lost behind the receiver. If it was over, it is PENDING again and the schedule begins anew. One that
-   * is being sent this moment is left as it is.
+   * is being sent this moment is left as it is. It goes before all that waits for the endpoint, and at once even if the
+   * endpoint rests after failures; one that is paused or disabled is resumed first.
    *
-   * Errors: NOT_FOUND; STATE_CONFLICT when its endpoint was deleted, or its event is so old that it is not kept any more.
+   * Of an ordered endpoint: one that was over is sent out of its order, and holds nothing.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT when its endpoint was deleted, when its event is so old that it is not kept any more, or
+   * when it is held by another delivery: retry or skip that one.
    *
    * @generated from rpc usageflow.v1.WebhookService.RetryDelivery
    */
@@ -1415,9 +1479,10 @@ export const WebhookService: GenService<{
   /**
    * Sends an event to one endpoint, whether it received it before or not: also an event from before the endpoint, or of a
    * type that it does not ask for. If there is a delivery of it, that one is sent again, as by RetryDelivery; if not, one is
-   * made, with the endpoint's next sequence.
+   * made, with the endpoint's next sequence; of an ordered endpoint it waits for the customer's deliveries before it.
    *
-   * Errors: NOT_FOUND; STATE_CONFLICT when the event is so new that its deliveries are not made yet: try again.
+   * Errors: NOT_FOUND; STATE_CONFLICT when the event is so new that its deliveries are not made yet: try again; as
+   * RetryDelivery.
    *
    * @generated from rpc usageflow.v1.WebhookService.ResendEvent
    */
@@ -1428,7 +1493,7 @@ export const WebhookService: GenService<{
   },
   /**
    * Makes a `webhook.test` event and a delivery of it to this endpoint alone, whatever types it asks for. It is sent, logged
-   * and tried again like any other.
+   * and tried again like any other, and goes first as by RetryDelivery.
    *
    * Errors: NOT_FOUND.
    *
@@ -1442,8 +1507,11 @@ export const WebhookService: GenService<{
   /**
    * Sends deliveries of an endpoint again, many at a time: each as by RetryDelivery, in the order in which they were made. It
    * runs in the background, survives a restart, and gives way: while the endpoint has other deliveries that are due, it hands
-   * none over, and never more at a time than the endpoint takes within about a second. Any number may be asked for. Those whose
-   * event is not kept any more are left out.
+   * none over, and never more at a time than the endpoint takes within about a second. While the endpoint is paused or
+   * disabled, it waits. Any number may be asked for. Those whose event is not kept any more are left out.
+   *
+   * To an ordered endpoint a replay sends the deliveries of a customer one after the other too; they hold no others, and are
+   * held by no others. One that is held stays so.
    *
    * Errors: NOT_FOUND; INVALID_FIELD when no event type matches a pattern, or `end` is before `start`.
    *
@@ -1487,6 +1555,20 @@ export const WebhookService: GenService<{
     methodKind: "unary";
     input: typeof CancelReplayRequestSchema;
     output: typeof CancelReplayResponseSchema;
+  },
+  /**
+   * Gives a delivery up that waits: it is SKIPPED, and what it held is sent. RetryDelivery sends it after all. Skipping one
+   * that is skipped changes nothing.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT when it is delivered or was given up, or is being sent this moment: what comes after it
+   * must not arrive before it. An attempt is over within 15 seconds, so try again, or pause the endpoint first.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.SkipDelivery
+   */
+  skipDelivery: {
+    methodKind: "unary";
+    input: typeof SkipDeliveryRequestSchema;
+    output: typeof SkipDeliveryResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_usageflow_v1_webhook_service, 0);
