@@ -42,6 +42,10 @@ export interface Config {
   breakerFailures: number;
   /** How long an endpoint may fail before it is disabled. */
   disableAfterMs: number;
+  /** Calls of one tenant that stream, in one process. */
+  streamsPerTenantMax: number;
+  /** How long a listener, and what waits for it, is kept after its last client. */
+  listenerIdleMs: number;
   /** How long answers are kept for calls with an idempotency key. */
   answerRetentionMs: number;
 }
@@ -80,6 +84,8 @@ export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "maste
   retryAfterMaxMs: HOUR,
   breakerFailures: 10,
   disableAfterMs: 5 * 24 * HOUR,
+  streamsPerTenantMax: 50,
+  listenerIdleMs: 24 * HOUR,
   answerRetentionMs: 24 * HOUR,
 };
 
@@ -141,6 +147,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     retryAfterMaxMs: integer("USAGEFLOW_RETRY_AFTER_MAX_MS", defaults.retryAfterMaxMs, 0),
     breakerFailures: integer("USAGEFLOW_BREAKER_FAILURES", defaults.breakerFailures, 0),
     disableAfterMs: integer("USAGEFLOW_ENDPOINT_DISABLE_AFTER_MS", defaults.disableAfterMs),
+    streamsPerTenantMax: integer("USAGEFLOW_STREAMS_PER_TENANT_MAX", defaults.streamsPerTenantMax),
+    listenerIdleMs: integer("USAGEFLOW_LISTENER_IDLE_MS", defaults.listenerIdleMs),
     answerRetentionMs: integer("USAGEFLOW_ANSWER_RETENTION_MS", defaults.answerRetentionMs),
   };
   if (config.deliveryLeaseMs <= config.deliveryTimeoutMs) {

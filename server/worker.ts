@@ -13,6 +13,7 @@ import { walkClock } from "./tenant/walk-clock.ts";
 import { turnOf } from "./tenants-in-turn.ts";
 import { foldUsage, foldUsageOfAllTenants } from "./usage/fold-usage.ts";
 import { deliver } from "./webhook/deliver.ts";
+import { expireListeners } from "./webhook/expire-listeners.ts";
 import { fanOut } from "./webhook/fan-out.ts";
 import { REPLAY_REST_MS, replayDeliveries } from "./webhook/replay-deliveries.ts";
 
@@ -31,6 +32,7 @@ const loops: Record<string, LoopBody> = {
   dispatchEvents: { runOnce: (app, stop) => dispatchEvents(app, consumers(app), stop) },
   deliver: { runOnce: deliver },
   replayDeliveries: { runOnce: replayDeliveries, restMs: REPLAY_REST_MS },
+  expireListeners: { runOnce: expireListeners },
   purgeAnswers: { runOnce: purgeAnswers },
 };
 

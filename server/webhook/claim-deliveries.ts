@@ -106,6 +106,7 @@ async function endpointsAfter(app: App, turn: Turn): Promise<CappedTurn[]> {
     left join endpoint_failure failure
       on failure.tenant_id = waiting.tenant_id and failure.endpoint_id = waiting.endpoint_id
     where endpoint.paused_at is null and endpoint.disabled_at is null
+      and endpoint.listener_name is null -- its client asks for its own
       and (failure.rest_until is null or failure.rest_until <= ${app.clock.now()})
     limit ${ENDPOINTS_MAX}`.execute(app.workerDb);
   return rows;

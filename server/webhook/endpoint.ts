@@ -29,6 +29,7 @@ export function toEndpoint(row: Selectable<EndpointRow>) {
     disabledReason: row.disabled_reason,
     maxPerSecond: row.max_per_second ?? 0,
     maxInFlight: row.max_in_flight ?? 0,
+    listenerName: row.listener_name ?? "",
   });
 }
 

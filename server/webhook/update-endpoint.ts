@@ -4,7 +4,7 @@ import type { App } from "../app.ts";
 import { parseId } from "../id.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
-import { notFound } from "../rpc/errors.ts";
+import { brokenConstraint, notFound, stateConflict } from "../rpc/errors.ts";
 import { toEndpoint } from "./endpoint.ts";
 import { keepPace } from "./endpoint-caps.ts";
 import { headerColumns } from "./endpoint-headers.ts";
@@ -43,5 +43,8 @@ export async function updateEndpoint(app: App, caller: Caller, request: UpdateEn
     if (!row) throw notFound("endpoint", request.id);
     await keepPace(tx, row);
     return create(UpdateEndpointResponseSchema, { endpoint: toEndpoint(row) });
+  }).catch((error) => {
+    if (brokenConstraint(error) !== "endpoint_listener") throw error;
+    throw stateConflict("a listener has no URL; its client says which events it gets, each time it calls Listen");
   });
 }

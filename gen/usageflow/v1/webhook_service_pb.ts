@@ -10,7 +10,7 @@ import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@
 import type { Event } from "./event_pb.ts";
 import { file_usageflow_v1_event } from "./event_pb.ts";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
-import type { Delivery, DeliveryState, Endpoint, EventType, Replay, SignatureKind, StatusClass } from "./webhook_pb.ts";
+import type { Attempt, AttemptErrorKind, Delivery, DeliveryState, Endpoint, EventType, Replay, SignatureKind, StatusClass } from "./webhook_pb.ts";
 import { file_usageflow_v1_webhook } from "./webhook_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/webhook_service.proto.
  */
 export const file_usageflow_v1_webhook_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ1c2FnZWZsb3cvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEioAYKFUNyZWF0ZUVuZHBvaW50UmVxdWVzdBI1CgN1cmwYASABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSRgoGc2VjcmV0GAQgASgJQja6SDNyMRiAATIsXigod2hzZWN8d2hzaylfW0EtWmEtejAtOSsvXXszMiw4Nn09ezAsMn0pPyQSPQoOc2lnbmF0dXJlX2tpbmQYCiABKA4yGy51c2FnZWZsb3cudjEuU2lnbmF0dXJlS2luZEIIukgFggECEAESmwEKB2hlYWRlcnMYCyADKAsyMC51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0LkhlYWRlcnNFbnRyeUJYukhVmgFSEBQiHnIcGEAyGF5bQS1aYS16XVtBLVphLXowLTlfLV0qJCouciwYgBAyJ15bXHgyMS1ceDdlXShbXHgyMC1ceDdlXSpbXHgyMS1ceDdlXSk/JBKKAQoIbWV0YWRhdGEYDCADKAsyMS51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0Lk1ldGFkYXRhRW50cnlCRbpIQpoBPxAyIh9yHRhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokKhpyGBiABDITXlteXHgwMC1ceDFmXHg3Zl0qJBIiCg5tYXhfcGVyX3NlY29uZBgUIAEoBUIKukgHGgUYkE4oABIhCg1tYXhfaW5fZmxpZ2h0GBUgASgFQgq6SAcaBRiQTigAGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJSChZDcmVhdGVFbmRwb2ludFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSI+ChJHZXRFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJlChRMaXN0RW5kcG9pbnRzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiWwoVTGlzdEVuZHBvaW50c1Jlc3BvbnNlEikKCWVuZHBvaW50cxgBIAMoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiyAMKFVVwZGF0ZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI1CgN1cmwYAiABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAyABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAQgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSLgoHaGVhZGVycxgKIAEoCzIdLnVzYWdlZmxvdy52MS5FbmRwb2ludEhlYWRlcnMSMAoIbWV0YWRhdGEYCyABKAsyHi51c2FnZWZsb3cudjEuRW5kcG9pbnRNZXRhZGF0YRInCg5tYXhfcGVyX3NlY29uZBgUIAEoBUIKukgHGgUYkE4oAEgAiAEBEiYKDW1heF9pbl9mbGlnaHQYFSABKAVCCrpIBxoFGJBOKABIAYgBAUIRCg9fbWF4X3Blcl9zZWNvbmRCEAoOX21heF9pbl9mbGlnaHQi1gEKD0VuZHBvaW50SGVhZGVycxKTAQoGdmFsdWVzGAEgAygLMikudXNhZ2VmbG93LnYxLkVuZHBvaW50SGVhZGVycy5WYWx1ZXNFbnRyeUJYukhVmgFSEBQiHnIcGEAyGF5bQS1aYS16XVtBLVphLXowLTlfLV0qJCouciwYgBAyJ15bXHgyMS1ceDdlXShbXHgyMC1ceDdlXSpbXHgyMS1ceDdlXSk/JBotCgtWYWx1ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsUBChBFbmRwb2ludE1ldGFkYXRhEoEBCgZ2YWx1ZXMYASADKAsyKi51c2FnZWZsb3cudjEuRW5kcG9pbnRNZXRhZGF0YS5WYWx1ZXNFbnRyeUJFukhCmgE/EDIiH3IdGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQqGnIYGIAEMhNeW15ceDAwLVx4MWZceDdmXSokGi0KC1ZhbHVlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQgoWVXBkYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJBChVEZWxldGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiGAoWRGVsZXRlRW5kcG9pbnRSZXNwb25zZSJAChRQYXVzZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCJBChVQYXVzZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiQQoVUmVzdW1lRW5kcG9pbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kIkIKFlJlc3VtZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiigIKG1JvdGF0ZUVuZHBvaW50U2VjcmV0UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI6CgdvdmVybGFwGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiA9SQyABJGCgZzZWNyZXQYAyABKAlCNrpIM3IxGIABMixeKCh3aHNlY3x3aHNrKV9bQS1aYS16MC05Ky9dezMyLDg2fT17MCwyfSk/JBI9Cg5zaWduYXR1cmVfa2luZBgEIAEoDjIbLnVzYWdlZmxvdy52MS5TaWduYXR1cmVLaW5kQgi6SAWCAQIQASJYChxSb3RhdGVFbmRwb2ludFNlY3JldFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSIXChVMaXN0RXZlbnRUeXBlc1JlcXVlc3QiRgoWTGlzdEV2ZW50VHlwZXNSZXNwb25zZRIsCgtldmVudF90eXBlcxgBIAMoCzIXLnVzYWdlZmxvdy52MS5FdmVudFR5cGUiPgoSR2V0RGVsaXZlcnlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZF9bMC05QS1aYS16XXsyMn0kIj8KE0dldERlbGl2ZXJ5UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkixgQKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBI0CgtlbmRwb2ludF9pZBgBIAEoCUIfukgcchoyGF4od2hlX1swLTlBLVphLXpdezIyfSk/JBIxCghldmVudF9pZBgCIAEoCUIfukgcchoyGF4oZXZ0X1swLTlBLVphLXpdezIyfSk/JBI0CgVzdGF0ZRgDIAEoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlQgi6SAWCAQIQARIdCglwYWdlX3NpemUYBCABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgFIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQSQgoLZXZlbnRfdHlwZXMYCiADKAlCLbpIKpIBJxBkIiNyIRiAATIcXihcKnxbYS16X10rXC4oXCp8W2Etel9dKykpJBI5CgxzdGF0dXNfY2xhc3MYCyABKA4yGS51c2FnZWZsb3cudjEuU3RhdHVzQ2xhc3NCCLpIBYIBAhABEjIKC2N1c3RvbWVyX2lkGAwgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI7CgVzdGFydBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIUCgxvbGRlc3RfZmlyc3QYDyABKAgiXQoWTGlzdERlbGl2ZXJpZXNSZXNwb25zZRIqCgpkZWxpdmVyaWVzGAEgAygLMhYudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJAChRSZXRyeURlbGl2ZXJ5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGRfWzAtOUEtWmEtel17MjJ9JCJBChVSZXRyeURlbGl2ZXJ5UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkidwoSUmVzZW5kRXZlbnRSZXF1ZXN0Ei4KCGV2ZW50X2lkGAEgASgJQhy6SBlyFzIVXmV2dF9bMC05QS1aYS16XXsyMn0kEjEKC2VuZHBvaW50X2lkGAIgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kIj8KE1Jlc2VuZEV2ZW50UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkiSQoUU2VuZFRlc3RFdmVudFJlcXVlc3QSMQoLZW5kcG9pbnRfaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiQQoVU2VuZFRlc3RFdmVudFJlc3BvbnNlEigKCGRlbGl2ZXJ5GAEgASgLMhYudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5IjsKD0dldEV2ZW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5ldnRfWzAtOUEtWmEtel17MjJ9JCI2ChBHZXRFdmVudFJlc3BvbnNlEiIKBWV2ZW50GAEgASgLMhMudXNhZ2VmbG93LnYxLkV2ZW50ItICChFMaXN0RXZlbnRzUmVxdWVzdBJCCgtldmVudF90eXBlcxgBIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEjIKC2N1c3RvbWVyX2lkGAIgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI7CgVzdGFydBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIdCglwYWdlX3NpemUYBSABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgGIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiUgoSTGlzdEV2ZW50c1Jlc3BvbnNlEiMKBmV2ZW50cxgBIAMoCzITLnVzYWdlZmxvdy52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki4AIKE0NyZWF0ZVJlcGxheVJlcXVlc3QSMQoLZW5kcG9pbnRfaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQSQgoLZXZlbnRfdHlwZXMYAiADKAlCLbpIKpIBJxBkIiNyIRiAATIcXihcKnxbYS16X10rXC4oXCp8W2Etel9dKykpJBJJCg9kZWxpdmVyeV9zdGF0ZXMYAyADKA4yGy51c2FnZWZsb3cudjEuRGVsaXZlcnlTdGF0ZUITukgQkgENEAMYASIHggEEEAEgABI7CgVzdGFydBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIPCgdkcnlfcnVuGAYgASgIIksKFENyZWF0ZVJlcGxheVJlc3BvbnNlEiQKBnJlcGxheRgBIAEoCzIULnVzYWdlZmxvdy52MS5SZXBsYXkSDQoFY291bnQYAiABKAMiPAoQR2V0UmVwbGF5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5ycGxfWzAtOUEtWmEtel17MjJ9JCI5ChFHZXRSZXBsYXlSZXNwb25zZRIkCgZyZXBsYXkYASABKAsyFC51c2FnZWZsb3cudjEuUmVwbGF5ImMKEkxpc3RSZXBsYXlzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiVQoTTGlzdFJlcGxheXNSZXNwb25zZRIlCgdyZXBsYXlzGAEgAygLMhQudXNhZ2VmbG93LnYxLlJlcGxheRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiPwoTQ2FuY2VsUmVwbGF5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5ycGxfWzAtOUEtWmEtel17MjJ9JCI8ChRDYW5jZWxSZXBsYXlSZXNwb25zZRIkCgZyZXBsYXkYASABKAsyFC51c2FnZWZsb3cudjEuUmVwbGF5Mp4RCg5XZWJob29rU2VydmljZRJuCg5DcmVhdGVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5DcmVhdGVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSZwoLR2V0RW5kcG9pbnQSIC51c2FnZWZsb3cudjEuR2V0RW5kcG9pbnRSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkdldEVuZHBvaW50UmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSbQoNTGlzdEVuZHBvaW50cxIiLnVzYWdlZmxvdy52MS5MaXN0RW5kcG9pbnRzUmVxdWVzdBojLnVzYWdlZmxvdy52MS5MaXN0RW5kcG9pbnRzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQScQoOVXBkYXRlRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuVXBkYXRlRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLlVwZGF0ZUVuZHBvaW50UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEm4KDkRlbGV0ZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLkRlbGV0ZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5EZWxldGVFbmRwb2ludFJlc3BvbnNlIhGKtRgNd2ViaG9vazp3cml0ZRJuCg1QYXVzZUVuZHBvaW50EiIudXNhZ2VmbG93LnYxLlBhdXNlRW5kcG9pbnRSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLlBhdXNlRW5kcG9pbnRSZXNwb25zZSIUkAICirUYDXdlYmhvb2s6d3JpdGUScQoOUmVzdW1lRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuUmVzdW1lRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLlJlc3VtZUVuZHBvaW50UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEoABChRSb3RhdGVFbmRwb2ludFNlY3JldBIpLnVzYWdlZmxvdy52MS5Sb3RhdGVFbmRwb2ludFNlY3JldFJlcXVlc3QaKi51c2FnZWZsb3cudjEuUm90YXRlRW5kcG9pbnRTZWNyZXRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUScAoOTGlzdEV2ZW50VHlwZXMSIy51c2FnZWZsb3cudjEuTGlzdEV2ZW50VHlwZXNSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkxpc3RFdmVudFR5cGVzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSZwoLR2V0RGVsaXZlcnkSIC51c2FnZWZsb3cudjEuR2V0RGVsaXZlcnlSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkdldERlbGl2ZXJ5UmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQScAoOTGlzdERlbGl2ZXJpZXMSIy51c2FnZWZsb3cudjEuTGlzdERlbGl2ZXJpZXNSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkxpc3REZWxpdmVyaWVzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSbgoNUmV0cnlEZWxpdmVyeRIiLnVzYWdlZmxvdy52MS5SZXRyeURlbGl2ZXJ5UmVxdWVzdBojLnVzYWdlZmxvdy52MS5SZXRyeURlbGl2ZXJ5UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEl4KCEdldEV2ZW50Eh0udXNhZ2VmbG93LnYxLkdldEV2ZW50UmVxdWVzdBoeLnVzYWdlZmxvdy52MS5HZXRFdmVudFJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmQKCkxpc3RFdmVudHMSHy51c2FnZWZsb3cudjEuTGlzdEV2ZW50c1JlcXVlc3QaIC51c2FnZWZsb3cudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmgKC1Jlc2VuZEV2ZW50EiAudXNhZ2VmbG93LnYxLlJlc2VuZEV2ZW50UmVxdWVzdBohLnVzYWdlZmxvdy52MS5SZXNlbmRFdmVudFJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJrCg1TZW5kVGVzdEV2ZW50EiIudXNhZ2VmbG93LnYxLlNlbmRUZXN0RXZlbnRSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLlNlbmRUZXN0RXZlbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSaAoMQ3JlYXRlUmVwbGF5EiEudXNhZ2VmbG93LnYxLkNyZWF0ZVJlcGxheVJlcXVlc3QaIi51c2FnZWZsb3cudjEuQ3JlYXRlUmVwbGF5UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEmEKCUdldFJlcGxheRIeLnVzYWdlZmxvdy52MS5HZXRSZXBsYXlSZXF1ZXN0Gh8udXNhZ2VmbG93LnYxLkdldFJlcGxheVJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmcKC0xpc3RSZXBsYXlzEiAudXNhZ2VmbG93LnYxLkxpc3RSZXBsYXlzUmVxdWVzdBohLnVzYWdlZmxvdy52MS5MaXN0UmVwbGF5c1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmsKDENhbmNlbFJlcGxheRIhLnVzYWdlZmxvdy52MS5DYW5jZWxSZXBsYXlSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLkNhbmNlbFJlcGxheVJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_event, file_usageflow_v1_permission, file_usageflow_v1_webhook]);
+  fileDesc("CiJ1c2FnZWZsb3cvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEioAYKFUNyZWF0ZUVuZHBvaW50UmVxdWVzdBI1CgN1cmwYASABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSRgoGc2VjcmV0GAQgASgJQja6SDNyMRiAATIsXigod2hzZWN8d2hzaylfW0EtWmEtejAtOSsvXXszMiw4Nn09ezAsMn0pPyQSPQoOc2lnbmF0dXJlX2tpbmQYCiABKA4yGy51c2FnZWZsb3cudjEuU2lnbmF0dXJlS2luZEIIukgFggECEAESmwEKB2hlYWRlcnMYCyADKAsyMC51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0LkhlYWRlcnNFbnRyeUJYukhVmgFSEBQiHnIcGEAyGF5bQS1aYS16XVtBLVphLXowLTlfLV0qJCouciwYgBAyJ15bXHgyMS1ceDdlXShbXHgyMC1ceDdlXSpbXHgyMS1ceDdlXSk/JBKKAQoIbWV0YWRhdGEYDCADKAsyMS51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0Lk1ldGFkYXRhRW50cnlCRbpIQpoBPxAyIh9yHRhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokKhpyGBiABDITXlteXHgwMC1ceDFmXHg3Zl0qJBIiCg5tYXhfcGVyX3NlY29uZBgUIAEoBUIKukgHGgUYkE4oABIhCg1tYXhfaW5fZmxpZ2h0GBUgASgFQgq6SAcaBRiQTigAGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJSChZDcmVhdGVFbmRwb2ludFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSI+ChJHZXRFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTR2V0RW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJlChRMaXN0RW5kcG9pbnRzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiWwoVTGlzdEVuZHBvaW50c1Jlc3BvbnNlEikKCWVuZHBvaW50cxgBIAMoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiyAMKFVVwZGF0ZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI1CgN1cmwYAiABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAyABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAQgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSLgoHaGVhZGVycxgKIAEoCzIdLnVzYWdlZmxvdy52MS5FbmRwb2ludEhlYWRlcnMSMAoIbWV0YWRhdGEYCyABKAsyHi51c2FnZWZsb3cudjEuRW5kcG9pbnRNZXRhZGF0YRInCg5tYXhfcGVyX3NlY29uZBgUIAEoBUIKukgHGgUYkE4oAEgAiAEBEiYKDW1heF9pbl9mbGlnaHQYFSABKAVCCrpIBxoFGJBOKABIAYgBAUIRCg9fbWF4X3Blcl9zZWNvbmRCEAoOX21heF9pbl9mbGlnaHQi1gEKD0VuZHBvaW50SGVhZGVycxKTAQoGdmFsdWVzGAEgAygLMikudXNhZ2VmbG93LnYxLkVuZHBvaW50SGVhZGVycy5WYWx1ZXNFbnRyeUJYukhVmgFSEBQiHnIcGEAyGF5bQS1aYS16XVtBLVphLXowLTlfLV0qJCouciwYgBAyJ15bXHgyMS1ceDdlXShbXHgyMC1ceDdlXSpbXHgyMS1ceDdlXSk/JBotCgtWYWx1ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsUBChBFbmRwb2ludE1ldGFkYXRhEoEBCgZ2YWx1ZXMYASADKAsyKi51c2FnZWZsb3cudjEuRW5kcG9pbnRNZXRhZGF0YS5WYWx1ZXNFbnRyeUJFukhCmgE/EDIiH3IdGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQqGnIYGIAEMhNeW15ceDAwLVx4MWZceDdmXSokGi0KC1ZhbHVlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQgoWVXBkYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJBChVEZWxldGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiGAoWRGVsZXRlRW5kcG9pbnRSZXNwb25zZSJAChRQYXVzZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCJBChVQYXVzZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiQQoVUmVzdW1lRW5kcG9pbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kIkIKFlJlc3VtZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiigIKG1JvdGF0ZUVuZHBvaW50U2VjcmV0UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI6CgdvdmVybGFwGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiA9SQyABJGCgZzZWNyZXQYAyABKAlCNrpIM3IxGIABMixeKCh3aHNlY3x3aHNrKV9bQS1aYS16MC05Ky9dezMyLDg2fT17MCwyfSk/JBI9Cg5zaWduYXR1cmVfa2luZBgEIAEoDjIbLnVzYWdlZmxvdy52MS5TaWduYXR1cmVLaW5kQgi6SAWCAQIQASJYChxSb3RhdGVFbmRwb2ludFNlY3JldFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSIXChVMaXN0RXZlbnRUeXBlc1JlcXVlc3QiRgoWTGlzdEV2ZW50VHlwZXNSZXNwb25zZRIsCgtldmVudF90eXBlcxgBIAMoCzIXLnVzYWdlZmxvdy52MS5FdmVudFR5cGUiPgoSR2V0RGVsaXZlcnlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZF9bMC05QS1aYS16XXsyMn0kIj8KE0dldERlbGl2ZXJ5UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkixgQKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBI0CgtlbmRwb2ludF9pZBgBIAEoCUIfukgcchoyGF4od2hlX1swLTlBLVphLXpdezIyfSk/JBIxCghldmVudF9pZBgCIAEoCUIfukgcchoyGF4oZXZ0X1swLTlBLVphLXpdezIyfSk/JBI0CgVzdGF0ZRgDIAEoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlQgi6SAWCAQIQARIdCglwYWdlX3NpemUYBCABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgFIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQSQgoLZXZlbnRfdHlwZXMYCiADKAlCLbpIKpIBJxBkIiNyIRiAATIcXihcKnxbYS16X10rXC4oXCp8W2Etel9dKykpJBI5CgxzdGF0dXNfY2xhc3MYCyABKA4yGS51c2FnZWZsb3cudjEuU3RhdHVzQ2xhc3NCCLpIBYIBAhABEjIKC2N1c3RvbWVyX2lkGAwgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI7CgVzdGFydBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIUCgxvbGRlc3RfZmlyc3QYDyABKAgiXQoWTGlzdERlbGl2ZXJpZXNSZXNwb25zZRIqCgpkZWxpdmVyaWVzGAEgAygLMhYudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJAChRSZXRyeURlbGl2ZXJ5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGRfWzAtOUEtWmEtel17MjJ9JCJBChVSZXRyeURlbGl2ZXJ5UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkidwoSUmVzZW5kRXZlbnRSZXF1ZXN0Ei4KCGV2ZW50X2lkGAEgASgJQhy6SBlyFzIVXmV2dF9bMC05QS1aYS16XXsyMn0kEjEKC2VuZHBvaW50X2lkGAIgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kIj8KE1Jlc2VuZEV2ZW50UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkiSQoUU2VuZFRlc3RFdmVudFJlcXVlc3QSMQoLZW5kcG9pbnRfaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiQQoVU2VuZFRlc3RFdmVudFJlc3BvbnNlEigKCGRlbGl2ZXJ5GAEgASgLMhYudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5IjsKD0dldEV2ZW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5ldnRfWzAtOUEtWmEtel17MjJ9JCI2ChBHZXRFdmVudFJlc3BvbnNlEiIKBWV2ZW50GAEgASgLMhMudXNhZ2VmbG93LnYxLkV2ZW50ItICChFMaXN0RXZlbnRzUmVxdWVzdBJCCgtldmVudF90eXBlcxgBIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEjIKC2N1c3RvbWVyX2lkGAIgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI7CgVzdGFydBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIdCglwYWdlX3NpemUYBSABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgGIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiUgoSTGlzdEV2ZW50c1Jlc3BvbnNlEiMKBmV2ZW50cxgBIAMoCzITLnVzYWdlZmxvdy52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki4AIKE0NyZWF0ZVJlcGxheVJlcXVlc3QSMQoLZW5kcG9pbnRfaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQSQgoLZXZlbnRfdHlwZXMYAiADKAlCLbpIKpIBJxBkIiNyIRiAATIcXihcKnxbYS16X10rXC4oXCp8W2Etel9dKykpJBJJCg9kZWxpdmVyeV9zdGF0ZXMYAyADKA4yGy51c2FnZWZsb3cudjEuRGVsaXZlcnlTdGF0ZUITukgQkgENEAMYASIHggEEEAEgABI7CgVzdGFydBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIPCgdkcnlfcnVuGAYgASgIIksKFENyZWF0ZVJlcGxheVJlc3BvbnNlEiQKBnJlcGxheRgBIAEoCzIULnVzYWdlZmxvdy52MS5SZXBsYXkSDQoFY291bnQYAiABKAMiPAoQR2V0UmVwbGF5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5ycGxfWzAtOUEtWmEtel17MjJ9JCI5ChFHZXRSZXBsYXlSZXNwb25zZRIkCgZyZXBsYXkYASABKAsyFC51c2FnZWZsb3cudjEuUmVwbGF5ImMKEkxpc3RSZXBsYXlzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiVQoTTGlzdFJlcGxheXNSZXNwb25zZRIlCgdyZXBsYXlzGAEgAygLMhQudXNhZ2VmbG93LnYxLlJlcGxheRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiPwoTQ2FuY2VsUmVwbGF5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5ycGxfWzAtOUEtWmEtel17MjJ9JCI8ChRDYW5jZWxSZXBsYXlSZXNwb25zZRIkCgZyZXBsYXkYASABKAsyFC51c2FnZWZsb3cudjEuUmVwbGF5IukBCg1MaXN0ZW5SZXF1ZXN0Ei0KBG5hbWUYASABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSQgoLZXZlbnRfdHlwZXMYAiADKAlCLbpIKpIBJxBkIiNyIRiAATIcXihcKnxbYS16X10rXC4oXCp8W2Etel9dKykpJBIvCgZjbGllbnQYAyABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSDwoHb3JkZXJlZBgEIAEoCBIRCgl0YWtlX292ZXIYBSABKAgSEAoIZnJvbV9ub3cYBiABKAgipwEKDkxpc3RlblJlc3BvbnNlEioKBXJlYWR5GAEgASgLMhkudXNhZ2VmbG93LnYxLkxpc3RlblJlYWR5SAASMAoIZGVsaXZlcnkYAiABKAsyHC51c2FnZWZsb3cudjEuTGlzdGVuRGVsaXZlcnlIABIsCgloZWFydGJlYXQYAyABKAsyFy51c2FnZWZsb3cudjEuSGVhcnRiZWF0SABCCQoHbWVzc2FnZSKVAQoLTGlzdGVuUmVhZHkSKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQSDgoGc2VjcmV0GAIgASgJEhUKDXdhaXRpbmdfY291bnQYAyABKAMSNQoSaGVhcnRiZWF0X2ludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIv0BCg5MaXN0ZW5EZWxpdmVyeRITCgtkZWxpdmVyeV9pZBgBIAEoCRIPCgdhdHRlbXB0GAIgASgFEhAKCGV2ZW50X2lkGAMgASgJEhIKCmV2ZW50X3R5cGUYBCABKAkSEwoLY3VzdG9tZXJfaWQYBSABKAkSEAoIc2VxdWVuY2UYBiABKAMSOgoHaGVhZGVycxgHIAMoCzIpLnVzYWdlZmxvdy52MS5MaXN0ZW5EZWxpdmVyeS5IZWFkZXJzRW50cnkSDAoEYm9keRgIIAEoDBouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASILCglIZWFydGJlYXQisQQKGkFja25vd2xlZGdlRGVsaXZlcnlSZXF1ZXN0EjEKC2RlbGl2ZXJ5X2lkGAEgASgJQhy6SBlyFzIVXndoZF9bMC05QS1aYS16XXsyMn0kEhgKB2F0dGVtcHQYAiABKAVCB7pIBBoCKAESLwoGY2xpZW50GAMgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEhoKBnN0YXR1cxgEIAEoBUIKukgHGgUY5wcoABI8CgplcnJvcl9raW5kGAUgASgOMh4udXNhZ2VmbG93LnYxLkF0dGVtcHRFcnJvcktpbmRCCLpIBYIBAhABEjoKCGR1cmF0aW9uGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg26SAqqAQciAwiQHDIAEpkBChByZXNwb25zZV9oZWFkZXJzGAcgAygLMj0udXNhZ2VmbG93LnYxLkFja25vd2xlZGdlRGVsaXZlcnlSZXF1ZXN0LlJlc3BvbnNlSGVhZGVyc0VudHJ5QkC6SD2aAToQZCIachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQqGnIYGIAQMhNeW15ceDAwLVx4MWZceDdmXSokEisKDXJlc3BvbnNlX2JvZHkYCCABKAlCFLpIEXIPGIAQMgpeW15ceDAwXSokGjYKFFJlc3BvbnNlSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiRwobQWNrbm93bGVkZ2VEZWxpdmVyeVJlc3BvbnNlEigKCGRlbGl2ZXJ5GAEgASgLMhYudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5IsYCChVUYWlsRGVsaXZlcmllc1JlcXVlc3QSNAoLZW5kcG9pbnRfaWQYASABKAlCH7pIHHIaMhheKHdoZV9bMC05QS1aYS16XXsyMn0pPyQSQgoLZXZlbnRfdHlwZXMYAiADKAlCLbpIKpIBJxBkIiNyIRiAATIcXihcKnxbYS16X10rXC4oXCp8W2Etel9dKykpJBI5CgxzdGF0dXNfY2xhc3MYAyABKA4yGS51c2FnZWZsb3cudjEuU3RhdHVzQ2xhc3NCCLpIBYIBAhABEjIKC2N1c3RvbWVyX2lkGAQgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIqCgZjdXJzb3IYBSABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokEhgKBGxhc3QYBiABKAVCCrpIBxoFGOgHKAAiuQEKFlRhaWxEZWxpdmVyaWVzUmVzcG9uc2USKAoFcmVhZHkYASABKAsyFy51c2FnZWZsb3cudjEuVGFpbFJlYWR5SAASLAoHYXR0ZW1wdBgCIAEoCzIZLnVzYWdlZmxvdy52MS5UYWlsQXR0ZW1wdEgAEiwKCWhlYXJ0YmVhdBgDIAEoCzIXLnVzYWdlZmxvdy52MS5IZWFydGJlYXRIABIOCgZjdXJzb3IYBCABKAlCCQoHbWVzc2FnZSJCCglUYWlsUmVhZHkSNQoSaGVhcnRiZWF0X2ludGVydmFsGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIl8KC1RhaWxBdHRlbXB0EigKCGRlbGl2ZXJ5GAEgASgLMhYudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5EiYKB2F0dGVtcHQYAiABKAsyFS51c2FnZWZsb3cudjEuQXR0ZW1wdDLvEwoOV2ViaG9va1NlcnZpY2USbgoOQ3JlYXRlRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkNyZWF0ZUVuZHBvaW50UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEmcKC0dldEVuZHBvaW50EiAudXNhZ2VmbG93LnYxLkdldEVuZHBvaW50UmVxdWVzdBohLnVzYWdlZmxvdy52MS5HZXRFbmRwb2ludFJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEm0KDUxpc3RFbmRwb2ludHMSIi51c2FnZWZsb3cudjEuTGlzdEVuZHBvaW50c1JlcXVlc3QaIy51c2FnZWZsb3cudjEuTGlzdEVuZHBvaW50c1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEnEKDlVwZGF0ZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLlVwZGF0ZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5VcGRhdGVFbmRwb2ludFJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJuCg5EZWxldGVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5EZWxldGVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuRGVsZXRlRW5kcG9pbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSbgoNUGF1c2VFbmRwb2ludBIiLnVzYWdlZmxvdy52MS5QYXVzZUVuZHBvaW50UmVxdWVzdBojLnVzYWdlZmxvdy52MS5QYXVzZUVuZHBvaW50UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEnEKDlJlc3VtZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLlJlc3VtZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5SZXN1bWVFbmRwb2ludFJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRKAAQoUUm90YXRlRW5kcG9pbnRTZWNyZXQSKS51c2FnZWZsb3cudjEuUm90YXRlRW5kcG9pbnRTZWNyZXRSZXF1ZXN0GioudXNhZ2VmbG93LnYxLlJvdGF0ZUVuZHBvaW50U2VjcmV0UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEnAKDkxpc3RFdmVudFR5cGVzEiMudXNhZ2VmbG93LnYxLkxpc3RFdmVudFR5cGVzUmVxdWVzdBokLnVzYWdlZmxvdy52MS5MaXN0RXZlbnRUeXBlc1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmcKC0dldERlbGl2ZXJ5EiAudXNhZ2VmbG93LnYxLkdldERlbGl2ZXJ5UmVxdWVzdBohLnVzYWdlZmxvdy52MS5HZXREZWxpdmVyeVJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEnAKDkxpc3REZWxpdmVyaWVzEiMudXNhZ2VmbG93LnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBokLnVzYWdlZmxvdy52MS5MaXN0RGVsaXZlcmllc1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEm4KDVJldHJ5RGVsaXZlcnkSIi51c2FnZWZsb3cudjEuUmV0cnlEZWxpdmVyeVJlcXVlc3QaIy51c2FnZWZsb3cudjEuUmV0cnlEZWxpdmVyeVJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJeCghHZXRFdmVudBIdLnVzYWdlZmxvdy52MS5HZXRFdmVudFJlcXVlc3QaHi51c2FnZWZsb3cudjEuR2V0RXZlbnRSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJkCgpMaXN0RXZlbnRzEh8udXNhZ2VmbG93LnYxLkxpc3RFdmVudHNSZXF1ZXN0GiAudXNhZ2VmbG93LnYxLkxpc3RFdmVudHNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJoCgtSZXNlbmRFdmVudBIgLnVzYWdlZmxvdy52MS5SZXNlbmRFdmVudFJlcXVlc3QaIS51c2FnZWZsb3cudjEuUmVzZW5kRXZlbnRSZXNwb25zZSIUkAICirUYDXdlYmhvb2s6d3JpdGUSawoNU2VuZFRlc3RFdmVudBIiLnVzYWdlZmxvdy52MS5TZW5kVGVzdEV2ZW50UmVxdWVzdBojLnVzYWdlZmxvdy52MS5TZW5kVGVzdEV2ZW50UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEmgKDENyZWF0ZVJlcGxheRIhLnVzYWdlZmxvdy52MS5DcmVhdGVSZXBsYXlSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLkNyZWF0ZVJlcGxheVJlc3BvbnNlIhGKtRgNd2ViaG9vazp3cml0ZRJhCglHZXRSZXBsYXkSHi51c2FnZWZsb3cudjEuR2V0UmVwbGF5UmVxdWVzdBofLnVzYWdlZmxvdy52MS5HZXRSZXBsYXlSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJnCgtMaXN0UmVwbGF5cxIgLnVzYWdlZmxvdy52MS5MaXN0UmVwbGF5c1JlcXVlc3QaIS51c2FnZWZsb3cudjEuTGlzdFJlcGxheXNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJrCgxDYW5jZWxSZXBsYXkSIS51c2FnZWZsb3cudjEuQ2FuY2VsUmVwbGF5UmVxdWVzdBoiLnVzYWdlZmxvdy52MS5DYW5jZWxSZXBsYXlSZXNwb25zZSIUkAICirUYDXdlYmhvb2s6d3JpdGUSWAoGTGlzdGVuEhsudXNhZ2VmbG93LnYxLkxpc3RlblJlcXVlc3QaHC51c2FnZWZsb3cudjEuTGlzdGVuUmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlMAESgAEKE0Fja25vd2xlZGdlRGVsaXZlcnkSKC51c2FnZWZsb3cudjEuQWNrbm93bGVkZ2VEZWxpdmVyeVJlcXVlc3QaKS51c2FnZWZsb3cudjEuQWNrbm93bGVkZ2VEZWxpdmVyeVJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJyCg5UYWlsRGVsaXZlcmllcxIjLnVzYWdlZmxvdy52MS5UYWlsRGVsaXZlcmllc1JlcXVlc3QaJC51c2FnZWZsb3cudjEuVGFpbERlbGl2ZXJpZXNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZDABYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_event, file_usageflow_v1_permission, file_usageflow_v1_webhook]);
 
 /**
  * An endpoint to make.
@@ -1230,6 +1230,484 @@ export const CancelReplayResponseSchema: GenMessage<CancelReplayResponse> = /*@_
   messageDesc(file_usageflow_v1_webhook_service, 41);
 
 /**
+ * Who wants to have events.
+ *
+ * @generated from message usageflow.v1.ListenRequest
+ */
+export type ListenRequest = Message<"usageflow.v1.ListenRequest"> & {
+  /**
+   * The listener's name, for people too: at most 255 characters.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Types as in CreateEndpointRequest. Empty: all. What waits and is of other types is given up.
+   *
+   * @generated from field: repeated string event_types = 2;
+   */
+  eventTypes: string[];
+
+  /**
+   * Tells this client from others, such as its host and process: when it calls again, its stream before is ended, while
+   * another client is refused. At most 255 characters.
+   *
+   * @generated from field: string client = 3;
+   */
+  client: string;
+
+  /**
+   * Of a customer, no event is streamed while one before it waits for its next attempt. The client hands on a customer's
+   * events one after the other, and after one that was not taken none of those that came behind it: they come again.
+   *
+   * @generated from field: bool ordered = 4;
+   */
+  ordered: boolean;
+
+  /**
+   * Take the listener from the client that has it.
+   *
+   * @generated from field: bool take_over = 5;
+   */
+  takeOver: boolean;
+
+  /**
+   * Give up what waits, and begin with what happens from now on.
+   *
+   * @generated from field: bool from_now = 6;
+   */
+  fromNow: boolean;
+};
+
+/**
+ * Describes the message usageflow.v1.ListenRequest.
+ * Use `create(ListenRequestSchema)` to create a new message.
+ */
+export const ListenRequestSchema: GenMessage<ListenRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 42);
+
+/**
+ * One message of the stream.
+ *
+ * @generated from message usageflow.v1.ListenResponse
+ */
+export type ListenResponse = Message<"usageflow.v1.ListenResponse"> & {
+  /**
+   * What it is.
+   *
+   * @generated from oneof usageflow.v1.ListenResponse.message
+   */
+  message: {
+    /**
+     * The first message: the listener is there, and events come from here on.
+     *
+     * @generated from field: usageflow.v1.ListenReady ready = 1;
+     */
+    value: ListenReady;
+    case: "ready";
+  } | {
+    /**
+     * An event to hand on.
+     *
+     * @generated from field: usageflow.v1.ListenDelivery delivery = 2;
+     */
+    value: ListenDelivery;
+    case: "delivery";
+  } | {
+    /**
+     * Nothing happened.
+     *
+     * @generated from field: usageflow.v1.Heartbeat heartbeat = 3;
+     */
+    value: Heartbeat;
+    case: "heartbeat";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message usageflow.v1.ListenResponse.
+ * Use `create(ListenResponseSchema)` to create a new message.
+ */
+export const ListenResponseSchema: GenMessage<ListenResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 43);
+
+/**
+ * A listener, as it is for its client.
+ *
+ * @generated from message usageflow.v1.ListenReady
+ */
+export type ListenReady = Message<"usageflow.v1.ListenReady"> & {
+  /**
+   * The endpoint.
+   *
+   * @generated from field: usageflow.v1.Endpoint endpoint = 1;
+   */
+  endpoint?: Endpoint | undefined;
+
+  /**
+   * Its signing secret, `whsec_...`: what it signs goes to whoever may call Listen, and so it is shown to them each time.
+   *
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+
+  /**
+   * How many deliveries wait, from before.
+   *
+   * @generated from field: int64 waiting_count = 3;
+   */
+  waitingCount: bigint;
+
+  /**
+   * How long the stream is silent at most.
+   *
+   * @generated from field: google.protobuf.Duration heartbeat_interval = 4;
+   */
+  heartbeatInterval?: Duration | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.ListenReady.
+ * Use `create(ListenReadySchema)` to create a new message.
+ */
+export const ListenReadySchema: GenMessage<ListenReady> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 44);
+
+/**
+ * A delivery to hand on: a POST as any endpoint would get it.
+ *
+ * @generated from message usageflow.v1.ListenDelivery
+ */
+export type ListenDelivery = Message<"usageflow.v1.ListenDelivery"> & {
+  /**
+   * The delivery, `whd_...`.
+   *
+   * @generated from field: string delivery_id = 1;
+   */
+  deliveryId: string;
+
+  /**
+   * Number of this attempt, from 1. It is to be acknowledged with it.
+   *
+   * @generated from field: int32 attempt = 2;
+   */
+  attempt: number;
+
+  /**
+   * The event, `evt_...`.
+   *
+   * @generated from field: string event_id = 3;
+   */
+  eventId: string;
+
+  /**
+   * Type of the event.
+   *
+   * @generated from field: string event_type = 4;
+   */
+  eventType: string;
+
+  /**
+   * Whom the event is about. Empty: no single customer.
+   *
+   * @generated from field: string customer_id = 5;
+   */
+  customerId: string;
+
+  /**
+   * Its place among the listener's deliveries.
+   *
+   * @generated from field: int64 sequence = 6;
+   */
+  sequence: bigint;
+
+  /**
+   * Headers to send: content type and signature.
+   *
+   * @generated from field: map<string, string> headers = 7;
+   */
+  headers: { [key: string]: string };
+
+  /**
+   * Body to send, byte by byte: it is signed.
+   *
+   * @generated from field: bytes body = 8;
+   */
+  body: Uint8Array;
+};
+
+/**
+ * Describes the message usageflow.v1.ListenDelivery.
+ * Use `create(ListenDeliverySchema)` to create a new message.
+ */
+export const ListenDeliverySchema: GenMessage<ListenDelivery> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 45);
+
+/**
+ * A sign of life.
+ *
+ * @generated from message usageflow.v1.Heartbeat
+ */
+export type Heartbeat = Message<"usageflow.v1.Heartbeat"> & {
+};
+
+/**
+ * Describes the message usageflow.v1.Heartbeat.
+ * Use `create(HeartbeatSchema)` to create a new message.
+ */
+export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 46);
+
+/**
+ * What became of a delivery.
+ *
+ * @generated from message usageflow.v1.AcknowledgeDeliveryRequest
+ */
+export type AcknowledgeDeliveryRequest = Message<"usageflow.v1.AcknowledgeDeliveryRequest"> & {
+  /**
+   * The delivery, `whd_...`.
+   *
+   * @generated from field: string delivery_id = 1;
+   */
+  deliveryId: string;
+
+  /**
+   * The number under which it was streamed.
+   *
+   * @generated from field: int32 attempt = 2;
+   */
+  attempt: number;
+
+  /**
+   * Who handed it on, as in ListenRequest: the attempt's worker.
+   *
+   * @generated from field: string client = 3;
+   */
+  client: string;
+
+  /**
+   * Status of the answer. 0: there was none, or it is no HTTP.
+   *
+   * @generated from field: int32 status = 4;
+   */
+  status: number;
+
+  /**
+   * Why it failed, where a status alone does not tell: needed for a status of 0. Not given: the status tells.
+   *
+   * @generated from field: usageflow.v1.AttemptErrorKind error_kind = 5;
+   */
+  errorKind: AttemptErrorKind;
+
+  /**
+   * How long it took, at most an hour.
+   *
+   * @generated from field: google.protobuf.Duration duration = 6;
+   */
+  duration?: Duration | undefined;
+
+  /**
+   * Headers of the answer by name in small letters: at most 100.
+   *
+   * @generated from field: map<string, string> response_headers = 7;
+   */
+  responseHeaders: { [key: string]: string };
+
+  /**
+   * The start of its body, at most 2,048 characters.
+   *
+   * @generated from field: string response_body = 8;
+   */
+  responseBody: string;
+};
+
+/**
+ * Describes the message usageflow.v1.AcknowledgeDeliveryRequest.
+ * Use `create(AcknowledgeDeliveryRequestSchema)` to create a new message.
+ */
+export const AcknowledgeDeliveryRequestSchema: GenMessage<AcknowledgeDeliveryRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 47);
+
+/**
+ * What follows from it.
+ *
+ * @generated from message usageflow.v1.AcknowledgeDeliveryResponse
+ */
+export type AcknowledgeDeliveryResponse = Message<"usageflow.v1.AcknowledgeDeliveryResponse"> & {
+  /**
+   * The delivery as it is now, without its attempts.
+   *
+   * @generated from field: usageflow.v1.Delivery delivery = 1;
+   */
+  delivery?: Delivery | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.AcknowledgeDeliveryResponse.
+ * Use `create(AcknowledgeDeliveryResponseSchema)` to create a new message.
+ */
+export const AcknowledgeDeliveryResponseSchema: GenMessage<AcknowledgeDeliveryResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 48);
+
+/**
+ * Which attempts to stream.
+ *
+ * @generated from message usageflow.v1.TailDeliveriesRequest
+ */
+export type TailDeliveriesRequest = Message<"usageflow.v1.TailDeliveriesRequest"> & {
+  /**
+   * Only of this endpoint, `whe_...`. Empty: all.
+   *
+   * @generated from field: string endpoint_id = 1;
+   */
+  endpointId: string;
+
+  /**
+   * Only of these event types: patterns as in CreateEndpointRequest. Empty: all.
+   *
+   * @generated from field: repeated string event_types = 2;
+   */
+  eventTypes: string[];
+
+  /**
+   * Only attempts that were answered so. Not given: all.
+   *
+   * @generated from field: usageflow.v1.StatusClass status_class = 3;
+   */
+  statusClass: StatusClass;
+
+  /**
+   * Only of events about this customer. Empty: all.
+   *
+   * @generated from field: string customer_id = 4;
+   */
+  customerId: string;
+
+  /**
+   * `cursor` of a message: all after it. Empty: from now on.
+   *
+   * @generated from field: string cursor = 5;
+   */
+  cursor: string;
+
+  /**
+   * Without a cursor: begin with the last attempts before now, at most this many that match, of the last 10,000. 0: none.
+   *
+   * @generated from field: int32 last = 6;
+   */
+  last: number;
+};
+
+/**
+ * Describes the message usageflow.v1.TailDeliveriesRequest.
+ * Use `create(TailDeliveriesRequestSchema)` to create a new message.
+ */
+export const TailDeliveriesRequestSchema: GenMessage<TailDeliveriesRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 49);
+
+/**
+ * One message of the stream.
+ *
+ * @generated from message usageflow.v1.TailDeliveriesResponse
+ */
+export type TailDeliveriesResponse = Message<"usageflow.v1.TailDeliveriesResponse"> & {
+  /**
+   * What it is.
+   *
+   * @generated from oneof usageflow.v1.TailDeliveriesResponse.message
+   */
+  message: {
+    /**
+     * The first message.
+     *
+     * @generated from field: usageflow.v1.TailReady ready = 1;
+     */
+    value: TailReady;
+    case: "ready";
+  } | {
+    /**
+     * An attempt that was made.
+     *
+     * @generated from field: usageflow.v1.TailAttempt attempt = 2;
+     */
+    value: TailAttempt;
+    case: "attempt";
+  } | {
+    /**
+     * Nothing happened.
+     *
+     * @generated from field: usageflow.v1.Heartbeat heartbeat = 3;
+     */
+    value: Heartbeat;
+    case: "heartbeat";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * The place in the log behind this message: where to go on from.
+   *
+   * @generated from field: string cursor = 4;
+   */
+  cursor: string;
+};
+
+/**
+ * Describes the message usageflow.v1.TailDeliveriesResponse.
+ * Use `create(TailDeliveriesResponseSchema)` to create a new message.
+ */
+export const TailDeliveriesResponseSchema: GenMessage<TailDeliveriesResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 50);
+
+/**
+ * The stream is open.
+ *
+ * @generated from message usageflow.v1.TailReady
+ */
+export type TailReady = Message<"usageflow.v1.TailReady"> & {
+  /**
+   * How long it is silent at most.
+   *
+   * @generated from field: google.protobuf.Duration heartbeat_interval = 1;
+   */
+  heartbeatInterval?: Duration | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.TailReady.
+ * Use `create(TailReadySchema)` to create a new message.
+ */
+export const TailReadySchema: GenMessage<TailReady> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 51);
+
+/**
+ * An attempt and its delivery.
+ *
+ * @generated from message usageflow.v1.TailAttempt
+ */
+export type TailAttempt = Message<"usageflow.v1.TailAttempt"> & {
+  /**
+   * The delivery as it is now, without its attempts.
+   *
+   * @generated from field: usageflow.v1.Delivery delivery = 1;
+   */
+  delivery?: Delivery | undefined;
+
+  /**
+   * The attempt.
+   *
+   * @generated from field: usageflow.v1.Attempt attempt = 2;
+   */
+  attempt?: Attempt | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.TailAttempt.
+ * Use `create(TailAttemptSchema)` to create a new message.
+ */
+export const TailAttemptSchema: GenMessage<TailAttempt> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 52);
+
+/**
  * Who is told of events, and the log of telling them.
  *
  * Deliveries are POSTs as Standard Webhooks 1.0.0 says: `webhook-id`, `webhook-timestamp` and `webhook-signature` (`v1`,
@@ -1486,6 +1964,59 @@ export const WebhookService: GenService<{
     methodKind: "unary";
     input: typeof CancelReplayRequestSchema;
     output: typeof CancelReplayResponseSchema;
+  },
+  /**
+   * Streams events to one client, which hands them to a server that we cannot reach, such as one on a developer's machine,
+   * and tells by AcknowledgeDelivery what that answered. What listens is an endpoint of its own, without URL, which the first
+   * call under a name makes: it receives events that happen from then on, each as a delivery with a sequence. A client that
+   * was away calls again and gets all that was not acknowledged, in the order of the sequence, however it was cut off. At
+   * most 64 deliveries are on their way at a time. One that was not taken comes again when it is due, by the same schedule
+   * as for any endpoint, and is given up when that is used up; a listener is never disabled.
+   *
+   * A listener has one client at a time. It is deleted, and what waits for it given up, when nobody listened for a day (a
+   * server's default). A `heartbeat` comes whenever nothing else does: a client that hears nothing for three of its
+   * intervals should call again.
+   *
+   * Errors: ALREADY_EXISTS when another client listens under this name; INVALID_FIELD when no event type matches a pattern;
+   * OVERLOADED when the tenant has too many streams open; STATE_CONFLICT when it has 25 listeners already. Later, in the
+   * stream: UNAVAILABLE when the server stops: call again; NOT_FOUND when the listener was deleted; STATE_CONFLICT when it
+   * was taken over.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.Listen
+   */
+  listen: {
+    methodKind: "server_streaming";
+    input: typeof ListenRequestSchema;
+    output: typeof ListenResponseSchema;
+  },
+  /**
+   * Tells what became of a delivery that Listen streamed. It is logged as an attempt like any other. One that was told before,
+   * or of a delivery that is over, changes nothing.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT when the delivery is not a listener's; INVALID_FIELD when neither a status nor a kind of
+   * failure is given.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.AcknowledgeDelivery
+   */
+  acknowledgeDelivery: {
+    methodKind: "unary";
+    input: typeof AcknowledgeDeliveryRequestSchema;
+    output: typeof AcknowledgeDeliveryResponseSchema;
+  },
+  /**
+   * Streams attempts at deliveries as they are made, of all endpoints. Each message carries a cursor: a client that was away
+   * goes on from the last that it has, and gets what was made meanwhile, each attempt once. A `heartbeat` comes whenever
+   * nothing else does: a client that hears nothing for three of its intervals should call again.
+   *
+   * Errors: INVALID_FIELD when no event type matches a pattern; PAGE_TOKEN_INVALID when the cursor is not of this tenant;
+   * OVERLOADED when the tenant has too many streams open. Later, in the stream: UNAVAILABLE when the server stops: call again.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.TailDeliveries
+   */
+  tailDeliveries: {
+    methodKind: "server_streaming";
+    input: typeof TailDeliveriesRequestSchema;
+    output: typeof TailDeliveriesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_usageflow_v1_webhook_service, 0);

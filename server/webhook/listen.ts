@@ -1,0 +1,103 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  HeartbeatSchema,
+  ListenDeliverySchema,
+  ListenReadySchema,
+  type ListenRequest,
+  type ListenResponse,
+  ListenResponseSchema,
+} from "../../gen/usageflow/v1/webhook_service_pb.ts";
+import type { App } from "../app.ts";
+import { plusMs } from "../clock.ts";
+import { formatId } from "../id.ts";
+import { errorFacts } from "../log.ts";
+import { HEARTBEAT_MS, heartbeatInterval } from "../rpc/streams.ts";
+import { messageOf } from "./attempt.ts";
+import { type DueDelivery, type Listening, readDue } from "./due-deliveries.ts";
+import { secretPlace, toEndpoint } from "./endpoint.ts";
+import { HOLD_RENEW_MS, type Hold, releaseHold, renewHold, takeListener } from "./listener.ts";
+import type { Lookout } from "./lookout.ts";
+import { formatSecret } from "./signature.ts";
+import { targetsOf } from "./target.ts";
+
+// Bodies that are read together, and wait here for a client that is slow.
+const BODIES_MAX = 16;
+
+type Message = ListenResponse["message"];
+const answer = (message: Message) => create(ListenResponseSchema, { message });
+
+/**
+ * Streams what is due for a listener, in the order of its sequence, and each attempt of it once: a delivery is under way
+ * from when it was streamed until it is acknowledged, which may happen in another process. What a client loses with its
+ * stream comes again in the next one.
+ */
+export async function* listen(
+  app: App,
+  lookout: Lookout<Listening, DueDelivery[]>,
+  tenantId: string,
+  request: ListenRequest,
+  ended: AbortSignal,
+): AsyncIterable<ListenResponse> {
+  const hold = await takeListener(app, tenantId, request);
+  const listening: Listening = { tenantId, endpointId: hold.endpoint.id, ordered: request.ordered };
+  try {
+    yield answer({ case: "ready", value: readyOf(app, hold) });
+    let heardAt = app.clock.now();
+    let renewedAt = heardAt;
+    let underWay = new Map<string, number>(); // the attempt that was streamed of each
+    lookout.hint(); // what waits already need not wait longer
+    while (!ended.aborted) {
+      const due = (await lookout.next({ ...listening }, ended)) ?? [];
+      const fresh = due.filter((one) => underWay.get(one.id) !== one.attempt_count);
+      underWay = new Map(due.map((one) => [one.id, one.attempt_count]));
+      for (let from = 0; from < fresh.length && !ended.aborted; from += BODIES_MAX) {
+        for (const value of await deliveriesOf(app, tenantId, fresh.slice(from, from + BODIES_MAX))) {
+          yield answer({ case: "delivery", value });
+          heardAt = app.clock.now();
+        }
+      }
+      if (app.clock.now() >= plusMs(heardAt, HEARTBEAT_MS)) {
+        yield answer({ case: "heartbeat", value: create(HeartbeatSchema) });
+        heardAt = app.clock.now();
+      }
+      if (app.clock.now() < plusMs(renewedAt, HOLD_RENEW_MS)) continue;
+      await renewHold(app, hold);
+      renewedAt = app.clock.now();
+    }
+  } finally {
+    await releaseHold(app, hold).catch((error) => app.log.warn("listener.not_released", errorFacts(error)));
+  }
+}
+
+function readyOf(app: App, { tenantId, endpoint, waitingCount }: Hold) {
+  const secret = app.secrets.open(endpoint.secret_sealed, secretPlace(tenantId, endpoint.id));
+  return create(ListenReadySchema, {
+    endpoint: toEndpoint(endpoint),
+    secret: formatSecret(secret),
+    waitingCount: BigInt(waitingCount),
+    heartbeatInterval,
+  });
+}
+
+/** Messages to hand on, signed now. */
+async function deliveriesOf(app: App, tenantId: string, keys: readonly DueDelivery[]) {
+  const due = await readDue(app, tenantId, keys);
+  const targets = await targetsOf(app, due);
+  return due.flatMap((one) => {
+    const target = targets.get(one.endpoint_id);
+    if (!target) return []; // deleted, and its deliveries with it
+    const { headers, body } = messageOf(one, target, app.clock.now());
+    return [
+      create(ListenDeliverySchema, {
+        deliveryId: formatId("whd", one.id),
+        attempt: one.attempt_count + 1,
+        eventId: formatId("evt", one.event_id),
+        eventType: one.type,
+        customerId: one.customer_id ?? "",
+        sequence: one.sequence,
+        headers: { "content-type": "application/json", ...headers },
+        body: Buffer.from(body),
+      }),
+    ];
+  });
+}
