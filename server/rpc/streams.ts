@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
+import { Code, type ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
@@ -40,10 +40,13 @@ export class Streams {
       this.#open.delete(own); // here, because nobody goes on with a generator whose client is gone
     };
     if (call.signal.aborted) leave();
+    const stillKnown = this.#keyCheck(call);
     call.signal.addEventListener("abort", leave, { once: true });
-    void this.#watchKey(call, own);
     try {
-      yield* body(own.signal);
+      for await (const message of body(own.signal)) {
+        yield message;
+        await stillKnown();
+      }
       if (own.signal.aborted) throw own.signal.reason;
     } finally {
       leave();
@@ -69,20 +72,16 @@ export class Streams {
     return own;
   }
 
-  /** A key that is revoked loses its streams too. */
-  async #watchKey(call: HandlerContext, own: AbortController): Promise<void> {
+  /** Refuses a key that was revoked meanwhile. Asked after each message, of which one comes at least with each heartbeat. */
+  #keyCheck(call: HandlerContext): () => Promise<void> {
     const { clock } = this.#app;
     const key = keyFrom((name) => call.requestHeader.get(name));
-    for (let last = clock.now(); !own.signal.aborted; ) {
-      await clock.sleep(KEY_CHECK_MS, own.signal);
-      if (clock.now() < plusMs(last, KEY_CHECK_MS)) continue;
-      last = clock.now();
-      try {
-        await this.#authenticator.authenticate(key);
-      } catch (error) {
-        if (error instanceof ConnectError) own.abort(error); // else the database is away, which the stream sees by itself
-      }
-    }
+    let askedAt = clock.now();
+    return async () => {
+      if (clock.now() < plusMs(askedAt, KEY_CHECK_MS)) return;
+      askedAt = clock.now();
+      await this.#authenticator.authenticate(key);
+    };
   }
 }
 

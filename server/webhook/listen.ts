@@ -39,6 +39,10 @@ export async function* listen(
   ended: AbortSignal,
 ): AsyncIterable<ListenResponse> {
   const hold = await takeListener(app, tenantId, request);
+  const release = () =>
+    void releaseHold(app, hold).catch((error) => app.log.warn("listener.not_released", errorFacts(error)));
+  // Nobody goes on with this generator when the client is gone, and the next client should find the listener free.
+  ended.addEventListener("abort", release, { once: true });
   const listening: Listening = { tenantId, endpointId: hold.endpoint.id, ordered: request.ordered };
   try {
     yield answer({ case: "ready", value: readyOf(app, hold) });
@@ -65,7 +69,8 @@ export async function* listen(
       renewedAt = app.clock.now();
     }
   } finally {
-    await releaseHold(app, hold).catch((error) => app.log.warn("listener.not_released", errorFacts(error)));
+    ended.removeEventListener("abort", release);
+    if (!ended.aborted) release();
   }
 }
 

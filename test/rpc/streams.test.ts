@@ -1,9 +1,13 @@
-import { describe, expect, test } from "vitest";
+import { once } from "node:events";
+import { connect } from "node:http2";
+import { connect as connectSocket } from "node:net";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { startApi } from "../../server/api.ts";
 import { createClients } from "../support/clients.ts";
 import { collect } from "../support/collect.ts";
 import { refused } from "../support/refused.ts";
 import { stockClient } from "../support/stock-grpc.ts";
+import { frameOf } from "../support/wire.ts";
 import { deliveriesOf, isOpen, setupListening } from "../webhook/listening.ts";
 import { times } from "../webhook/stage-events.ts";
 
@@ -32,7 +36,7 @@ describe("a stream", () => {
     const stream = collect((signal) => clientsFor(secret).webhook.tailDeliveries({}, { signal }));
     await stream.until((got) => got.length > 0);
     await clients.tenant.revokeApiKey({ id: apiKey?.id ?? "" });
-    clock.advance(KEY_CHECK_MS);
+    clock.advance(KEY_CHECK_MS); // more than a heartbeat
     expect(await refusal(stream)).toMatchObject({ code: 16 });
   });
 
@@ -44,6 +48,31 @@ describe("a stream", () => {
     await api.close();
     expect(await refusal(stream)).toMatchObject({ code: 14 });
     await listen().until(isOpen); // at another server, at once
+  });
+
+  test("ends when its client closed its half of the connection, though nothing is written that could fail", async () => {
+    const { api, clients, tenant } = await setupListening({ streamsPerTenantMax: 1 });
+    const socket = connectSocket({ port: api.port, host: "127.0.0.1", allowHalfOpen: true });
+    const session = connect(api.url, { createConnection: () => socket });
+    onTestFinished(() => session.destroy());
+    const request = session.request({
+      ":method": "POST",
+      ":path": "/usageflow.v1.WebhookService/TailDeliveries",
+      "content-type": "application/grpc",
+      te: "trailers",
+      "x-usageflow-api-key": tenant.testKey,
+    });
+    request.on("error", () => {});
+    session.on("error", () => {});
+    request.end(frameOf(0, new Uint8Array()));
+    await once(request, "data");
+    socket.end();
+    await expect
+      .poll(async () => {
+        const next = collect((signal) => clients.webhook.tailDeliveries({}, { signal }));
+        return Promise.race([next.until((got) => got.length > 0).then(() => "open"), next.ended.then(() => "refused")]);
+      })
+      .toBe("open");
   });
 
   test("keeps to the deadline of its client", async () => {
@@ -75,9 +104,9 @@ describe("a stream", () => {
     const { acknowledge, clients, happen } = await setupListening();
     const slow = clients.webhook.listen({ name: "slow", client: "slow 1" })[Symbol.asyncIterator]();
     await slow.next();
-    await happen(times(300));
+    await happen(times(90));
     const seen = new Set<string>();
-    while (seen.size < 300) {
+    while (seen.size < 90) {
       const { value } = await slow.next();
       for (const one of deliveriesOf([value])) {
         expect(seen.has(one.deliveryId)).toBe(false);

@@ -4,10 +4,10 @@ import {
   DeliverySchema,
   DeliveryState,
   DeliveryStateSchema,
-  StatusClass,
 } from "../../../gen/usageflow/v1/webhook_pb.ts";
 import { WebhookService } from "../../../gen/usageflow/v1/webhook_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
+import { statusClassOf, statusFlag } from "../../deliveries/status-flag.ts";
 import type { Column } from "../../output/table.ts";
 import { word } from "../../output/text.ts";
 import { listFlags, readPages } from "../../pages.ts";
@@ -17,14 +17,6 @@ const STATES = {
   pending: DeliveryState.PENDING,
   delivered: DeliveryState.DELIVERED,
   failed: DeliveryState.FAILED,
-};
-
-const STATUSES = {
-  none: StatusClass.NONE,
-  "2xx": StatusClass.SUCCESS,
-  "3xx": StatusClass.REDIRECT,
-  "4xx": StatusClass.CLIENT_ERROR,
-  "5xx": StatusClass.SERVER_ERROR,
 };
 
 const columns: Column<Delivery>[] = [
@@ -59,10 +51,7 @@ export default class DeliveriesList extends ClientCommand {
       multiple: true,
     }),
     customer: Flags.string({ description: "Only of events about this customer." }),
-    status: Flags.option({
-      options: ["none", "2xx", "3xx", "4xx", "5xx"] as const,
-      description: "Only those whose last attempt was answered so.",
-    })(),
+    status: statusFlag({ description: "Only those whose last attempt was answered so." }),
     from: timeFlag({ description: "Only those made then or later." }),
     to: timeFlag({ description: "Only those made before." }),
     "oldest-first": Flags.boolean({ description: "Oldest first." }),
@@ -77,7 +66,7 @@ export default class DeliveriesList extends ClientCommand {
       eventId: flags.event ?? "",
       eventTypes: flags.type ?? [],
       customerId: flags.customer ?? "",
-      statusClass: flags.status ? STATUSES[flags.status] : StatusClass.UNSPECIFIED,
+      statusClass: statusClassOf(flags.status),
       oldestFirst: flags["oldest-first"],
       ...(flags.from && { start: flags.from }),
       ...(flags.to && { end: flags.to }),
