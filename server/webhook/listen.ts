@@ -13,12 +13,12 @@ import { formatId } from "../id.ts";
 import { errorFacts } from "../log.ts";
 import { HEARTBEAT_MS, heartbeatInterval } from "../rpc/streams.ts";
 import { messageOf } from "./attempt.ts";
-import { type DueDelivery, type Listening, readDue } from "./due-deliveries.ts";
+import { type DueDelivery, type Listening, type ReadDelivery, readDue } from "./due-deliveries.ts";
 import { secretPlace, toEndpoint } from "./endpoint.ts";
 import { HOLD_RENEW_MS, type Hold, releaseHold, renewHold, takeListener } from "./listener.ts";
 import type { Lookout } from "./lookout.ts";
 import { formatSecret } from "./signature.ts";
-import { targetsOf } from "./target.ts";
+import { createTargets, type Target } from "./target.ts";
 
 // Bodies that are read together, and wait here for a client that is slow.
 const BODIES_MAX = 16;
@@ -43,6 +43,7 @@ export async function* listen(
     void releaseHold(app, hold).catch((error) => app.log.warn("listener.not_released", errorFacts(error)));
   // Nobody goes on with this generator when the client is gone, and the next client should find the listener free.
   ended.addEventListener("abort", release, { once: true });
+  const readTargets = createTargets(app);
   const listening: Listening = { tenantId, endpointId: hold.endpoint.id, ordered: request.ordered };
   try {
     yield answer({ case: "ready", value: readyOf(app, hold) });
@@ -52,11 +53,15 @@ export async function* listen(
     lookout.hint(); // what waits already need not wait longer
     while (!ended.aborted) {
       const due = (await lookout.next({ ...listening }, ended)) ?? [];
-      const fresh = due.filter((one) => underWay.get(one.id) !== one.attempt_count);
-      underWay = new Map(due.map((one) => [one.id, one.attempt_count]));
+      const isStreamed = (one: DueDelivery) => underWay.get(one.id) === one.attempt_count;
+      const fresh = due.filter((one) => !isStreamed(one));
+      underWay = new Map(due.filter(isStreamed).map((one) => [one.id, one.attempt_count]));
       for (let from = 0; from < fresh.length && !ended.aborted; from += BODIES_MAX) {
-        for (const value of await deliveriesOf(app, tenantId, fresh.slice(from, from + BODIES_MAX))) {
-          yield answer({ case: "delivery", value });
+        const target = (await readTargets([listening])).get(listening.endpointId);
+        if (!target) break; // paused or deleted meanwhile
+        for (const one of await readDue(app, tenantId, fresh.slice(from, from + BODIES_MAX))) {
+          yield answer({ case: "delivery", value: deliveryOf(one, target, app.clock.now()) });
+          underWay.set(one.id, one.attempt_count);
           heardAt = app.clock.now();
         }
       }
@@ -84,25 +89,17 @@ function readyOf(app: App, { tenantId, endpoint, waitingCount }: Hold) {
   });
 }
 
-/** Messages to hand on, signed now. */
-async function deliveriesOf(app: App, tenantId: string, keys: readonly DueDelivery[]) {
-  const due = await readDue(app, tenantId, keys);
-  const targets = await targetsOf(app, due);
-  return due.flatMap((one) => {
-    const target = targets.get(one.endpoint_id);
-    if (!target) return []; // deleted, and its deliveries with it
-    const { headers, body } = messageOf(one, target, app.clock.now());
-    return [
-      create(ListenDeliverySchema, {
-        deliveryId: formatId("whd", one.id),
-        attempt: one.attempt_count + 1,
-        eventId: formatId("evt", one.event_id),
-        eventType: one.type,
-        customerId: one.customer_id ?? "",
-        sequence: one.sequence,
-        headers: { "content-type": "application/json", ...headers },
-        body: Buffer.from(body),
-      }),
-    ];
+/** A message to hand on, signed now. */
+function deliveryOf(one: ReadDelivery, target: Target, now: Date) {
+  const { headers, body } = messageOf(one, target, now);
+  return create(ListenDeliverySchema, {
+    deliveryId: formatId("whd", one.id),
+    attempt: one.attempt_count + 1,
+    eventId: formatId("evt", one.event_id),
+    eventType: one.type,
+    customerId: one.customer_id ?? "",
+    sequence: one.sequence,
+    headers: { "content-type": "application/json", ...headers },
+    body,
   });
 }
