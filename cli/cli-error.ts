@@ -4,6 +4,7 @@ export type CliErrorCode =
   | "failed"
   | "unauthenticated"
   | "not_found"
+  | "already_exists"
   | "failed_precondition"
   | "unavailable"
   | "deadline_exceeded"

@@ -17,6 +17,7 @@ import { HealthState } from "./rpc/health.ts";
 import { createOnePort } from "./rpc/one-port.ts";
 import { plainRoutes } from "./rpc/plain-routes.ts";
 import { registerReflection } from "./rpc/reflection.ts";
+import { Streams } from "./rpc/streams.ts";
 import { tenantService } from "./tenant/service.ts";
 import { usageService } from "./usage/service.ts";
 import { trackLane } from "./usage/track-grpc.ts";
@@ -38,6 +39,7 @@ export interface Api {
 /** Starts the one port that speaks Connect, gRPC, gRPC-Web, `POST /api/track` and the health routes. */
 export async function startApi(app: App): Promise<Api> {
   const authenticator = createAuthenticator(app);
+  const streams = new Streams(app, authenticator);
   const tracker = createTracker(app);
   const health = new HealthState(services.map((service) => service.typeName));
   const handler = connectHandler(app, authenticator, {
@@ -47,7 +49,7 @@ export async function startApi(app: App): Promise<Api> {
       router.service(PricingService, pricingService(app, subscriptionBillingMethods(app)));
       router.service(UsageService, usageService(app, tracker, usageBillingMethods(app), periodEdges));
       router.service(InvoiceService, invoiceService(app));
-      router.service(WebhookService, webhookService(app));
+      router.service(WebhookService, webhookService(app, streams));
       health.register(router);
       registerReflection(router, [...services, ...openServices]);
     },
@@ -65,6 +67,7 @@ export async function startApi(app: App): Promise<Api> {
     port: address.port,
     async close() {
       health.stop();
+      streams.stop();
       await port.close(app.config.shutdownGraceMs);
     },
   };

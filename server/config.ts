@@ -44,6 +44,10 @@ export interface Config {
   disableAfterMs: number;
   /** How long events, deliveries and attempts are kept at least; they go within the week after. What waits, and its event, stays. */
   webhookRetentionDays: number;
+  /** Calls of one tenant that stream, in one process. */
+  streamsPerTenantMax: number;
+  /** How long a listener, and what waits for it, is kept after its last client. */
+  listenerIdleMs: number;
   /** How long answers are kept for calls with an idempotency key. */
   answerRetentionMs: number;
 }
@@ -83,6 +87,8 @@ export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "maste
   breakerFailures: 10,
   disableAfterMs: 5 * 24 * HOUR,
   webhookRetentionDays: 90,
+  streamsPerTenantMax: 50,
+  listenerIdleMs: 24 * HOUR,
   answerRetentionMs: 24 * HOUR,
 };
 
@@ -145,6 +151,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     breakerFailures: integer("USAGEFLOW_BREAKER_FAILURES", defaults.breakerFailures, 0),
     disableAfterMs: integer("USAGEFLOW_ENDPOINT_DISABLE_AFTER_MS", defaults.disableAfterMs),
     webhookRetentionDays: integer("USAGEFLOW_WEBHOOK_RETENTION_DAYS", defaults.webhookRetentionDays),
+    streamsPerTenantMax: integer("USAGEFLOW_STREAMS_PER_TENANT_MAX", defaults.streamsPerTenantMax),
+    listenerIdleMs: integer("USAGEFLOW_LISTENER_IDLE_MS", defaults.listenerIdleMs),
     answerRetentionMs: integer("USAGEFLOW_ANSWER_RETENTION_MS", defaults.answerRetentionMs),
   };
   if (config.deliveryLeaseMs <= config.deliveryTimeoutMs) {

@@ -13,6 +13,7 @@ import { walkClock } from "./tenant/walk-clock.ts";
 import { turnOf } from "./tenants-in-turn.ts";
 import { foldUsage, foldUsageOfAllTenants } from "./usage/fold-usage.ts";
 import { deliver } from "./webhook/deliver.ts";
+import { expireListeners } from "./webhook/expire-listeners.ts";
 import { fanOut } from "./webhook/fan-out.ts";
 import { KEEP_LOG_IDLE_MS, KEEP_LOG_REST_MS, keepLog } from "./webhook/keep-log.ts";
 import { purgeFormerSecrets } from "./webhook/purge-former-secrets.ts";
@@ -34,6 +35,7 @@ const loops: Record<string, LoopBody> = {
   deliver: { runOnce: deliver },
   replayDeliveries: { runOnce: replayDeliveries, restMs: REPLAY_REST_MS },
   keepLog: { runOnce: keepLog, restMs: KEEP_LOG_REST_MS, idleMs: KEEP_LOG_IDLE_MS },
+  expireListeners: { runOnce: expireListeners },
   purge: { runOnce: purge },
 };
 

@@ -19,6 +19,7 @@ const DOORS = [
   "endpoint: worker for usageflow_worker",
   "endpoint_failure: worker for usageflow_worker",
   "endpoint_pace: worker for usageflow_worker",
+  "listener: worker for usageflow_worker",
   "outbox_event: worker for usageflow_worker",
   "outbox_pending: worker for usageflow_worker",
   "replay: worker for usageflow_worker",

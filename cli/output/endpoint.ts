@@ -7,6 +7,7 @@ export function endpointText(endpoint: Endpoint): string {
   return facts({
     Endpoint: endpoint.id,
     URL: endpoint.url,
+    Listener: endpoint.listenerName,
     Description: endpoint.description,
     Events: endpoint.eventTypes.join(", ") || "*",
     Headers: endpoint.headerNames.join(", "),

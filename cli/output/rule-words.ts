@@ -25,6 +25,7 @@ const ALLOWED: Record<string, string> = {
   "^[A-Za-z0-9_-]+$": `a number such as INV-000001, or an id such as inv_${EXAMPLE}`,
   "^[^\\x00-\\x1f\\x7f]*$": "text without line breaks and other control characters",
   "^[^\\x00-\\x1f\\x7f]+$": "text without line breaks and other control characters",
+  "^[^\\x00]*$": "text without NUL",
 };
 
 /** Where a field of a request comes from on the command line. */

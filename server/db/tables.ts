@@ -138,6 +138,7 @@ export interface DeliveryAttempt {
   status: number;
   tenant_id: string;
   worker: Generated<string>;
+  xid: Generated<string>;
 }
 
 export interface DeliveryDue {
@@ -182,6 +183,7 @@ export interface Endpoint {
   headers_sealed: Buffer | null;
   id: string;
   last_sequence: Generated<bigint>;
+  listener_name: string | null;
   max_in_flight: number | null;
   max_per_second: number | null;
   metadata: Generated<Json>;
@@ -291,6 +293,14 @@ export interface InvoiceRerating {
   invoice_id: string;
   subscription_id: string;
   tenant_id: string;
+}
+
+export interface Listener {
+  client: string;
+  endpoint_id: string;
+  held_until: Timestamp;
+  tenant_id: string;
+  token: string;
 }
 
 export interface Metric {
@@ -530,6 +540,7 @@ export interface Tables {
   invoice_document: InvoiceDocument;
   invoice_line: InvoiceLine;
   invoice_rerating: InvoiceRerating;
+  listener: Listener;
   metric: Metric;
   organization: Organization;
   outbox_event: OutboxEvent;

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
-import { type DescMethod, toBinary } from "@bufbuild/protobuf";
-import { Code, createContextKey, type HandlerContext, type Interceptor } from "@connectrpc/connect";
+import { type DescMessage, type DescMethod, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { Code, type ConnectError, createContextKey, type HandlerContext, type Interceptor } from "@connectrpc/connect";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { withDeadline } from "../clock.ts";
@@ -63,24 +63,56 @@ export function accessLog(app: App): Interceptor {
       tenant_id: caller?.tenantId,
       key_id: caller?.keyId,
     };
+    const log = (code: number) =>
+      app.log.info("rpc", { ...facts, code, duration_ms: app.clock.now().getTime() - started });
+    const tell = (error: unknown) => {
+      const told = answerError(app, error, requestId);
+      log(told.code);
+      return told;
+    };
     try {
       const response = await next(request);
-      app.log.info("rpc", { ...facts, code: 0, duration_ms: app.clock.now().getTime() - started });
+      if (response.stream) return { ...response, message: toldStream(response.message, log, tell) };
+      log(0);
       return response;
     } catch (error) {
-      const told = answerError(app, error, requestId);
-      app.log.info("rpc", { ...facts, code: told.code, duration_ms: app.clock.now().getTime() - started });
-      throw told;
+      throw tell(error);
     }
   };
+}
+
+/** A stream is over when its last message is out, or an error ends it. */
+async function* toldStream<T>(
+  messages: AsyncIterable<T>,
+  log: (code: number) => void,
+  tell: (error: unknown) => ConnectError,
+): AsyncIterable<T> {
+  try {
+    yield* messages;
+    log(0);
+  } catch (error) {
+    throw tell(error);
+  }
 }
 
 /** Holds the limits that the contract writes with `buf.validate`. */
 export function validate(): Interceptor {
   return (next) => async (request) => {
-    if (!request.stream) checkContract(request.method.input, request.message);
+    const { input } = request.method;
+    if (request.stream) return next({ ...request, message: checkedStream(input, request.message) });
+    checkContract(input, request.message);
     return next(request);
   };
+}
+
+async function* checkedStream<D extends DescMessage>(
+  schema: D,
+  messages: AsyncIterable<MessageShape<D>>,
+): AsyncIterable<MessageShape<D>> {
+  for await (const message of messages) {
+    checkContract(schema, message);
+    yield message;
+  }
 }
 
 /**

@@ -72,8 +72,11 @@ export function createOnePort(handler: NodeHandler, lane: StreamLane): OnePort {
     undecided.add(socket);
     sniff(socket, (isHttp2) => {
       undecided.delete(socket);
-      if (isHttp2) h2.emit("connection", socket);
-      else if (isHttp2 === false) for (const listener of toH1) listener.call(h1, socket);
+      if (isHttp2) {
+        // A client that closes its half is gone. Without this, a stream that waits for it to read would wait for ever.
+        socket.once("end", () => socket.destroy());
+        h2.emit("connection", socket);
+      } else if (isHttp2 === false) for (const listener of toH1) listener.call(h1, socket);
     });
   });
 

@@ -36,21 +36,25 @@ export function openPage(app: App, scope: PageScope, request: { pageSize: number
       const page = rows.slice(0, size);
       const last = page.at(-1);
       if (rows.length <= size || last === undefined) return { rows: page, nextPageToken: "" };
-      const key = keyOf(last);
-      const token = Buffer.concat([tagOf(app, scope, key), Buffer.from(key)]);
-      return { rows: page, nextPageToken: token.toString("base64url") };
+      return { rows: page, nextPageToken: tokenOf(app, scope, keyOf(last)) };
     },
   };
 }
 
-function keyOfToken(app: App, scope: PageScope, token: string): string | undefined {
+/** A token for the key of a row. */
+export function tokenOf(app: App, scope: PageScope, key: string): string {
+  return Buffer.concat([tagOf(app, scope, key), Buffer.from(key)]).toString("base64url");
+}
+
+/** The key in a token; undefined for an empty one. Refuses tokens of another list or tenant. */
+export function keyOfToken(app: App, scope: PageScope, token: string, field = "page_token"): string | undefined {
   if (token === "") return undefined;
   const bytes = Buffer.from(token, "base64url");
   const key = bytes.subarray(TAG_BYTES).toString("utf8");
   if (bytes.length <= TAG_BYTES || !tagOf(app, scope, key).equals(bytes.subarray(0, TAG_BYTES))) {
     throw invalid(
-      "page_token",
-      "this page token does not belong to this list; begin again without one",
+      field,
+      `this ${field.replace("_", " ")} does not belong to this list; begin again without one`,
       ErrorReason.PAGE_TOKEN_INVALID,
     );
   }

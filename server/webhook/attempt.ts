@@ -14,7 +14,8 @@ const WORKER = `${hostname()} ${process.pid}`;
 /** Sends a delivery once, and answers what that came to: it was taken, is tried again, or is given up. */
 export async function attempt(app: App, post: Post, delivery: ClaimedDelivery, target: Target): Promise<Settlement> {
   const sentAt = app.clock.now();
-  const outcome = await post(target.url, ...signed(delivery, target, sentAt));
+  const { headers, body } = messageOf(delivery, target, sentAt);
+  const outcome = await post(target.url, headers, body);
   const now = app.clock.now();
   const { failure } = outcome;
   const attempted = {
@@ -37,16 +38,32 @@ export async function attempt(app: App, post: Post, delivery: ClaimedDelivery, t
     response_body: outcome.responseBody,
     worker: WORKER,
   };
-  if (!failure) return { ...attempted, state: "DELIVERED", completed_at: now, next_attempt_at: null };
-  const counted = delivery.attempt_count + 1 - delivery.attempt_base;
-  const delay = nextDelayMs(app.config.deliveryScheduleMs, counted, Math.random());
-  const wait = Math.max(delay ?? 0, attempted.retryAfterMs ?? 0);
-  return delay === undefined
-    ? { ...attempted, state: "FAILED", completed_at: now, next_attempt_at: null }
-    : { ...attempted, state: "PENDING", completed_at: null, next_attempt_at: plusMs(now, wait) };
+  return { ...attempted, ...whatFollows(app, delivery, attempted, now) };
 }
 
-function signed(delivery: ClaimedDelivery, target: Target, at: Date): [headers: Record<string, string>, body: Buffer] {
+/** What an attempt makes of its delivery. A wait that the receiver asked for can make the schedule's longer. */
+export function whatFollows(
+  app: App,
+  before: Pick<ClaimedDelivery, "attempt_count" | "attempt_base">,
+  { error, retryAfterMs: asked }: Pick<Settlement, "error" | "retryAfterMs">,
+  now: Date,
+): Pick<Settlement, "state" | "completed_at" | "next_attempt_at"> {
+  if (error === "") return { state: "DELIVERED", completed_at: now, next_attempt_at: null };
+  const counted = before.attempt_count + 1 - before.attempt_base;
+  const delay = nextDelayMs(app.config.deliveryScheduleMs, counted, Math.random());
+  if (delay === undefined) return { state: "FAILED", completed_at: now, next_attempt_at: null };
+  return { state: "PENDING", completed_at: null, next_attempt_at: plusMs(now, Math.max(delay, asked ?? 0)) };
+}
+
+/** What makes up a message: the event, and its place among those of its endpoint. */
+export type MessageFacts = Pick<ClaimedDelivery, "event_id" | "type" | "occurred_at" | "sequence" | "data">;
+
+/** A message as it is sent at a time: its body, and the headers that are signed with it. */
+export function messageOf(
+  delivery: MessageFacts,
+  target: Target,
+  at: Date,
+): { headers: Record<string, string>; body: Buffer } {
   const id = formatId("evt", delivery.event_id);
   const timestamp = Math.floor(at.getTime() / 1000);
   const body = Buffer.from(bodyOf(delivery));
@@ -56,14 +73,14 @@ function signed(delivery: ClaimedDelivery, target: Target, at: Date): [headers: 
     "webhook-timestamp": String(timestamp),
     "webhook-signature": target.sign(at, id, timestamp, body),
   };
-  return [headers, body];
+  return { headers, body };
 }
 
 /**
  * The contract's WebhookBody as proto3 JSON. The stored facts are in it as they stand, so every attempt sends the same
  * bytes, whatever later versions of the contract add.
  */
-function bodyOf({ type, occurred_at, sequence, data }: ClaimedDelivery): string {
+function bodyOf({ type, occurred_at, sequence, data }: MessageFacts): string {
   const timestamp = occurred_at.toISOString().replace(".000Z", "Z"); // as proto3 JSON has it
   return `{"type":${JSON.stringify(type)},"timestamp":"${timestamp}","sequence":"${sequence}","data":${data}}`;
 }

@@ -116,12 +116,14 @@ async function endpointsAfter(app: App, turn: Turn): Promise<CappedTurn[]> {
     left join endpoint_failure failure
       on failure.tenant_id = waiting.tenant_id and failure.endpoint_id = waiting.endpoint_id
     cross join lateral (select coalesce(failure.rest_until > ${now}, false) as resting) as rest
-    where endpoint.paused_at is null and endpoint.disabled_at is null and (not resting or (
-      select true from delivery_due due
-      where due.tenant_id = waiting.tenant_id and due.endpoint_id = waiting.endpoint_id
-        and due.next_attempt_at = ${AT_ONCE} and (due.lease_until is null or due.lease_until <= ${now})
-      limit 1
-    ))
+    where endpoint.paused_at is null and endpoint.disabled_at is null
+      and endpoint.listener_name is null -- its client asks for its own
+      and (not resting or (
+        select true from delivery_due due
+        where due.tenant_id = waiting.tenant_id and due.endpoint_id = waiting.endpoint_id
+          and due.next_attempt_at = ${AT_ONCE} and (due.lease_until is null or due.lease_until <= ${now})
+        limit 1
+      ))
     limit ${ENDPOINTS_MAX}`.execute(app.workerDb);
   return rows;
 }

@@ -58,7 +58,8 @@ export function toDelivery(row: DeliveryRow, attempts: readonly Selectable<Attem
   });
 }
 
-function toAttempt(row: Selectable<AttemptRow>) {
+/** The attempt as callers see it. */
+export function toAttempt(row: Selectable<AttemptRow>) {
   return create(AttemptSchema, {
     number: row.number,
     sentAt: timestampFromDate(row.sent_at),

@@ -30,6 +30,7 @@ export function toEndpoint(row: Selectable<EndpointRow>) {
     maxPerSecond: row.max_per_second ?? 0,
     maxInFlight: row.max_in_flight ?? 0,
     ordered: row.ordered,
+    listenerName: row.listener_name ?? "",
   });
 }
 

@@ -10,15 +10,20 @@ import {
 import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
 import { callerOf } from "../rpc/caller.ts";
+import type { Streams } from "../rpc/streams.ts";
+import { acknowledgeDelivery } from "./acknowledge-delivery.ts";
+import { createLogLookout } from "./attempt-log.ts";
 import { cancelReplay } from "./cancel-replay.ts";
 import { createEndpoint } from "./create-endpoint.ts";
 import { createReplay } from "./create-replay.ts";
 import { deleteEndpoint } from "./delete-endpoint.ts";
 import { getDelivery } from "./delivery.ts";
+import { createDueLookout } from "./due-deliveries.ts";
 import { getEndpoint, listEndpoints, toEndpoint } from "./endpoint.ts";
 import { getEvent, listEvents } from "./event.ts";
 import { listEventTypes } from "./event-schema.ts";
 import { listDeliveries } from "./list-deliveries.ts";
+import { listen } from "./listen.ts";
 import { pauseEndpoint, resumeEndpoint } from "./pause-endpoint.ts";
 import { getReplayRow, listReplays, toReplay, waitingOf } from "./replay.ts";
 import { resendEvent } from "./resend-event.ts";
@@ -26,10 +31,13 @@ import { retryDelivery } from "./retry-delivery.ts";
 import { rotateEndpointSecret } from "./rotate-endpoint-secret.ts";
 import { sendTestEvent } from "./send-test-event.ts";
 import { skipDelivery } from "./skip-delivery.ts";
+import { tailDeliveries } from "./tail-deliveries.ts";
 import { updateEndpoint } from "./update-endpoint.ts";
 
 /** WebhookService: which file does what. */
-export function webhookService(app: App): ServiceImpl<typeof WebhookService> {
+export function webhookService(app: App, streams: Streams): ServiceImpl<typeof WebhookService> {
+  const attempts = createLogLookout(app);
+  const due = createDueLookout(app);
   return {
     createEndpoint: (request, call) => createEndpoint(app, callerOf(call), request),
     getEndpoint: (request, call) => {
@@ -74,5 +82,13 @@ export function webhookService(app: App): ServiceImpl<typeof WebhookService> {
     listReplays: (request, call) => listReplays(app, callerOf(call).tenantId, request),
     skipDelivery: (request, call) => skipDelivery(app, callerOf(call), request),
     cancelReplay: (request, call) => cancelReplay(app, callerOf(call), request),
+    listen: (request, call) => streams.run(call, (ended) => listen(app, due, callerOf(call).tenantId, request, ended)),
+    acknowledgeDelivery: (request, call) =>
+      acknowledgeDelivery(app, callerOf(call), request).finally(() => {
+        due.hint(); // there is room for more
+        attempts.hint();
+      }),
+    tailDeliveries: (request, call) =>
+      streams.run(call, (ended) => tailDeliveries(app, attempts, callerOf(call).tenantId, request, ended)),
   };
 }

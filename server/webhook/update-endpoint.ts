@@ -3,6 +3,7 @@ import { type UpdateEndpointRequest, UpdateEndpointResponseSchema } from "../../
 import type { App } from "../app.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
+import { brokenConstraint, stateConflict } from "../rpc/errors.ts";
 import { getEndpoint, toEndpoint } from "./endpoint.ts";
 import { keepPace } from "./endpoint-caps.ts";
 import { headerColumns } from "./endpoint-headers.ts";
@@ -45,5 +46,8 @@ export async function updateEndpoint(app: App, caller: Caller, request: UpdateEn
     if (!row.ordered && before.ordered) await endOrder(tx, tenantId, id, app.clock.now());
     await keepPace(tx, row);
     return create(UpdateEndpointResponseSchema, { endpoint: toEndpoint(row) });
+  }).catch((error) => {
+    if (brokenConstraint(error) !== "endpoint_listener") throw error;
+    throw stateConflict("a listener has no URL; its client says which events it gets, each time it calls Listen");
   });
 }

@@ -20,7 +20,7 @@ export interface Place {
   /** Runs a command to its end. */
   run(args: readonly string[], options?: { env?: Record<string, string>; input?: string }): Promise<Run>;
   /** Starts a command, and leaves it to the test. */
-  start(args: readonly string[]): ChildProcessWithoutNullStreams;
+  start(args: readonly string[], env?: Record<string, string>): ChildProcessWithoutNullStreams;
   /** Starts an emulator, and answers it when it is ready. */
   startEmulator(...args: string[]): Promise<RunningEmulator>;
 }
@@ -56,7 +56,7 @@ export async function createPlace(): Promise<Place> {
   };
   return {
     folder,
-    start: (args) => start(args),
+    start,
     async run(args, { env, input = "" } = {}) {
       const child = start(args, env);
       child.stdin.end(input);

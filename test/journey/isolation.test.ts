@@ -5,6 +5,7 @@ import pg from "pg";
 import { expect, test } from "vitest";
 import { Aggregation, PlanSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { UsageInterval, VoidOutcome } from "../../gen/usageflow/v1/usage_pb.ts";
+import { HEARTBEAT_MS } from "../../server/rpc/streams.ts";
 import { catalog } from "../support/catalog.ts";
 import { type Harness, setup } from "../support/harness.ts";
 import { startReceiver } from "../support/receiver.ts";
@@ -17,6 +18,7 @@ const WORKERS_DOORS = [
   "endpoint",
   "endpoint_failure",
   "endpoint_pace",
+  "listener",
   "outbox_event",
   "outbox_pending",
   "replay",
@@ -38,6 +40,7 @@ async function live(harness: Harness, key: string, url: string): Promise<void> {
   const { endpoint } = await clients.webhook.createEndpoint({ url, maxPerSecond: 100 });
   await clients.webhook.rotateEndpointSecret({ id: endpoint?.id ?? "" });
   await clients.webhook.createReplay({ endpointId: endpoint?.id ?? "" });
+  for await (const _ of clients.webhook.listen({ name: "laptop", client: "laptop 1" })) break; // it waits for its client
   await clients.webhook.createEndpoint({ url: "http://localhost:1/", eventTypes: ["credit_note.created"] }); // fails
   await clients.invoice.createCreditGrant({ customerId: "user_123", currency: "USD", amount: "1" });
   const { subscription } = await clients.pricing.startSubscription({ customerId: "user_123", plan: "pro" });
@@ -157,6 +160,7 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.webhook.createReplay({ endpointId: idOf(endpoints) }),
     stranger.webhook.getReplay({ id: idOf(replays) }),
     stranger.webhook.cancelReplay({ id: idOf(replays) }),
+    stranger.webhook.acknowledgeDelivery({ deliveryId: idOf(deliveries), attempt: 1, client: "x", status: 200 }),
     stranger.webhook.getEndpoint({ id: idOf(endpoints) }),
     stranger.webhook.updateEndpoint({ id: idOf(endpoints), url: receiver.url }),
     stranger.webhook.pauseEndpoint({ id: idOf(endpoints) }),
@@ -208,6 +212,19 @@ test("a stranger's answer to every question about another tenant's things is not
       .then((answer) => answer.results.filter((result) => result.outcome !== VoidOutcome.NOT_FOUND)),
   ]);
   expect(lists.flat()).toEqual([]);
+  // What streams shows nothing either: a listener of the same name is another, and no attempt is there.
+  for await (const { message } of stranger.webhook.listen({ name: "laptop", client: "laptop 1" })) {
+    expect(message).toMatchObject({ case: "ready", value: { waitingCount: 0n } });
+    break;
+  }
+  const tail = stranger.webhook.tailDeliveries({ last: 1_000, endpointId: idOf(endpoints) });
+  const seen: (string | undefined)[] = [];
+  for await (const { message } of tail) {
+    seen.push(message.case);
+    harness.clock.advance(HEARTBEAT_MS);
+    if (message.case !== "ready") break;
+  }
+  expect(seen).toEqual(["ready", "heartbeat"]);
   expect((await stranger.tenant.listApiKeys({})).apiKeys.map((key) => key.id)).not.toContain(idOf(keys));
   const page = await invoice.listInvoices({ pageSize: 1 });
   expect(page.nextPageToken).not.toBe("");

@@ -21,8 +21,12 @@ export interface Fleet {
   kill(role: FleetRole, place: number): Promise<void>;
 }
 
-/** Starts processes of the real command, `count` of each role. They end with the test. */
-export async function startFleet({ app, database }: Harness, count: number): Promise<Fleet> {
+/** Starts processes of the real command, `count` of each role, with settings of their own. They end with the test. */
+export async function startFleet(
+  { app, database }: Harness,
+  count: number,
+  settings: Record<string, string> = {},
+): Promise<Fleet> {
   const env = {
     ...process.env,
     DATABASE_URL: database.databaseUrl,
@@ -32,6 +36,7 @@ export async function startFleet({ app, database }: Harness, count: number): Pro
     USAGEFLOW_LOG_LEVEL: "silent", // what a kill leaves half-done is logged by who finds it
     USAGEFLOW_PORT: "0",
     USAGEFLOW_POLL_MS: "20",
+    ...settings,
   };
   const started = new Set<ChildProcess>();
   const start = async (role: FleetRole): Promise<Member> => {

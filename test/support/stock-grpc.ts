@@ -15,6 +15,14 @@ type Method = (
   callback: (error: grpc.ServiceError | null, answer: Record<string, unknown>) => void,
 ) => grpc.ClientUnaryCall;
 
+type StreamMethod = (request: object, metadata: grpc.Metadata) => grpc.ClientReadableStream<Record<string, unknown>>;
+
+/** A stream of answers, one after the other. */
+export interface StockStream {
+  next(): Promise<Record<string, unknown>>;
+  cancel(): void;
+}
+
 export interface StockClient {
   /** Calls a unary method. */
   call(
@@ -22,6 +30,8 @@ export interface StockClient {
     request: object,
     more?: { metadata?: Record<string, string>; options?: grpc.CallOptions },
   ): Promise<Record<string, unknown>>;
+  /** Calls a method that streams its answers. */
+  stream(method: string, request: object, more: { metadata?: Record<string, string> }): StockStream;
 }
 
 /** A client of a service, with definitions that the server itself answered. */
@@ -45,11 +55,22 @@ function clientOf(
   clientOptions: grpc.ClientOptions,
 ): StockClient {
   const client = open(definitions, service, target, clientOptions);
+  const sentOf = (metadata: Record<string, string>) => {
+    const sent = new grpc.Metadata();
+    for (const [name, value] of Object.entries(metadata)) sent.set(name, value);
+    return sent;
+  };
   return {
+    stream: (method, request, { metadata = {} }) => {
+      const methods = client as unknown as Record<string, StreamMethod>;
+      const messages = (methods[method] as StreamMethod).call(client, request, sentOf(metadata));
+      messages.on("error", () => {}); // who reads it hears of it
+      const reader = messages[Symbol.asyncIterator]();
+      return { next: async () => (await reader.next()).value, cancel: () => messages.cancel() };
+    },
     call: (method, request, { metadata = {}, options: callOptions = {} } = {}) =>
       new Promise((resolve, reject) => {
-        const sent = new grpc.Metadata();
-        for (const [name, value] of Object.entries(metadata)) sent.set(name, value);
+        const sent = sentOf(metadata);
         (client as unknown as Record<string, Method>)[method]?.(request, sent, callOptions, (error, answer) =>
           error ? reject(error) : resolve(answer),
         );

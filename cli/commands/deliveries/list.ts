@@ -1,7 +1,8 @@
 import { Flags } from "@oclif/core";
-import { type Delivery, DeliverySchema, DeliveryState, StatusClass } from "../../../gen/usageflow/v1/webhook_pb.ts";
+import { type Delivery, DeliverySchema, DeliveryState } from "../../../gen/usageflow/v1/webhook_pb.ts";
 import { WebhookService } from "../../../gen/usageflow/v1/webhook_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
+import { statusClassOf, statusFlag } from "../../deliveries/status-flag.ts";
 import { deliveryState } from "../../output/delivery.ts";
 import type { Column } from "../../output/table.ts";
 import { listFlags, readPages } from "../../pages.ts";
@@ -12,14 +13,6 @@ const STATES = {
   delivered: DeliveryState.DELIVERED,
   failed: DeliveryState.FAILED,
   skipped: DeliveryState.SKIPPED,
-};
-
-const STATUSES = {
-  none: StatusClass.NONE,
-  "2xx": StatusClass.SUCCESS,
-  "3xx": StatusClass.REDIRECT,
-  "4xx": StatusClass.CLIENT_ERROR,
-  "5xx": StatusClass.SERVER_ERROR,
 };
 
 const columns: Column<Delivery>[] = [
@@ -58,10 +51,7 @@ export default class DeliveriesList extends ClientCommand {
       multiple: true,
     }),
     customer: Flags.string({ description: "Only of events about this customer." }),
-    status: Flags.option({
-      options: ["none", "2xx", "3xx", "4xx", "5xx"] as const,
-      description: "Only those whose last attempt was answered so.",
-    })(),
+    status: statusFlag({ description: "Only those whose last attempt was answered so." }),
     from: timeFlag({ description: "Only those made then or later." }),
     to: timeFlag({ description: "Only those made before." }),
     "oldest-first": Flags.boolean({ description: "Oldest first." }),
@@ -76,7 +66,7 @@ export default class DeliveriesList extends ClientCommand {
       eventId: flags.event ?? "",
       eventTypes: flags.type ?? [],
       customerId: flags.customer ?? "",
-      statusClass: flags.status ? STATUSES[flags.status] : StatusClass.UNSPECIFIED,
+      statusClass: statusClassOf(flags.status),
       oldestFirst: flags["oldest-first"],
       ...(flags.from && { start: flags.from }),
       ...(flags.to && { end: flags.to }),

@@ -7,7 +7,7 @@ import { listFlags, readPages } from "../../pages.ts";
 
 const columns: Column<Endpoint>[] = [
   { title: "ENDPOINT", value: (endpoint) => endpoint.id },
-  { title: "URL", value: (endpoint) => endpoint.url, cut: "last" },
+  { title: "URL", value: (endpoint) => endpoint.url || `listener ${endpoint.listenerName}`, cut: "last" },
   { title: "EVENTS", value: (endpoint) => endpoint.eventTypes.join(", ") || "*", cut: true },
   { title: "PAUSED", value: (endpoint) => time(endpoint.pausedAt), spare: true },
   { title: "MADE", value: (endpoint) => time(endpoint.createdAt), spare: true },

@@ -10,7 +10,7 @@ import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@
 import type { Event } from "./event_pb.ts";
 import { file_usageflow_v1_event } from "./event_pb.ts";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
-import type { Delivery, DeliveryState, Endpoint, EventType, Replay, SignatureKind, StatusClass } from "./webhook_pb.ts";
+import type { Attempt, AttemptErrorKind, Delivery, DeliveryState, Endpoint, EventType, Replay, SignatureKind, StatusClass } from "./webhook_pb.ts";
 import { file_usageflow_v1_webhook } from "./webhook_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/webhook_service.proto.
  */
 export const file_usageflow_v1_webhook_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ1c2FnZWZsb3cvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEisQYKFUNyZWF0ZUVuZHBvaW50UmVxdWVzdBI1CgN1cmwYASABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSRgoGc2VjcmV0GAQgASgJQja6SDNyMRiAATIsXigod2hzZWN8d2hzaylfW0EtWmEtejAtOSsvXXszMiw4Nn09ezAsMn0pPyQSPQoOc2lnbmF0dXJlX2tpbmQYCiABKA4yGy51c2FnZWZsb3cudjEuU2lnbmF0dXJlS2luZEIIukgFggECEAESmwEKB2hlYWRlcnMYCyADKAsyMC51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0LkhlYWRlcnNFbnRyeUJYukhVmgFSEBQiHnIcGEAyGF5bQS1aYS16XVtBLVphLXowLTlfLV0qJCouciwYgBAyJ15bXHgyMS1ceDdlXShbXHgyMC1ceDdlXSpbXHgyMS1ceDdlXSk/JBKKAQoIbWV0YWRhdGEYDCADKAsyMS51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0Lk1ldGFkYXRhRW50cnlCRbpIQpoBPxAyIh9yHRhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokKhpyGBiABDITXlteXHgwMC1ceDFmXHg3Zl0qJBIiCg5tYXhfcGVyX3NlY29uZBgUIAEoBUIKukgHGgUYkE4oABIhCg1tYXhfaW5fZmxpZ2h0GBUgASgFQgq6SAcaBRiQTigAEg8KB29yZGVyZWQYFiABKAgaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlIKFkNyZWF0ZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQSDgoGc2VjcmV0GAIgASgJIj4KEkdldEVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCI/ChNHZXRFbmRwb2ludFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50ImUKFExpc3RFbmRwb2ludHNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAIgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJbChVMaXN0RW5kcG9pbnRzUmVzcG9uc2USKQoJZW5kcG9pbnRzGAEgAygLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLqAwoVVXBkYXRlRW5kcG9pbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kEjUKA3VybBgCIAEoCUIoukglciMQARiAEDIcXmh0dHBzPzovL1teXHgwMC1ceDIwXHg3Zl0rJBIyCgtkZXNjcmlwdGlvbhgDIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSQgoLZXZlbnRfdHlwZXMYBCADKAlCLbpIKpIBJxBkIiNyIRiAATIcXihcKnxbYS16X10rXC4oXCp8W2Etel9dKykpJBIuCgdoZWFkZXJzGAogASgLMh0udXNhZ2VmbG93LnYxLkVuZHBvaW50SGVhZGVycxIwCghtZXRhZGF0YRgLIAEoCzIeLnVzYWdlZmxvdy52MS5FbmRwb2ludE1ldGFkYXRhEicKDm1heF9wZXJfc2Vjb25kGBQgASgFQgq6SAcaBRiQTigASACIAQESJgoNbWF4X2luX2ZsaWdodBgVIAEoBUIKukgHGgUYkE4oAEgBiAEBEhQKB29yZGVyZWQYFiABKAhIAogBAUIRCg9fbWF4X3Blcl9zZWNvbmRCEAoOX21heF9pbl9mbGlnaHRCCgoIX29yZGVyZWQi1gEKD0VuZHBvaW50SGVhZGVycxKTAQoGdmFsdWVzGAEgAygLMikudXNhZ2VmbG93LnYxLkVuZHBvaW50SGVhZGVycy5WYWx1ZXNFbnRyeUJYukhVmgFSEBQiHnIcGEAyGF5bQS1aYS16XVtBLVphLXowLTlfLV0qJCouciwYgBAyJ15bXHgyMS1ceDdlXShbXHgyMC1ceDdlXSpbXHgyMS1ceDdlXSk/JBotCgtWYWx1ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsUBChBFbmRwb2ludE1ldGFkYXRhEoEBCgZ2YWx1ZXMYASADKAsyKi51c2FnZWZsb3cudjEuRW5kcG9pbnRNZXRhZGF0YS5WYWx1ZXNFbnRyeUJFukhCmgE/EDIiH3IdGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQqGnIYGIAEMhNeW15ceDAwLVx4MWZceDdmXSokGi0KC1ZhbHVlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQgoWVXBkYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJBChVEZWxldGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiGAoWRGVsZXRlRW5kcG9pbnRSZXNwb25zZSJAChRQYXVzZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCJBChVQYXVzZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiQQoVUmVzdW1lRW5kcG9pbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kIkIKFlJlc3VtZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiigIKG1JvdGF0ZUVuZHBvaW50U2VjcmV0UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI6CgdvdmVybGFwGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiA9SQyABJGCgZzZWNyZXQYAyABKAlCNrpIM3IxGIABMixeKCh3aHNlY3x3aHNrKV9bQS1aYS16MC05Ky9dezMyLDg2fT17MCwyfSk/JBI9Cg5zaWduYXR1cmVfa2luZBgEIAEoDjIbLnVzYWdlZmxvdy52MS5TaWduYXR1cmVLaW5kQgi6SAWCAQIQASJYChxSb3RhdGVFbmRwb2ludFNlY3JldFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSIXChVMaXN0RXZlbnRUeXBlc1JlcXVlc3QiRgoWTGlzdEV2ZW50VHlwZXNSZXNwb25zZRIsCgtldmVudF90eXBlcxgBIAMoCzIXLnVzYWdlZmxvdy52MS5FdmVudFR5cGUiPgoSR2V0RGVsaXZlcnlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZF9bMC05QS1aYS16XXsyMn0kIj8KE0dldERlbGl2ZXJ5UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkixgQKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBI0CgtlbmRwb2ludF9pZBgBIAEoCUIfukgcchoyGF4od2hlX1swLTlBLVphLXpdezIyfSk/JBIxCghldmVudF9pZBgCIAEoCUIfukgcchoyGF4oZXZ0X1swLTlBLVphLXpdezIyfSk/JBI0CgVzdGF0ZRgDIAEoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlQgi6SAWCAQIQARIdCglwYWdlX3NpemUYBCABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgFIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQSQgoLZXZlbnRfdHlwZXMYCiADKAlCLbpIKpIBJxBkIiNyIRiAATIcXihcKnxbYS16X10rXC4oXCp8W2Etel9dKykpJBI5CgxzdGF0dXNfY2xhc3MYCyABKA4yGS51c2FnZWZsb3cudjEuU3RhdHVzQ2xhc3NCCLpIBYIBAhABEjIKC2N1c3RvbWVyX2lkGAwgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI7CgVzdGFydBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIUCgxvbGRlc3RfZmlyc3QYDyABKAgiXQoWTGlzdERlbGl2ZXJpZXNSZXNwb25zZRIqCgpkZWxpdmVyaWVzGAEgAygLMhYudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJAChRSZXRyeURlbGl2ZXJ5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGRfWzAtOUEtWmEtel17MjJ9JCJBChVSZXRyeURlbGl2ZXJ5UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkiPwoTU2tpcERlbGl2ZXJ5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGRfWzAtOUEtWmEtel17MjJ9JCJAChRTa2lwRGVsaXZlcnlSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSJ3ChJSZXNlbmRFdmVudFJlcXVlc3QSLgoIZXZlbnRfaWQYASABKAlCHLpIGXIXMhVeZXZ0X1swLTlBLVphLXpdezIyfSQSMQoLZW5kcG9pbnRfaWQYAiABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTUmVzZW5kRXZlbnRSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSJJChRTZW5kVGVzdEV2ZW50UmVxdWVzdBIxCgtlbmRwb2ludF9pZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCJBChVTZW5kVGVzdEV2ZW50UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkiOwoPR2V0RXZlbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmV2dF9bMC05QS1aYS16XXsyMn0kIjYKEEdldEV2ZW50UmVzcG9uc2USIgoFZXZlbnQYASABKAsyEy51c2FnZWZsb3cudjEuRXZlbnQi0gIKEUxpc3RFdmVudHNSZXF1ZXN0EkIKC2V2ZW50X3R5cGVzGAEgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSMgoLY3VzdG9tZXJfaWQYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjsKBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEh0KCXBhZ2Vfc2l6ZRgFIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAYgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJSChJMaXN0RXZlbnRzUmVzcG9uc2USIwoGZXZlbnRzGAEgAygLMhMudXNhZ2VmbG93LnYxLkV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLgAgoTQ3JlYXRlUmVwbGF5UmVxdWVzdBIxCgtlbmRwb2ludF9pZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBJCCgtldmVudF90eXBlcxgCIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEkkKD2RlbGl2ZXJ5X3N0YXRlcxgDIAMoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlQhO6SBCSAQ0QBBgBIgeCAQQQASAAEjsKBXN0YXJ0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEg8KB2RyeV9ydW4YBiABKAgiSwoUQ3JlYXRlUmVwbGF5UmVzcG9uc2USJAoGcmVwbGF5GAEgASgLMhQudXNhZ2VmbG93LnYxLlJlcGxheRINCgVjb3VudBgCIAEoAyI8ChBHZXRSZXBsYXlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXnJwbF9bMC05QS1aYS16XXsyMn0kIjkKEUdldFJlcGxheVJlc3BvbnNlEiQKBnJlcGxheRgBIAEoCzIULnVzYWdlZmxvdy52MS5SZXBsYXkiYwoSTGlzdFJlcGxheXNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAIgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJVChNMaXN0UmVwbGF5c1Jlc3BvbnNlEiUKB3JlcGxheXMYASADKAsyFC51c2FnZWZsb3cudjEuUmVwbGF5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI/ChNDYW5jZWxSZXBsYXlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXnJwbF9bMC05QS1aYS16XXsyMn0kIjwKFENhbmNlbFJlcGxheVJlc3BvbnNlEiQKBnJlcGxheRgBIAEoCzIULnVzYWdlZmxvdy52MS5SZXBsYXkyixIKDldlYmhvb2tTZXJ2aWNlEm4KDkNyZWF0ZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLkNyZWF0ZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5DcmVhdGVFbmRwb2ludFJlc3BvbnNlIhGKtRgNd2ViaG9vazp3cml0ZRJnCgtHZXRFbmRwb2ludBIgLnVzYWdlZmxvdy52MS5HZXRFbmRwb2ludFJlcXVlc3QaIS51c2FnZWZsb3cudjEuR2V0RW5kcG9pbnRSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJtCg1MaXN0RW5kcG9pbnRzEiIudXNhZ2VmbG93LnYxLkxpc3RFbmRwb2ludHNSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLkxpc3RFbmRwb2ludHNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJxCg5VcGRhdGVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5VcGRhdGVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuVXBkYXRlRW5kcG9pbnRSZXNwb25zZSIUkAICirUYDXdlYmhvb2s6d3JpdGUSbgoORGVsZXRlRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuRGVsZXRlRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkRlbGV0ZUVuZHBvaW50UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEm4KDVBhdXNlRW5kcG9pbnQSIi51c2FnZWZsb3cudjEuUGF1c2VFbmRwb2ludFJlcXVlc3QaIy51c2FnZWZsb3cudjEuUGF1c2VFbmRwb2ludFJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJxCg5SZXN1bWVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5SZXN1bWVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuUmVzdW1lRW5kcG9pbnRSZXNwb25zZSIUkAICirUYDXdlYmhvb2s6d3JpdGUSgAEKFFJvdGF0ZUVuZHBvaW50U2VjcmV0EikudXNhZ2VmbG93LnYxLlJvdGF0ZUVuZHBvaW50U2VjcmV0UmVxdWVzdBoqLnVzYWdlZmxvdy52MS5Sb3RhdGVFbmRwb2ludFNlY3JldFJlc3BvbnNlIhGKtRgNd2ViaG9vazp3cml0ZRJwCg5MaXN0RXZlbnRUeXBlcxIjLnVzYWdlZmxvdy52MS5MaXN0RXZlbnRUeXBlc1JlcXVlc3QaJC51c2FnZWZsb3cudjEuTGlzdEV2ZW50VHlwZXNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJnCgtHZXREZWxpdmVyeRIgLnVzYWdlZmxvdy52MS5HZXREZWxpdmVyeVJlcXVlc3QaIS51c2FnZWZsb3cudjEuR2V0RGVsaXZlcnlSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJwCg5MaXN0RGVsaXZlcmllcxIjLnVzYWdlZmxvdy52MS5MaXN0RGVsaXZlcmllc1JlcXVlc3QaJC51c2FnZWZsb3cudjEuTGlzdERlbGl2ZXJpZXNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZBJuCg1SZXRyeURlbGl2ZXJ5EiIudXNhZ2VmbG93LnYxLlJldHJ5RGVsaXZlcnlSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLlJldHJ5RGVsaXZlcnlSZXNwb25zZSIUkAICirUYDXdlYmhvb2s6d3JpdGUSXgoIR2V0RXZlbnQSHS51c2FnZWZsb3cudjEuR2V0RXZlbnRSZXF1ZXN0Gh4udXNhZ2VmbG93LnYxLkdldEV2ZW50UmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSZAoKTGlzdEV2ZW50cxIfLnVzYWdlZmxvdy52MS5MaXN0RXZlbnRzUmVxdWVzdBogLnVzYWdlZmxvdy52MS5MaXN0RXZlbnRzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSaAoLUmVzZW5kRXZlbnQSIC51c2FnZWZsb3cudjEuUmVzZW5kRXZlbnRSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLlJlc2VuZEV2ZW50UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEmsKDVNlbmRUZXN0RXZlbnQSIi51c2FnZWZsb3cudjEuU2VuZFRlc3RFdmVudFJlcXVlc3QaIy51c2FnZWZsb3cudjEuU2VuZFRlc3RFdmVudFJlc3BvbnNlIhGKtRgNd2ViaG9vazp3cml0ZRJoCgxDcmVhdGVSZXBsYXkSIS51c2FnZWZsb3cudjEuQ3JlYXRlUmVwbGF5UmVxdWVzdBoiLnVzYWdlZmxvdy52MS5DcmVhdGVSZXBsYXlSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSYQoJR2V0UmVwbGF5Eh4udXNhZ2VmbG93LnYxLkdldFJlcGxheVJlcXVlc3QaHy51c2FnZWZsb3cudjEuR2V0UmVwbGF5UmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSZwoLTGlzdFJlcGxheXMSIC51c2FnZWZsb3cudjEuTGlzdFJlcGxheXNSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkxpc3RSZXBsYXlzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSawoMQ2FuY2VsUmVwbGF5EiEudXNhZ2VmbG93LnYxLkNhbmNlbFJlcGxheVJlcXVlc3QaIi51c2FnZWZsb3cudjEuQ2FuY2VsUmVwbGF5UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEmsKDFNraXBEZWxpdmVyeRIhLnVzYWdlZmxvdy52MS5Ta2lwRGVsaXZlcnlSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLlNraXBEZWxpdmVyeVJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_event, file_usageflow_v1_permission, file_usageflow_v1_webhook]);
+  fileDesc("CiJ1c2FnZWZsb3cvdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgx1c2FnZWZsb3cudjEisQYKFUNyZWF0ZUVuZHBvaW50UmVxdWVzdBI1CgN1cmwYASABKAlCKLpIJXIjEAEYgBAyHF5odHRwcz86Ly9bXlx4MDAtXHgyMFx4N2ZdKyQSMgoLZGVzY3JpcHRpb24YAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSRgoGc2VjcmV0GAQgASgJQja6SDNyMRiAATIsXigod2hzZWN8d2hzaylfW0EtWmEtejAtOSsvXXszMiw4Nn09ezAsMn0pPyQSPQoOc2lnbmF0dXJlX2tpbmQYCiABKA4yGy51c2FnZWZsb3cudjEuU2lnbmF0dXJlS2luZEIIukgFggECEAESmwEKB2hlYWRlcnMYCyADKAsyMC51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0LkhlYWRlcnNFbnRyeUJYukhVmgFSEBQiHnIcGEAyGF5bQS1aYS16XVtBLVphLXowLTlfLV0qJCouciwYgBAyJ15bXHgyMS1ceDdlXShbXHgyMC1ceDdlXSpbXHgyMS1ceDdlXSk/JBKKAQoIbWV0YWRhdGEYDCADKAsyMS51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXF1ZXN0Lk1ldGFkYXRhRW50cnlCRbpIQpoBPxAyIh9yHRhAMhleW0EtWmEtel1bQS1aYS16MC05Xy4tXSokKhpyGBiABDITXlteXHgwMC1ceDFmXHg3Zl0qJBIiCg5tYXhfcGVyX3NlY29uZBgUIAEoBUIKukgHGgUYkE4oABIhCg1tYXhfaW5fZmxpZ2h0GBUgASgFQgq6SAcaBRiQTigAEg8KB29yZGVyZWQYFiABKAgaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlIKFkNyZWF0ZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQSDgoGc2VjcmV0GAIgASgJIj4KEkdldEVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCI/ChNHZXRFbmRwb2ludFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50ImUKFExpc3RFbmRwb2ludHNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAIgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJbChVMaXN0RW5kcG9pbnRzUmVzcG9uc2USKQoJZW5kcG9pbnRzGAEgAygLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLqAwoVVXBkYXRlRW5kcG9pbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kEjUKA3VybBgCIAEoCUIoukglciMQARiAEDIcXmh0dHBzPzovL1teXHgwMC1ceDIwXHg3Zl0rJBIyCgtkZXNjcmlwdGlvbhgDIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSQgoLZXZlbnRfdHlwZXMYBCADKAlCLbpIKpIBJxBkIiNyIRiAATIcXihcKnxbYS16X10rXC4oXCp8W2Etel9dKykpJBIuCgdoZWFkZXJzGAogASgLMh0udXNhZ2VmbG93LnYxLkVuZHBvaW50SGVhZGVycxIwCghtZXRhZGF0YRgLIAEoCzIeLnVzYWdlZmxvdy52MS5FbmRwb2ludE1ldGFkYXRhEicKDm1heF9wZXJfc2Vjb25kGBQgASgFQgq6SAcaBRiQTigASACIAQESJgoNbWF4X2luX2ZsaWdodBgVIAEoBUIKukgHGgUYkE4oAEgBiAEBEhQKB29yZGVyZWQYFiABKAhIAogBAUIRCg9fbWF4X3Blcl9zZWNvbmRCEAoOX21heF9pbl9mbGlnaHRCCgoIX29yZGVyZWQi1gEKD0VuZHBvaW50SGVhZGVycxKTAQoGdmFsdWVzGAEgAygLMikudXNhZ2VmbG93LnYxLkVuZHBvaW50SGVhZGVycy5WYWx1ZXNFbnRyeUJYukhVmgFSEBQiHnIcGEAyGF5bQS1aYS16XVtBLVphLXowLTlfLV0qJCouciwYgBAyJ15bXHgyMS1ceDdlXShbXHgyMC1ceDdlXSpbXHgyMS1ceDdlXSk/JBotCgtWYWx1ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsUBChBFbmRwb2ludE1ldGFkYXRhEoEBCgZ2YWx1ZXMYASADKAsyKi51c2FnZWZsb3cudjEuRW5kcG9pbnRNZXRhZGF0YS5WYWx1ZXNFbnRyeUJFukhCmgE/EDIiH3IdGEAyGV5bQS1aYS16XVtBLVphLXowLTlfLi1dKiQqGnIYGIAEMhNeW15ceDAwLVx4MWZceDdmXSokGi0KC1ZhbHVlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQgoWVXBkYXRlRW5kcG9pbnRSZXNwb25zZRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludCJBChVEZWxldGVFbmRwb2ludFJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiGAoWRGVsZXRlRW5kcG9pbnRSZXNwb25zZSJAChRQYXVzZUVuZHBvaW50UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCJBChVQYXVzZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiQQoVUmVzdW1lRW5kcG9pbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZV9bMC05QS1aYS16XXsyMn0kIkIKFlJlc3VtZUVuZHBvaW50UmVzcG9uc2USKAoIZW5kcG9pbnQYASABKAsyFi51c2FnZWZsb3cudjEuRW5kcG9pbnQiigIKG1JvdGF0ZUVuZHBvaW50U2VjcmV0UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBI6CgdvdmVybGFwGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiA9SQyABJGCgZzZWNyZXQYAyABKAlCNrpIM3IxGIABMixeKCh3aHNlY3x3aHNrKV9bQS1aYS16MC05Ky9dezMyLDg2fT17MCwyfSk/JBI9Cg5zaWduYXR1cmVfa2luZBgEIAEoDjIbLnVzYWdlZmxvdy52MS5TaWduYXR1cmVLaW5kQgi6SAWCAQIQASJYChxSb3RhdGVFbmRwb2ludFNlY3JldFJlc3BvbnNlEigKCGVuZHBvaW50GAEgASgLMhYudXNhZ2VmbG93LnYxLkVuZHBvaW50Eg4KBnNlY3JldBgCIAEoCSIXChVMaXN0RXZlbnRUeXBlc1JlcXVlc3QiRgoWTGlzdEV2ZW50VHlwZXNSZXNwb25zZRIsCgtldmVudF90eXBlcxgBIAMoCzIXLnVzYWdlZmxvdy52MS5FdmVudFR5cGUiPgoSR2V0RGVsaXZlcnlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXndoZF9bMC05QS1aYS16XXsyMn0kIj8KE0dldERlbGl2ZXJ5UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkixgQKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBI0CgtlbmRwb2ludF9pZBgBIAEoCUIfukgcchoyGF4od2hlX1swLTlBLVphLXpdezIyfSk/JBIxCghldmVudF9pZBgCIAEoCUIfukgcchoyGF4oZXZ0X1swLTlBLVphLXpdezIyfSk/JBI0CgVzdGF0ZRgDIAEoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlQgi6SAWCAQIQARIdCglwYWdlX3NpemUYBCABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgFIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQSQgoLZXZlbnRfdHlwZXMYCiADKAlCLbpIKpIBJxBkIiNyIRiAATIcXihcKnxbYS16X10rXC4oXCp8W2Etel9dKykpJBI5CgxzdGF0dXNfY2xhc3MYCyABKA4yGS51c2FnZWZsb3cudjEuU3RhdHVzQ2xhc3NCCLpIBYIBAhABEjIKC2N1c3RvbWVyX2lkGAwgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI7CgVzdGFydBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIUCgxvbGRlc3RfZmlyc3QYDyABKAgiXQoWTGlzdERlbGl2ZXJpZXNSZXNwb25zZRIqCgpkZWxpdmVyaWVzGAEgAygLMhYudXNhZ2VmbG93LnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJAChRSZXRyeURlbGl2ZXJ5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGRfWzAtOUEtWmEtel17MjJ9JCJBChVSZXRyeURlbGl2ZXJ5UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkiPwoTU2tpcERlbGl2ZXJ5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV53aGRfWzAtOUEtWmEtel17MjJ9JCJAChRTa2lwRGVsaXZlcnlSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSJ3ChJSZXNlbmRFdmVudFJlcXVlc3QSLgoIZXZlbnRfaWQYASABKAlCHLpIGXIXMhVeZXZ0X1swLTlBLVphLXpdezIyfSQSMQoLZW5kcG9pbnRfaWQYAiABKAlCHLpIGXIXMhVed2hlX1swLTlBLVphLXpdezIyfSQiPwoTUmVzZW5kRXZlbnRSZXNwb25zZRIoCghkZWxpdmVyeRgBIAEoCzIWLnVzYWdlZmxvdy52MS5EZWxpdmVyeSJJChRTZW5kVGVzdEV2ZW50UmVxdWVzdBIxCgtlbmRwb2ludF9pZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JCJBChVTZW5kVGVzdEV2ZW50UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkiOwoPR2V0RXZlbnRSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmV2dF9bMC05QS1aYS16XXsyMn0kIjYKEEdldEV2ZW50UmVzcG9uc2USIgoFZXZlbnQYASABKAsyEy51c2FnZWZsb3cudjEuRXZlbnQi0gIKEUxpc3RFdmVudHNSZXF1ZXN0EkIKC2V2ZW50X3R5cGVzGAEgAygJQi26SCqSAScQZCIjciEYgAEyHF4oXCp8W2Etel9dK1wuKFwqfFthLXpfXSspKSQSMgoLY3VzdG9tZXJfaWQYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjsKBXN0YXJ0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEh0KCXBhZ2Vfc2l6ZRgFIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAYgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJSChJMaXN0RXZlbnRzUmVzcG9uc2USIwoGZXZlbnRzGAEgAygLMhMudXNhZ2VmbG93LnYxLkV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLgAgoTQ3JlYXRlUmVwbGF5UmVxdWVzdBIxCgtlbmRwb2ludF9pZBgBIAEoCUIcukgZchcyFV53aGVfWzAtOUEtWmEtel17MjJ9JBJCCgtldmVudF90eXBlcxgCIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEkkKD2RlbGl2ZXJ5X3N0YXRlcxgDIAMoDjIbLnVzYWdlZmxvdy52MS5EZWxpdmVyeVN0YXRlQhO6SBCSAQ0QBBgBIgeCAQQQASAAEjsKBXN0YXJ0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABI5CgNlbmQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEg8KB2RyeV9ydW4YBiABKAgiSwoUQ3JlYXRlUmVwbGF5UmVzcG9uc2USJAoGcmVwbGF5GAEgASgLMhQudXNhZ2VmbG93LnYxLlJlcGxheRINCgVjb3VudBgCIAEoAyI8ChBHZXRSZXBsYXlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXnJwbF9bMC05QS1aYS16XXsyMn0kIjkKEUdldFJlcGxheVJlc3BvbnNlEiQKBnJlcGxheRgBIAEoCzIULnVzYWdlZmxvdy52MS5SZXBsYXkiYwoSTGlzdFJlcGxheXNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAIgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJVChNMaXN0UmVwbGF5c1Jlc3BvbnNlEiUKB3JlcGxheXMYASADKAsyFC51c2FnZWZsb3cudjEuUmVwbGF5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI/ChNDYW5jZWxSZXBsYXlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXnJwbF9bMC05QS1aYS16XXsyMn0kIjwKFENhbmNlbFJlcGxheVJlc3BvbnNlEiQKBnJlcGxheRgBIAEoCzIULnVzYWdlZmxvdy52MS5SZXBsYXki6QEKDUxpc3RlblJlcXVlc3QSLQoEbmFtZRgBIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJBJCCgtldmVudF90eXBlcxgCIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEi8KBmNsaWVudBgDIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJBIPCgdvcmRlcmVkGAQgASgIEhEKCXRha2Vfb3ZlchgFIAEoCBIQCghmcm9tX25vdxgGIAEoCCKnAQoOTGlzdGVuUmVzcG9uc2USKgoFcmVhZHkYASABKAsyGS51c2FnZWZsb3cudjEuTGlzdGVuUmVhZHlIABIwCghkZWxpdmVyeRgCIAEoCzIcLnVzYWdlZmxvdy52MS5MaXN0ZW5EZWxpdmVyeUgAEiwKCWhlYXJ0YmVhdBgDIAEoCzIXLnVzYWdlZmxvdy52MS5IZWFydGJlYXRIAEIJCgdtZXNzYWdlIpUBCgtMaXN0ZW5SZWFkeRIoCghlbmRwb2ludBgBIAEoCzIWLnVzYWdlZmxvdy52MS5FbmRwb2ludBIOCgZzZWNyZXQYAiABKAkSFQoNd2FpdGluZ19jb3VudBgDIAEoAxI1ChJoZWFydGJlYXRfaW50ZXJ2YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24i/QEKDkxpc3RlbkRlbGl2ZXJ5EhMKC2RlbGl2ZXJ5X2lkGAEgASgJEg8KB2F0dGVtcHQYAiABKAUSEAoIZXZlbnRfaWQYAyABKAkSEgoKZXZlbnRfdHlwZRgEIAEoCRITCgtjdXN0b21lcl9pZBgFIAEoCRIQCghzZXF1ZW5jZRgGIAEoAxI6CgdoZWFkZXJzGAcgAygLMikudXNhZ2VmbG93LnYxLkxpc3RlbkRlbGl2ZXJ5LkhlYWRlcnNFbnRyeRIMCgRib2R5GAggASgMGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIgsKCUhlYXJ0YmVhdCKxBAoaQWNrbm93bGVkZ2VEZWxpdmVyeVJlcXVlc3QSMQoLZGVsaXZlcnlfaWQYASABKAlCHLpIGXIXMhVed2hkX1swLTlBLVphLXpdezIyfSQSGAoHYXR0ZW1wdBgCIAEoBUIHukgEGgIoARIvCgZjbGllbnQYAyABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSGgoGc3RhdHVzGAQgASgFQgq6SAcaBRjnBygAEjwKCmVycm9yX2tpbmQYBSABKA4yHi51c2FnZWZsb3cudjEuQXR0ZW1wdEVycm9yS2luZEIIukgFggECEAESOgoIZHVyYXRpb24YBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCJAcMgASmQEKEHJlc3BvbnNlX2hlYWRlcnMYByADKAsyPS51c2FnZWZsb3cudjEuQWNrbm93bGVkZ2VEZWxpdmVyeVJlcXVlc3QuUmVzcG9uc2VIZWFkZXJzRW50cnlCQLpIPZoBOhBkIhpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJCoachgYgBAyE15bXlx4MDAtXHgxZlx4N2ZdKiQSKwoNcmVzcG9uc2VfYm9keRgIIAEoCUIUukgRcg8YgBAyCl5bXlx4MDBdKiQaNgoUUmVzcG9uc2VIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJHChtBY2tub3dsZWRnZURlbGl2ZXJ5UmVzcG9uc2USKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkixgIKFVRhaWxEZWxpdmVyaWVzUmVxdWVzdBI0CgtlbmRwb2ludF9pZBgBIAEoCUIfukgcchoyGF4od2hlX1swLTlBLVphLXpdezIyfSk/JBJCCgtldmVudF90eXBlcxgCIAMoCUItukgqkgEnEGQiI3IhGIABMhxeKFwqfFthLXpfXStcLihcKnxbYS16X10rKSkkEjkKDHN0YXR1c19jbGFzcxgDIAEoDjIZLnVzYWdlZmxvdy52MS5TdGF0dXNDbGFzc0IIukgFggECEAESMgoLY3VzdG9tZXJfaWQYBCABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEioKBmN1cnNvchgFIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQSGAoEbGFzdBgGIAEoBUIKukgHGgUY6AcoACK5AQoWVGFpbERlbGl2ZXJpZXNSZXNwb25zZRIoCgVyZWFkeRgBIAEoCzIXLnVzYWdlZmxvdy52MS5UYWlsUmVhZHlIABIsCgdhdHRlbXB0GAIgASgLMhkudXNhZ2VmbG93LnYxLlRhaWxBdHRlbXB0SAASLAoJaGVhcnRiZWF0GAMgASgLMhcudXNhZ2VmbG93LnYxLkhlYXJ0YmVhdEgAEg4KBmN1cnNvchgEIAEoCUIJCgdtZXNzYWdlIkIKCVRhaWxSZWFkeRI1ChJoZWFydGJlYXRfaW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iXwoLVGFpbEF0dGVtcHQSKAoIZGVsaXZlcnkYASABKAsyFi51c2FnZWZsb3cudjEuRGVsaXZlcnkSJgoHYXR0ZW1wdBgCIAEoCzIVLnVzYWdlZmxvdy52MS5BdHRlbXB0MtwUCg5XZWJob29rU2VydmljZRJuCg5DcmVhdGVFbmRwb2ludBIjLnVzYWdlZmxvdy52MS5DcmVhdGVFbmRwb2ludFJlcXVlc3QaJC51c2FnZWZsb3cudjEuQ3JlYXRlRW5kcG9pbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSZwoLR2V0RW5kcG9pbnQSIC51c2FnZWZsb3cudjEuR2V0RW5kcG9pbnRSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkdldEVuZHBvaW50UmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSbQoNTGlzdEVuZHBvaW50cxIiLnVzYWdlZmxvdy52MS5MaXN0RW5kcG9pbnRzUmVxdWVzdBojLnVzYWdlZmxvdy52MS5MaXN0RW5kcG9pbnRzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQScQoOVXBkYXRlRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuVXBkYXRlRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLlVwZGF0ZUVuZHBvaW50UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEm4KDkRlbGV0ZUVuZHBvaW50EiMudXNhZ2VmbG93LnYxLkRlbGV0ZUVuZHBvaW50UmVxdWVzdBokLnVzYWdlZmxvdy52MS5EZWxldGVFbmRwb2ludFJlc3BvbnNlIhGKtRgNd2ViaG9vazp3cml0ZRJuCg1QYXVzZUVuZHBvaW50EiIudXNhZ2VmbG93LnYxLlBhdXNlRW5kcG9pbnRSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLlBhdXNlRW5kcG9pbnRSZXNwb25zZSIUkAICirUYDXdlYmhvb2s6d3JpdGUScQoOUmVzdW1lRW5kcG9pbnQSIy51c2FnZWZsb3cudjEuUmVzdW1lRW5kcG9pbnRSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLlJlc3VtZUVuZHBvaW50UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEoABChRSb3RhdGVFbmRwb2ludFNlY3JldBIpLnVzYWdlZmxvdy52MS5Sb3RhdGVFbmRwb2ludFNlY3JldFJlcXVlc3QaKi51c2FnZWZsb3cudjEuUm90YXRlRW5kcG9pbnRTZWNyZXRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUScAoOTGlzdEV2ZW50VHlwZXMSIy51c2FnZWZsb3cudjEuTGlzdEV2ZW50VHlwZXNSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkxpc3RFdmVudFR5cGVzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSZwoLR2V0RGVsaXZlcnkSIC51c2FnZWZsb3cudjEuR2V0RGVsaXZlcnlSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkdldERlbGl2ZXJ5UmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQScAoOTGlzdERlbGl2ZXJpZXMSIy51c2FnZWZsb3cudjEuTGlzdERlbGl2ZXJpZXNSZXF1ZXN0GiQudXNhZ2VmbG93LnYxLkxpc3REZWxpdmVyaWVzUmVzcG9uc2UiE5ACAYq1GAx3ZWJob29rOnJlYWQSbgoNUmV0cnlEZWxpdmVyeRIiLnVzYWdlZmxvdy52MS5SZXRyeURlbGl2ZXJ5UmVxdWVzdBojLnVzYWdlZmxvdy52MS5SZXRyeURlbGl2ZXJ5UmVzcG9uc2UiFJACAoq1GA13ZWJob29rOndyaXRlEl4KCEdldEV2ZW50Eh0udXNhZ2VmbG93LnYxLkdldEV2ZW50UmVxdWVzdBoeLnVzYWdlZmxvdy52MS5HZXRFdmVudFJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmQKCkxpc3RFdmVudHMSHy51c2FnZWZsb3cudjEuTGlzdEV2ZW50c1JlcXVlc3QaIC51c2FnZWZsb3cudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmgKC1Jlc2VuZEV2ZW50EiAudXNhZ2VmbG93LnYxLlJlc2VuZEV2ZW50UmVxdWVzdBohLnVzYWdlZmxvdy52MS5SZXNlbmRFdmVudFJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJrCg1TZW5kVGVzdEV2ZW50EiIudXNhZ2VmbG93LnYxLlNlbmRUZXN0RXZlbnRSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLlNlbmRUZXN0RXZlbnRSZXNwb25zZSIRirUYDXdlYmhvb2s6d3JpdGUSaAoMQ3JlYXRlUmVwbGF5EiEudXNhZ2VmbG93LnYxLkNyZWF0ZVJlcGxheVJlcXVlc3QaIi51c2FnZWZsb3cudjEuQ3JlYXRlUmVwbGF5UmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlEmEKCUdldFJlcGxheRIeLnVzYWdlZmxvdy52MS5HZXRSZXBsYXlSZXF1ZXN0Gh8udXNhZ2VmbG93LnYxLkdldFJlcGxheVJlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmcKC0xpc3RSZXBsYXlzEiAudXNhZ2VmbG93LnYxLkxpc3RSZXBsYXlzUmVxdWVzdBohLnVzYWdlZmxvdy52MS5MaXN0UmVwbGF5c1Jlc3BvbnNlIhOQAgGKtRgMd2ViaG9vazpyZWFkEmsKDENhbmNlbFJlcGxheRIhLnVzYWdlZmxvdy52MS5DYW5jZWxSZXBsYXlSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLkNhbmNlbFJlcGxheVJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJrCgxTa2lwRGVsaXZlcnkSIS51c2FnZWZsb3cudjEuU2tpcERlbGl2ZXJ5UmVxdWVzdBoiLnVzYWdlZmxvdy52MS5Ta2lwRGVsaXZlcnlSZXNwb25zZSIUkAICirUYDXdlYmhvb2s6d3JpdGUSWAoGTGlzdGVuEhsudXNhZ2VmbG93LnYxLkxpc3RlblJlcXVlc3QaHC51c2FnZWZsb3cudjEuTGlzdGVuUmVzcG9uc2UiEYq1GA13ZWJob29rOndyaXRlMAESgAEKE0Fja25vd2xlZGdlRGVsaXZlcnkSKC51c2FnZWZsb3cudjEuQWNrbm93bGVkZ2VEZWxpdmVyeVJlcXVlc3QaKS51c2FnZWZsb3cudjEuQWNrbm93bGVkZ2VEZWxpdmVyeVJlc3BvbnNlIhSQAgKKtRgNd2ViaG9vazp3cml0ZRJyCg5UYWlsRGVsaXZlcmllcxIjLnVzYWdlZmxvdy52MS5UYWlsRGVsaXZlcmllc1JlcXVlc3QaJC51c2FnZWZsb3cudjEuVGFpbERlbGl2ZXJpZXNSZXNwb25zZSITkAIBirUYDHdlYmhvb2s6cmVhZDABYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_event, file_usageflow_v1_permission, file_usageflow_v1_webhook]);
 
 /**
  * An endpoint to make.
@@ -1289,6 +1289,484 @@ export const CancelReplayResponseSchema: GenMessage<CancelReplayResponse> = /*@_
   messageDesc(file_usageflow_v1_webhook_service, 43);
 
 /**
+ * Who wants to have events.
+ *
+ * @generated from message usageflow.v1.ListenRequest
+ */
+export type ListenRequest = Message<"usageflow.v1.ListenRequest"> & {
+  /**
+   * The listener's name, for people too: at most 255 characters.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Types as in CreateEndpointRequest. Empty: all. What waits and is of other types is given up.
+   *
+   * @generated from field: repeated string event_types = 2;
+   */
+  eventTypes: string[];
+
+  /**
+   * Tells this client from others, such as its host and process: when it calls again, its stream before is ended, while
+   * another client is refused. At most 255 characters.
+   *
+   * @generated from field: string client = 3;
+   */
+  client: string;
+
+  /**
+   * Of a customer, no event is streamed while one before it waits for its next attempt. The client hands on a customer's
+   * events one after the other, and after one that was not taken none of those that came behind it: they come again.
+   *
+   * @generated from field: bool ordered = 4;
+   */
+  ordered: boolean;
+
+  /**
+   * Take the listener from the client that has it.
+   *
+   * @generated from field: bool take_over = 5;
+   */
+  takeOver: boolean;
+
+  /**
+   * Give up what waits, and begin with what happens from now on.
+   *
+   * @generated from field: bool from_now = 6;
+   */
+  fromNow: boolean;
+};
+
+/**
+ * Describes the message usageflow.v1.ListenRequest.
+ * Use `create(ListenRequestSchema)` to create a new message.
+ */
+export const ListenRequestSchema: GenMessage<ListenRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 44);
+
+/**
+ * One message of the stream.
+ *
+ * @generated from message usageflow.v1.ListenResponse
+ */
+export type ListenResponse = Message<"usageflow.v1.ListenResponse"> & {
+  /**
+   * What it is.
+   *
+   * @generated from oneof usageflow.v1.ListenResponse.message
+   */
+  message: {
+    /**
+     * The first message: the listener is there, and events come from here on.
+     *
+     * @generated from field: usageflow.v1.ListenReady ready = 1;
+     */
+    value: ListenReady;
+    case: "ready";
+  } | {
+    /**
+     * An event to hand on.
+     *
+     * @generated from field: usageflow.v1.ListenDelivery delivery = 2;
+     */
+    value: ListenDelivery;
+    case: "delivery";
+  } | {
+    /**
+     * Nothing happened.
+     *
+     * @generated from field: usageflow.v1.Heartbeat heartbeat = 3;
+     */
+    value: Heartbeat;
+    case: "heartbeat";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message usageflow.v1.ListenResponse.
+ * Use `create(ListenResponseSchema)` to create a new message.
+ */
+export const ListenResponseSchema: GenMessage<ListenResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 45);
+
+/**
+ * A listener, as it is for its client.
+ *
+ * @generated from message usageflow.v1.ListenReady
+ */
+export type ListenReady = Message<"usageflow.v1.ListenReady"> & {
+  /**
+   * The endpoint.
+   *
+   * @generated from field: usageflow.v1.Endpoint endpoint = 1;
+   */
+  endpoint?: Endpoint | undefined;
+
+  /**
+   * Its signing secret, `whsec_...`: what it signs goes to whoever may call Listen, and so it is shown to them each time.
+   *
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+
+  /**
+   * How many deliveries wait, from before.
+   *
+   * @generated from field: int64 waiting_count = 3;
+   */
+  waitingCount: bigint;
+
+  /**
+   * How long the stream is silent at most.
+   *
+   * @generated from field: google.protobuf.Duration heartbeat_interval = 4;
+   */
+  heartbeatInterval?: Duration | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.ListenReady.
+ * Use `create(ListenReadySchema)` to create a new message.
+ */
+export const ListenReadySchema: GenMessage<ListenReady> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 46);
+
+/**
+ * A delivery to hand on: a POST as any endpoint would get it.
+ *
+ * @generated from message usageflow.v1.ListenDelivery
+ */
+export type ListenDelivery = Message<"usageflow.v1.ListenDelivery"> & {
+  /**
+   * The delivery, `whd_...`.
+   *
+   * @generated from field: string delivery_id = 1;
+   */
+  deliveryId: string;
+
+  /**
+   * Number of this attempt, from 1. It is to be acknowledged with it.
+   *
+   * @generated from field: int32 attempt = 2;
+   */
+  attempt: number;
+
+  /**
+   * The event, `evt_...`.
+   *
+   * @generated from field: string event_id = 3;
+   */
+  eventId: string;
+
+  /**
+   * Type of the event.
+   *
+   * @generated from field: string event_type = 4;
+   */
+  eventType: string;
+
+  /**
+   * Whom the event is about. Empty: no single customer.
+   *
+   * @generated from field: string customer_id = 5;
+   */
+  customerId: string;
+
+  /**
+   * Its place among the listener's deliveries.
+   *
+   * @generated from field: int64 sequence = 6;
+   */
+  sequence: bigint;
+
+  /**
+   * Headers to send: content type and signature.
+   *
+   * @generated from field: map<string, string> headers = 7;
+   */
+  headers: { [key: string]: string };
+
+  /**
+   * Body to send, byte by byte: it is signed.
+   *
+   * @generated from field: bytes body = 8;
+   */
+  body: Uint8Array;
+};
+
+/**
+ * Describes the message usageflow.v1.ListenDelivery.
+ * Use `create(ListenDeliverySchema)` to create a new message.
+ */
+export const ListenDeliverySchema: GenMessage<ListenDelivery> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 47);
+
+/**
+ * A sign of life.
+ *
+ * @generated from message usageflow.v1.Heartbeat
+ */
+export type Heartbeat = Message<"usageflow.v1.Heartbeat"> & {
+};
+
+/**
+ * Describes the message usageflow.v1.Heartbeat.
+ * Use `create(HeartbeatSchema)` to create a new message.
+ */
+export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 48);
+
+/**
+ * What became of a delivery.
+ *
+ * @generated from message usageflow.v1.AcknowledgeDeliveryRequest
+ */
+export type AcknowledgeDeliveryRequest = Message<"usageflow.v1.AcknowledgeDeliveryRequest"> & {
+  /**
+   * The delivery, `whd_...`.
+   *
+   * @generated from field: string delivery_id = 1;
+   */
+  deliveryId: string;
+
+  /**
+   * The number under which it was streamed.
+   *
+   * @generated from field: int32 attempt = 2;
+   */
+  attempt: number;
+
+  /**
+   * Who handed it on, as in ListenRequest: the attempt's worker.
+   *
+   * @generated from field: string client = 3;
+   */
+  client: string;
+
+  /**
+   * Status of the answer. 0: there was none, or it is no HTTP.
+   *
+   * @generated from field: int32 status = 4;
+   */
+  status: number;
+
+  /**
+   * Why it failed, where a status alone does not tell: needed for a status of 0. Not given: the status tells.
+   *
+   * @generated from field: usageflow.v1.AttemptErrorKind error_kind = 5;
+   */
+  errorKind: AttemptErrorKind;
+
+  /**
+   * How long it took, at most an hour.
+   *
+   * @generated from field: google.protobuf.Duration duration = 6;
+   */
+  duration?: Duration | undefined;
+
+  /**
+   * Headers of the answer by name in small letters: at most 100.
+   *
+   * @generated from field: map<string, string> response_headers = 7;
+   */
+  responseHeaders: { [key: string]: string };
+
+  /**
+   * The start of its body, at most 2,048 characters.
+   *
+   * @generated from field: string response_body = 8;
+   */
+  responseBody: string;
+};
+
+/**
+ * Describes the message usageflow.v1.AcknowledgeDeliveryRequest.
+ * Use `create(AcknowledgeDeliveryRequestSchema)` to create a new message.
+ */
+export const AcknowledgeDeliveryRequestSchema: GenMessage<AcknowledgeDeliveryRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 49);
+
+/**
+ * What follows from it.
+ *
+ * @generated from message usageflow.v1.AcknowledgeDeliveryResponse
+ */
+export type AcknowledgeDeliveryResponse = Message<"usageflow.v1.AcknowledgeDeliveryResponse"> & {
+  /**
+   * The delivery as it is now, without its attempts.
+   *
+   * @generated from field: usageflow.v1.Delivery delivery = 1;
+   */
+  delivery?: Delivery | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.AcknowledgeDeliveryResponse.
+ * Use `create(AcknowledgeDeliveryResponseSchema)` to create a new message.
+ */
+export const AcknowledgeDeliveryResponseSchema: GenMessage<AcknowledgeDeliveryResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 50);
+
+/**
+ * Which attempts to stream.
+ *
+ * @generated from message usageflow.v1.TailDeliveriesRequest
+ */
+export type TailDeliveriesRequest = Message<"usageflow.v1.TailDeliveriesRequest"> & {
+  /**
+   * Only of this endpoint, `whe_...`. Empty: all.
+   *
+   * @generated from field: string endpoint_id = 1;
+   */
+  endpointId: string;
+
+  /**
+   * Only of these event types: patterns as in CreateEndpointRequest. Empty: all.
+   *
+   * @generated from field: repeated string event_types = 2;
+   */
+  eventTypes: string[];
+
+  /**
+   * Only attempts that were answered so. Not given: all.
+   *
+   * @generated from field: usageflow.v1.StatusClass status_class = 3;
+   */
+  statusClass: StatusClass;
+
+  /**
+   * Only of events about this customer. Empty: all.
+   *
+   * @generated from field: string customer_id = 4;
+   */
+  customerId: string;
+
+  /**
+   * `cursor` of a message: all after it. Empty: from now on.
+   *
+   * @generated from field: string cursor = 5;
+   */
+  cursor: string;
+
+  /**
+   * Without a cursor: begin with the last attempts before now, at most this many that match, of the last 10,000. 0: none.
+   *
+   * @generated from field: int32 last = 6;
+   */
+  last: number;
+};
+
+/**
+ * Describes the message usageflow.v1.TailDeliveriesRequest.
+ * Use `create(TailDeliveriesRequestSchema)` to create a new message.
+ */
+export const TailDeliveriesRequestSchema: GenMessage<TailDeliveriesRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 51);
+
+/**
+ * One message of the stream.
+ *
+ * @generated from message usageflow.v1.TailDeliveriesResponse
+ */
+export type TailDeliveriesResponse = Message<"usageflow.v1.TailDeliveriesResponse"> & {
+  /**
+   * What it is.
+   *
+   * @generated from oneof usageflow.v1.TailDeliveriesResponse.message
+   */
+  message: {
+    /**
+     * The first message.
+     *
+     * @generated from field: usageflow.v1.TailReady ready = 1;
+     */
+    value: TailReady;
+    case: "ready";
+  } | {
+    /**
+     * An attempt that was made.
+     *
+     * @generated from field: usageflow.v1.TailAttempt attempt = 2;
+     */
+    value: TailAttempt;
+    case: "attempt";
+  } | {
+    /**
+     * Nothing happened.
+     *
+     * @generated from field: usageflow.v1.Heartbeat heartbeat = 3;
+     */
+    value: Heartbeat;
+    case: "heartbeat";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * The place in the log behind this message: where to go on from.
+   *
+   * @generated from field: string cursor = 4;
+   */
+  cursor: string;
+};
+
+/**
+ * Describes the message usageflow.v1.TailDeliveriesResponse.
+ * Use `create(TailDeliveriesResponseSchema)` to create a new message.
+ */
+export const TailDeliveriesResponseSchema: GenMessage<TailDeliveriesResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 52);
+
+/**
+ * The stream is open.
+ *
+ * @generated from message usageflow.v1.TailReady
+ */
+export type TailReady = Message<"usageflow.v1.TailReady"> & {
+  /**
+   * How long it is silent at most.
+   *
+   * @generated from field: google.protobuf.Duration heartbeat_interval = 1;
+   */
+  heartbeatInterval?: Duration | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.TailReady.
+ * Use `create(TailReadySchema)` to create a new message.
+ */
+export const TailReadySchema: GenMessage<TailReady> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 53);
+
+/**
+ * An attempt and its delivery.
+ *
+ * @generated from message usageflow.v1.TailAttempt
+ */
+export type TailAttempt = Message<"usageflow.v1.TailAttempt"> & {
+  /**
+   * The delivery as it is now, without its attempts.
+   *
+   * @generated from field: usageflow.v1.Delivery delivery = 1;
+   */
+  delivery?: Delivery | undefined;
+
+  /**
+   * The attempt.
+   *
+   * @generated from field: usageflow.v1.Attempt attempt = 2;
+   */
+  attempt?: Attempt | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.TailAttempt.
+ * Use `create(TailAttemptSchema)` to create a new message.
+ */
+export const TailAttemptSchema: GenMessage<TailAttempt> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_webhook_service, 54);
+
+/**
  * Who is told of events, and the log of telling them.
  *
  * Deliveries are POSTs as Standard Webhooks 1.0.0 says: `webhook-id`, `webhook-timestamp` and `webhook-signature` (`v1`,
@@ -1569,6 +2047,59 @@ export const WebhookService: GenService<{
     methodKind: "unary";
     input: typeof SkipDeliveryRequestSchema;
     output: typeof SkipDeliveryResponseSchema;
+  },
+  /**
+   * Streams events to one client, which hands them to a server that we cannot reach, such as one on a developer's machine,
+   * and tells by AcknowledgeDelivery what that answered. What listens is an endpoint of its own, without URL, which the first
+   * call under a name makes: it receives events that happen from then on, each as a delivery with a sequence. A client that
+   * was away calls again and gets all that was not acknowledged, in the order of the sequence, however it was cut off. At
+   * most 64 deliveries are on their way at a time. One that was not taken comes again when it is due, by the same schedule
+   * as for any endpoint, and is given up when that is used up; a listener is never disabled.
+   *
+   * A listener has one client at a time. It is deleted, and what waits for it given up, when nobody listened for a day (a
+   * server's default). A `heartbeat` comes whenever nothing else does: a client that hears nothing for three of its
+   * intervals should call again.
+   *
+   * Errors: ALREADY_EXISTS when another client listens under this name; INVALID_FIELD when no event type matches a pattern;
+   * OVERLOADED when the tenant has too many streams open; STATE_CONFLICT when it has 25 listeners already. Later, in the
+   * stream: UNAVAILABLE when the server stops: call again; NOT_FOUND when the listener was deleted; STATE_CONFLICT when it
+   * was taken over.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.Listen
+   */
+  listen: {
+    methodKind: "server_streaming";
+    input: typeof ListenRequestSchema;
+    output: typeof ListenResponseSchema;
+  },
+  /**
+   * Tells what became of a delivery that Listen streamed. It is logged as an attempt like any other. One that was told before,
+   * or of a delivery that is over, changes nothing.
+   *
+   * Errors: NOT_FOUND; STATE_CONFLICT when the delivery is not a listener's; INVALID_FIELD when neither a status nor a kind of
+   * failure is given.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.AcknowledgeDelivery
+   */
+  acknowledgeDelivery: {
+    methodKind: "unary";
+    input: typeof AcknowledgeDeliveryRequestSchema;
+    output: typeof AcknowledgeDeliveryResponseSchema;
+  },
+  /**
+   * Streams attempts at deliveries as they are made, of all endpoints. Each message carries a cursor: a client that was away
+   * goes on from the last that it has, and gets what was made meanwhile, each attempt once. A `heartbeat` comes whenever
+   * nothing else does: a client that hears nothing for three of its intervals should call again.
+   *
+   * Errors: INVALID_FIELD when no event type matches a pattern; PAGE_TOKEN_INVALID when the cursor is not of this tenant;
+   * OVERLOADED when the tenant has too many streams open. Later, in the stream: UNAVAILABLE when the server stops: call again.
+   *
+   * @generated from rpc usageflow.v1.WebhookService.TailDeliveries
+   */
+  tailDeliveries: {
+    methodKind: "server_streaming";
+    input: typeof TailDeliveriesRequestSchema;
+    output: typeof TailDeliveriesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_usageflow_v1_webhook_service, 0);

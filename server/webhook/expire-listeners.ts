@@ -1,0 +1,35 @@
+import type { App } from "../app.ts";
+import { plusMs } from "../clock.ts";
+import { inTenant } from "../db/database.ts";
+import { removeEndpoint } from "./delete-endpoint.ts";
+
+const LISTENERS_MAX = 100;
+
+/** Deletes listeners that nobody used for long, and gives up what waits for them. Answers how many. */
+export async function expireListeners(app: App): Promise<number> {
+  const idleSince = plusMs(app.clock.now(), -app.config.listenerIdleMs);
+  const idle = await app.workerDb
+    .selectFrom("listener")
+    .select(["tenant_id", "endpoint_id"])
+    .where("held_until", "<", idleSince)
+    .limit(LISTENERS_MAX)
+    .execute();
+  for (const { tenant_id: tenantId, endpoint_id: endpointId } of idle) {
+    await inTenant(app.workerDb, tenantId, async (tx) => {
+      // Whoever comes back meanwhile has the endpoint locked, and it is theirs.
+      const still = await tx
+        .selectFrom("endpoint")
+        .innerJoin("listener", (join) =>
+          join.onRef("listener.tenant_id", "=", "endpoint.tenant_id").onRef("listener.endpoint_id", "=", "endpoint.id"),
+        )
+        .select("endpoint.id")
+        .where("endpoint.tenant_id", "=", tenantId)
+        .where("endpoint.id", "=", endpointId)
+        .where("listener.held_until", "<", idleSince)
+        .forNoKeyUpdate("endpoint")
+        .executeTakeFirst();
+      if (still) await removeEndpoint(tx, { tenantId, endpointId }, app.clock.now(), "nobody listened any more");
+    });
+  }
+  return idle.length;
+}
