@@ -17,7 +17,7 @@ import { checkPatterns } from "./event-filter.ts";
  */
 export async function updateEndpoint(app: App, caller: Caller, request: UpdateEndpointRequest) {
   checkPatterns(request.eventTypes);
-  await checkUrl(request.url, app.config.emulator);
+  await checkUrl(request.url, app.config);
   const { tenantId } = caller;
   const { headers, metadata, maxPerSecond, maxInFlight } = request;
   return change(app, caller, UpdateEndpointResponseSchema, async (tx) => {
