@@ -184,7 +184,10 @@ export class Flight {
     this.sent++;
     this.#means.slots.take(delivery);
     // A fault of ours costs this delivery its turn, until the lease has run out, and the others nothing.
-    this.#land(this.#carry(delivery, target).finally(() => this.#drop(delivery)), identify(delivery));
+    this.#land(
+      this.#carry(delivery, target).finally(() => this.#drop(delivery)),
+      identify(delivery),
+    );
   }
 
   async #carry(delivery: ClaimedDelivery, target: Target): Promise<void> {

@@ -55,15 +55,15 @@ export async function settleDeliveries(db: Db | Tx, settlements: readonly Settle
         first_byte_us, status, error, error_kind, response_headers, response_body, worker
       )
     ), held as (
-      select * from (select * from made order by tenant_id, id) as made -- as an endpoint's deletion locks them
+      select made.* from (select * from made order by tenant_id, id) as made -- as an endpoint's deletion locks them
       cross join lateral ( -- by key, whatever the planner thinks of the queue
-        select due.ctid as row from delivery_due due
+        select from delivery_due due
         where due.tenant_id = made.tenant_id and due.delivery_id = made.id and due.lease_token = made.lease_token
         for update
       ) as locked
-    ), over as (
-      delete from delivery_due
-      where ctid = any(array(select row from held where state <> 'PENDING')) -- locked, so they stay where they are
+    ), over as ( -- by key, not by place: a row that was prolonged a moment ago has another, which this snapshot cannot see
+      delete from delivery_due due using held
+      where due.tenant_id = held.tenant_id and due.delivery_id = held.id and held.state <> 'PENDING'
     ), later as (
       update delivery_due due set
         next_attempt_at = held.next_attempt_at, attempt_count = due.attempt_count + 1,

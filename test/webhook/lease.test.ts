@@ -7,6 +7,7 @@ import { deliver } from "../../server/webhook/deliver.ts";
 import { releaseDeliveries } from "../../server/webhook/hold-deliveries.ts";
 import { createRoom } from "../../server/webhook/room.ts";
 import { type Settlement, settleDeliveries } from "../../server/webhook/settle-deliveries.ts";
+import { untilWaiting } from "../support/waiting.ts";
 import { setupDeliveries } from "./deliveries.ts";
 
 const claim = async (app: App) => (await claimDeliveries(app, FIRST_TURN, createRoom(1_000))).claimed;
@@ -54,6 +55,19 @@ describe("a lease", () => {
     expect(await only()).toMatchObject({ state: DeliveryState.PENDING, attemptCount: 0, attempts: [] });
     expect(await settleDeliveries(app.workerDb, heir)).toEqual(new Set(heir.map((one) => one.id)));
     expect(await settleDeliveries(app.workerDb, heir)).toEqual(new Set());
+    expect(await only()).toMatchObject({ state: DeliveryState.DELIVERED, attemptCount: 1 });
+  });
+
+  test("that is prolonged in the moment of the settlement is over all the same", async () => {
+    const { app, clock, ownerDb, only } = await setupDeliveries(1);
+    const claimed = await claim(app);
+    const beat = await ownerDb.startTransaction().execute();
+    await beat.updateTable("delivery_due").set({ lease_until: clock.now() }).execute();
+    const settling = settleDeliveries(app.workerDb, claimed.map(settlement));
+    await untilWaiting(ownerDb);
+    await beat.commit().execute();
+    expect(await settling).toEqual(new Set(claimed.map((one) => one.id)));
+    expect(await ownerDb.selectFrom("delivery_due").selectAll().execute()).toEqual([]);
     expect(await only()).toMatchObject({ state: DeliveryState.DELIVERED, attemptCount: 1 });
   });
 
