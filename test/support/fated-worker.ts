@@ -5,9 +5,9 @@ import { type Fate, MOMENTS } from "./fate.ts";
 // Comes before the real command in a process of its own, and kills it when it has come to a named point for the nth time, as
 // USAGEFLOW_TEST_FATE says. The server knows nothing of it: points are told by the statements that go to the database.
 
-/** What a statement is for. */
+/** What a statement is for. Where one is put in other words, a fate never comes true, and the ledger waits for it in vain. */
 const STATEMENTS: readonly { kind: string; pattern: RegExp }[] = [
-  { kind: "claim", pattern: /for update skip locked[\s\S]*join outbox_event/ },
+  { kind: "claim", pattern: /set lease_until = \$\d+, lease_token = \$\d+/ },
   { kind: "settle", pattern: /insert into delivery_attempt/ },
   { kind: "heartbeat", pattern: /set lease_until = \$\d+\s+from held/ },
   { kind: "fan-out", pattern: /insert into delivery \(/ },
