@@ -144,8 +144,8 @@ export async function makeZombie({ workers, receiver }: Round): Promise<readonly
   process.kill(pid, "SIGSTOP");
   const held = fresh();
   hold.answer();
-  const sentAgain = ({ path, id }: Post) =>
-    receiver.posts.some((post) => post.path === path && post.id === id && post.worker !== pid);
+  const sentAgain = ({ path, id, at }: Post) =>
+    receiver.posts.some((post) => post.path === path && post.id === id && post.worker !== pid && post.at > at);
   while (!held.every(sentAgain)) await pause(LOOK_EVERY_MS);
   const seen = logged.length;
   process.kill(pid, "SIGCONT");
