@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { isIP } from "node:net";
 import type { LogLevel } from "./log.ts";
 
 /** All settings of a server. Every number says its unit. */
@@ -36,6 +37,8 @@ export interface Config {
   deliveryLeaseMs: number;
   /** Deliveries in flight in one process. */
   deliveryConcurrencyMax: number;
+  /** Ranges that webhooks may go to though they are not public. Metadata services stay refused. */
+  deliveryAllowedCidrs: readonly string[];
   /** Longest wait that a receiver's `Retry-After` is granted. */
   retryAfterMaxMs: number;
   /** Failures in a row after which an endpoint rests between attempts. 0: none ever rests. */
@@ -83,6 +86,7 @@ export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "maste
   deliveryTimeoutMs: 15 * SECOND,
   deliveryLeaseMs: 45 * SECOND,
   deliveryConcurrencyMax: 256,
+  deliveryAllowedCidrs: [],
   retryAfterMaxMs: HOUR,
   breakerFailures: 10,
   disableAfterMs: 5 * 24 * HOUR,
@@ -115,6 +119,12 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     problems.push(`${name} must be up to 100 whole numbers of seconds such as 5,300,1800, and is "${value}"`);
     return fallback;
   };
+  const cidrs = (name: string): readonly string[] => {
+    const list = (env[name] ?? "").split(",").flatMap((part) => part.trim() || []);
+    const wrong = list.filter((one) => !isCidr(one));
+    for (const one of wrong) problems.push(`${name} must be ranges such as 10.0.0.0/8,fd00::/8, and has "${one}"`);
+    return list;
+  };
   const key = (name: string): Buffer => {
     const value = env[name];
     const bytes = Buffer.from(value ?? "", "base64");
@@ -146,6 +156,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     deliveryTimeoutMs: integer("USAGEFLOW_DELIVERY_TIMEOUT_MS", defaults.deliveryTimeoutMs),
     deliveryLeaseMs: integer("USAGEFLOW_DELIVERY_LEASE_MS", defaults.deliveryLeaseMs),
     deliveryConcurrencyMax: integer("USAGEFLOW_DELIVERY_CONCURRENCY_MAX", defaults.deliveryConcurrencyMax),
+    deliveryAllowedCidrs: cidrs("USAGEFLOW_DELIVERY_ALLOWED_CIDRS"),
     deliveryScheduleMs: schedule("USAGEFLOW_RETRY_SCHEDULE_SECONDS", defaults.deliveryScheduleMs),
     retryAfterMaxMs: integer("USAGEFLOW_RETRY_AFTER_MAX_MS", defaults.retryAfterMaxMs, 0),
     breakerFailures: integer("USAGEFLOW_BREAKER_FAILURES", defaults.breakerFailures, 0),
@@ -170,6 +181,12 @@ export class ConfigError extends Error {
     super(`configuration:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
     this.problems = problems;
   }
+}
+
+function isCidr(text: string): boolean {
+  const [, address = "", bits] = text.match(/^([\d.]+|[\da-f:.]+)\/(\d{1,3})$/i) ?? [];
+  const longest = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return Number(bits) <= longest;
 }
 
 function exampleKey(): string {

@@ -26,7 +26,7 @@ const BUSY = /^(53...|55P03|57014|40001|40P01)$/;
 function databaseRefusal(error: unknown): ConnectError | undefined {
   if (!(error instanceof Error)) return undefined;
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  if (LOST.test(code) || /Connection terminated/.test(error.message)) {
+  if (LOST.test(code) || /Connection terminated|is not queryable/.test(error.message)) {
     return refusal(Code.Unavailable, ErrorReason.UNAVAILABLE, "the database cannot be reached; try again");
   }
   if (BUSY.test(code) || /timeout exceeded when trying to connect/.test(error.message)) {

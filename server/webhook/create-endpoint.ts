@@ -15,7 +15,7 @@ import { checkPatterns } from "./event-filter.ts";
 export async function createEndpoint(app: App, caller: Caller, request: CreateEndpointRequest) {
   const { kind, bytes, publicKey, shown } = takeSecret(request.signatureKind, request.secret);
   checkPatterns(request.eventTypes);
-  await checkUrl(request.url, app.config.emulator);
+  await checkUrl(request.url, app.config);
   const { tenantId } = caller;
   return change(app, caller, CreateEndpointResponseSchema, async (tx) => {
     const id = newId();

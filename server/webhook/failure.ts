@@ -48,6 +48,8 @@ export function failureOfError(error: unknown, stage: Stage): Failure {
   if (code === "UND_ERR_HEADERS_OVERFLOW") {
     return { kind: "TOO_LARGE", words: "the headers of the answer are larger than 16 KiB" };
   }
+  if (code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH")
+    return { kind: "PROTOCOL", words: "the answer is not valid HTTP" };
   if (stage === "connected") return { kind: "RESET", words: `the connection broke (${code})` };
   if (stage === "securing") return { kind: "TLS", words: `TLS failed (${code})` };
   if (stage === "resolving") return { kind: "DNS", words: `the name did not resolve in time (${code})` };

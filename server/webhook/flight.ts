@@ -1,7 +1,7 @@
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import { formatId } from "../id.ts";
-import { errorFacts } from "../log.ts";
+import { errorFacts, type LogFacts } from "../log.ts";
 import { attempt } from "./attempt.ts";
 import { type ClaimedDelivery, type ClaimRoom, claimDeliveries, type Turn } from "./claim-deliveries.ts";
 import { isCapped } from "./endpoint-caps.ts";
@@ -181,9 +181,9 @@ export class Flight {
   }
 
   /** Work that `land` waits for. A fault in it is logged. */
-  #land(work: Promise<void>): void {
+  #land(work: Promise<void>, facts: LogFacts = {}): void {
     const landed = work
-      .catch((error) => this.#app.log.error("delivery.fault", errorFacts(error)))
+      .catch((error) => this.#app.log.error("delivery.fault", { ...facts, ...errorFacts(error) }))
       .finally(() => this.#landing.delete(landed));
     this.#landing.add(landed);
   }
@@ -192,7 +192,10 @@ export class Flight {
     this.sent++;
     this.#means.slots.take(delivery);
     // A fault of ours costs this delivery its turn, until the lease has run out, and the others nothing.
-    this.#land(this.#carry(delivery, target).finally(() => this.#drop(delivery)));
+    this.#land(
+      this.#carry(delivery, target).finally(() => this.#drop(delivery)),
+      identify(delivery),
+    );
   }
 
   async #carry(delivery: ClaimedDelivery, target: Target): Promise<void> {
@@ -208,6 +211,7 @@ export class Flight {
     this.#sendWaiting();
     this.#wake();
     if ((await settled).has(delivery.id)) logAttempt(this.#app, delivery, settlement);
+    else this.#app.log.warn("delivery.lease_lost", identify(delivery)); // it was too slow, or the endpoint is gone
     if (delivery.in_lane && settlement.state !== "PENDING") {
       this.#released = true;
       this.#wake();

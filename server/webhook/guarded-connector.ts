@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { isIP, type Socket } from "node:net";
 import { buildConnector } from "undici";
-import { checkLiteral, resolveTarget } from "./resolve-target.ts";
+import { checkLiteral, type LookUp, lookUp, type Reach, resolveTarget } from "./resolve-target.ts";
 
 /** How far an exchange came. A connection that was kept open begins at the end. */
 export type Stage = "resolving" | "connecting" | "securing" | "connected";
@@ -38,13 +38,13 @@ export function beginExchange(): Exchange {
 export const exchanges = new AsyncLocalStorage<Exchange>();
 
 /** Dials nothing but what it checked: an address in the URL, or those that it looked up itself. */
-export function guardedConnector(emulator: boolean, timeout: number): buildConnector.connector {
+export function guardedConnector(reach: Reach, timeout: number, look: LookUp = lookUp): buildConnector.connector {
   const connect = buildConnector({
     timeout,
     allowH2: false,
     lookup: (host, options, callback) => {
       const exchange = exchanges.getStore();
-      resolveTarget(host, emulator).then(
+      resolveTarget(host, reach, look).then(
         (found) => {
           if (exchange) {
             exchange.timing.resolveUs = exchange.lap();
@@ -62,7 +62,7 @@ export function guardedConnector(emulator: boolean, timeout: number): buildConne
     const literal = isIP(options.hostname.replace(/^\[|\]$/g, "")) > 0;
     exchange.stage = literal ? "connecting" : "resolving";
     try {
-      checkLiteral(options.hostname, emulator); // there is no lookup for it
+      checkLiteral(options.hostname, reach); // there is no lookup for it
     } catch (error) {
       return callback(error as Error, null);
     }

@@ -30,6 +30,27 @@ const refused = ranges(
 // multicast (ff00::/8), and IPv4 in other clothes (::ffff:0:0/96, ::ffff:0:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48).
 const globalIpv6 = ranges("2000::/3");
 
+// What no operator can allow: metadata services, and IPv4 in clothes in which one could be hidden. NAT64's own prefix is
+// not among these, because in a network that has IPv6 alone every receiver may be behind it.
+const neverAllowed = ranges(
+  "169.254.0.0/16", // of most clouds, and credentials of containers
+  "100.100.100.200/32", // Alibaba
+  "168.63.129.16/32", // Azure
+  "192.0.0.192/32", // Oracle
+  "fe80::/10", // link-local
+  "fd00:ec2::/32", // Amazon
+  "fd20:ce::/32", // Google
+  "::/96", // IPv4-compatible, save for ::1
+  "::ffff:0:0:0/96", // IPv4-translated
+  "64:ff9b::a9fe:0/112", // NAT64, as above
+  "64:ff9b::6464:64c8/128",
+  "64:ff9b::a83f:8110/128",
+  "64:ff9b::c000:c0/128",
+  "64:ff9b:1::/48", // NAT64 with a prefix of one's own
+  "2001::/32", // Teredo
+  "2002::/16", // 6to4
+);
+
 const loopback = ranges("127.0.0.0/8", "::1/128");
 
 /** Whether an IP address is one of the public internet. */
@@ -40,6 +61,12 @@ export function isPublic(address: string): boolean {
 /** Whether an IP address is one on which a machine talks to itself. ::ffff:127.0.0.1 is: a BlockList sees through it. */
 export function isLoopback(address: string): boolean {
   return contains(loopback, address);
+}
+
+/** Whether an IP address is in one of the ranges that an operator allows, and no metadata service. */
+export function isAllowed(address: string, cidrs: readonly string[]): boolean {
+  if (cidrs.length === 0 || !contains(ranges(...cidrs), address)) return false;
+  return isLoopback(address) || !contains(neverAllowed, address);
 }
 
 function contains(list: BlockList, address: string): boolean {

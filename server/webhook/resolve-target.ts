@@ -2,9 +2,19 @@ import type { LookupAddress } from "node:dns";
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
-import { isLoopback, isPublic } from "./public-address.ts";
+import type { Config } from "../config.ts";
+import { isAllowed, isLoopback, isPublic } from "./public-address.ts";
 
 // An address is checked when it is dialled, so that a name cannot turn to another one in between.
+
+/** Which addresses a server sends webhooks to. */
+export type Reach = Pick<Config, "emulator" | "deliveryAllowedCidrs">;
+
+/** Answers all addresses of a name. */
+export type LookUp = (hostname: string) => Promise<LookupAddress[]>;
+
+/** As the system's resolver does; of an address, itself. */
+export const lookUp: LookUp = (hostname) => lookup(hostname, { all: true });
 
 /** A host that webhooks are not sent to. */
 export class RefusedAddressError extends Error {
@@ -15,24 +25,26 @@ export class RefusedAddressError extends Error {
  * The addresses behind the host of a URL. Throws RefusedAddressError when one of them, and not only when all of them, may
  * not be dialled; throws the resolver's error when the name has none.
  */
-export async function resolveTarget(hostname: string, emulator: boolean): Promise<LookupAddress[]> {
-  const found = await lookup(withoutBrackets(hostname), { all: true }); // of a literal: itself
-  for (const { address } of found) checkAddress(address, emulator);
+export async function resolveTarget(hostname: string, reach: Reach, look: LookUp = lookUp): Promise<LookupAddress[]> {
+  const found = await look(withoutBrackets(hostname));
+  if (found.length === 0) throw Object.assign(new Error("no address"), { code: "ENODATA", syscall: "getaddrinfo" });
+  for (const { address } of found) checkAddress(address, reach);
   return found;
 }
 
 /** Throws RefusedAddressError when the host of a URL is an address, not a name, and may not be dialled. */
-export function checkLiteral(hostname: string, emulator: boolean): void {
+export function checkLiteral(hostname: string, reach: Reach): void {
   const address = withoutBrackets(hostname);
-  if (isIP(address)) checkAddress(address, emulator);
+  if (isIP(address)) checkAddress(address, reach);
 }
 
-/** Public addresses may be dialled; in the emulator, loopback ones. */
-function checkAddress(address: string, emulator: boolean): void {
+/** Public addresses may be dialled, and what the operator allows; in the emulator, loopback ones alone. */
+function checkAddress(address: string, { emulator, deliveryAllowedCidrs }: Reach): void {
   if (emulator) {
     if (isLoopback(address)) return;
     throw new RefusedAddressError(`${address} is refused: the emulator sends to loopback addresses only`);
   }
+  if (isAllowed(address, deliveryAllowedCidrs)) return;
   if (isPublic(address) && !isOwn(address)) return;
   throw new RefusedAddressError(`${address} is refused: it is not a public address`);
 }

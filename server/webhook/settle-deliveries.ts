@@ -63,15 +63,14 @@ export async function settleDeliveries(
         first_byte_us, status, error, error_kind, response_headers, response_body, worker
       )
     ), held as (
-      select * from (select * from made order by tenant_id, id) as made -- as an endpoint's deletion locks them
+      select made.* from (select * from made order by tenant_id, id) as made -- as an endpoint's deletion locks them
       cross join lateral ( -- by key, whatever the planner thinks of the queue
         select from delivery_due due
         where due.tenant_id = made.tenant_id and due.delivery_id = made.id and due.lease_token = made.lease_token
           ${which ? sql`and due.lane is null` : sql``}
         for update
       ) as locked
-    ), over as (
-      -- By key: a row that was changed since the statement began, by a heartbeat say, is found where it is now.
+    ), over as ( -- by key, not by place: a row that was prolonged a moment ago has another, which this snapshot cannot see
       delete from delivery_due due using held
       where due.tenant_id = held.tenant_id and due.delivery_id = held.id and held.state <> 'PENDING'
     ), later as (

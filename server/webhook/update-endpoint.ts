@@ -18,7 +18,7 @@ import { beginOrder, endOrder } from "./lane.ts";
  */
 export async function updateEndpoint(app: App, caller: Caller, request: UpdateEndpointRequest) {
   checkPatterns(request.eventTypes);
-  await checkUrl(request.url, app.config.emulator);
+  await checkUrl(request.url, app.config);
   const { tenantId } = caller;
   const { headers, metadata, maxPerSecond, maxInFlight, ordered } = request;
   return change(app, caller, UpdateEndpointResponseSchema, async (tx) => {

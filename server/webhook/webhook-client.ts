@@ -5,6 +5,7 @@ import { onDeadline } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { type Failure, failureOfError, failureOfStatus } from "./failure.ts";
 import { beginExchange, type Exchange, exchanges, guardedConnector, type Timing } from "./guarded-connector.ts";
+import type { LookUp, Reach } from "./resolve-target.ts";
 
 // A receiver is a stranger: whatever it does is bounded, and nothing it says is trusted.
 const HEADER_BYTES_MAX = 16 * 1024;
@@ -37,9 +38,10 @@ export type Post = (url: string, headers: Record<string, string>, body: string |
  * Dials allowed addresses only, follows no redirects, and keeps to one deadline over all of an exchange. Connections
  * that are idle keep no process alive, so there is nothing to close.
  */
-export function createPost({ deliveryTimeoutMs, emulator }: Pick<Config, "deliveryTimeoutMs" | "emulator">): Post {
+export function createPost(config: Pick<Config, "deliveryTimeoutMs"> & Reach, look?: LookUp): Post {
+  const { deliveryTimeoutMs } = config;
   const agent = new Agent({
-    connect: guardedConnector(emulator, Math.min(CONNECT_TIMEOUT_MS, deliveryTimeoutMs)),
+    connect: guardedConnector(config, Math.min(CONNECT_TIMEOUT_MS, deliveryTimeoutMs), look),
     allowH2: false, // one exchange per connection: ending one ends no other
     pipelining: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,

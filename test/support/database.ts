@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import pg from "pg";
 import { inject } from "vitest";
 import { appUrls } from "../../server/db/login.ts";
-import { TEMPLATE } from "./global-setup.ts";
+import { TEMPLATE } from "./template.ts";
 
 /** A database of its own, cloned from the migrated template. */
 export interface TestDatabase {
@@ -12,9 +12,8 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** Clones a database in some 30 ms. */
-export async function createTestDatabase(): Promise<TestDatabase> {
-  const adminUrl = inject("adminUrl");
+/** Clones a database in some 30 ms, on the server of all tests or one of the test's own. */
+export async function createTestDatabase(adminUrl = inject("adminUrl")): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString("hex")}`;
   await run(adminUrl, `create database ${name} template ${TEMPLATE} strategy file_copy`);
   const url = new URL(adminUrl);

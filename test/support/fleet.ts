@@ -3,11 +3,13 @@ import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
 import type { Harness } from "./harness.ts";
 
-const USAGEFLOW = new URL("../../cli/bin/run.js", import.meta.url).pathname;
+/** The real command. */
+export const USAGEFLOW = new URL("../../cli/bin/run.js", import.meta.url).pathname;
 
 export type FleetRole = "api" | "worker";
 
-interface Member {
+/** A process of the server. */
+export interface ServerProcess {
   child: ChildProcess;
   /** Where an API listens. */
   url: string;
@@ -21,13 +23,9 @@ export interface Fleet {
   kill(role: FleetRole, place: number): Promise<void>;
 }
 
-/** Starts processes of the real command, `count` of each role, with settings of their own. They end with the test. */
-export async function startFleet(
-  { app, database }: Harness,
-  count: number,
-  settings: Record<string, string> = {},
-): Promise<Fleet> {
-  const env = {
+/** The environment of servers on the database of a harness, with settings of their own. */
+export function serverEnv({ app, database }: Harness, settings: Record<string, string> = {}): NodeJS.ProcessEnv {
+  return {
     ...process.env,
     DATABASE_URL: database.databaseUrl,
     USAGEFLOW_WORKER_DATABASE_URL: database.workerDatabaseUrl,
@@ -38,18 +36,32 @@ export async function startFleet(
     USAGEFLOW_POLL_MS: "20",
     ...settings,
   };
+}
+
+/** Returns when a process that was just spawned, its output in a pipe, has said that it is ready. */
+export function whenReady(child: ChildProcess): Promise<ServerProcess> {
+  return new Promise((resolve, reject) => {
+    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+    lines.once("line", (line) => resolve({ child, url: JSON.parse(line).url }));
+    child.once("exit", (code, signal) => reject(new Error(`a server ended with ${code ?? signal}`)));
+  });
+}
+
+/** Starts processes of the real command, `count` of each role. They end with the test. */
+export async function startFleet(
+  harness: Harness,
+  count: number,
+  settings: Record<string, string> = {},
+): Promise<Fleet> {
+  const env = serverEnv(harness, settings);
   const started = new Set<ChildProcess>();
-  const start = async (role: FleetRole): Promise<Member> => {
+  const start = async (role: FleetRole): Promise<ServerProcess> => {
     const child = spawn(process.execPath, [USAGEFLOW, "serve", "--role", role, "--json"], {
       env,
       stdio: ["ignore", "pipe", "inherit"],
     });
     started.add(child);
-    return new Promise((resolve, reject) => {
-      const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
-      lines.once("line", (line) => resolve({ child, url: JSON.parse(line).url }));
-      child.once("exit", (code, signal) => reject(new Error(`the ${role} ended with ${code ?? signal}`)));
-    });
+    return whenReady(child);
   };
   const startAll = (role: FleetRole) => Promise.all(Array.from({ length: count }, () => start(role)));
   onTestFinished(async () => {
@@ -57,11 +69,11 @@ export async function startFleet(
     await Promise.all([...started].map(ended));
   });
   const [apis, workers] = await Promise.all([startAll("api"), startAll("worker")]);
-  const members: Record<FleetRole, Member[]> = { api: apis, worker: workers };
+  const members: Record<FleetRole, ServerProcess[]> = { api: apis, worker: workers };
   return {
-    url: (place) => (members.api[place % count] as Member).url,
+    url: (place) => (members.api[place % count] as ServerProcess).url,
     async kill(role, place) {
-      const { child } = members[role][place % count] as Member;
+      const { child } = members[role][place % count] as ServerProcess;
       child.kill("SIGKILL");
       await ended(child);
       members[role][place % count] = await start(role);
@@ -69,7 +81,8 @@ export async function startFleet(
   };
 }
 
-function ended(child: ChildProcess): Promise<void> {
+/** Returns when a process is gone. */
+export function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise((resolve) => child.once("exit", () => resolve()));
 }

@@ -1,11 +1,9 @@
 import { chmod, rm } from "node:fs/promises";
 import { join } from "node:path";
-import pg from "pg";
 import type { TestProject } from "vitest/node";
 import { startPostgres } from "../../cli/emulator/postgres.ts";
-import { setLoginPasswords } from "../../server/db/login.ts";
-import { migrate } from "../../server/db/migrate.ts";
 import { makeScratch } from "./scratch.ts";
+import { makeTemplate } from "./template.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -14,22 +12,12 @@ declare module "vitest" {
   }
 }
 
-export const TEMPLATE = "template_usageflow";
-
 /** One PostgreSQL for the run (an embedded one, or USAGEFLOW_TEST_DATABASE_URL), with a migrated template to clone. */
 export default async function setup(project: TestProject) {
   const given = process.env.USAGEFLOW_TEST_DATABASE_URL;
   const server = given ? undefined : await startEmbedded();
   const adminUrl = given ?? (server as { url: string }).url;
-  const admin = new pg.Client(adminUrl);
-  await admin.connect();
-  await admin.query(`drop database if exists ${TEMPLATE}`);
-  await admin.query(`create database ${TEMPLATE}`);
-  await admin.end();
-  const template = new URL(adminUrl);
-  template.pathname = `/${TEMPLATE}`;
-  await migrate(template.href);
-  await setLoginPasswords(template.href);
+  await makeTemplate(adminUrl);
   project.provide("adminUrl", adminUrl);
   return () => server?.stop();
 }

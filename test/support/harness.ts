@@ -45,9 +45,12 @@ export interface Harness {
   advanceTo(time: string): Promise<void>;
 }
 
-/** Real Postgres, real HTTP, the real client; only the process clock is a fake. Closed when the test is finished. */
-export async function setup(options: { config?: Partial<Config> } = {}): Promise<Harness> {
-  const database = await createTestDatabase();
+/**
+ * Real Postgres, real HTTP, the real client; only the process clock is a fake. Closed when the test is finished. `adminUrl`
+ * is of a server of the test's own.
+ */
+export async function setup(options: { config?: Partial<Config>; adminUrl?: string } = {}): Promise<Harness> {
+  const database = await createTestDatabase(options.adminUrl);
   const clock = new TestClock();
   const key = (name: string) => createHash("sha256").update(name).digest();
   const config: Config = {

@@ -27,7 +27,8 @@ export async function startReceiver(): Promise<Receiver> {
   const got: Received[] = [];
   let behaviour: Behaviour = (response) => response.writeHead(204).end();
   const server = createServer(async (message, response) => {
-    const request = await read(message);
+    const request = await read(message).catch(() => undefined);
+    if (!request) return; // the sender was gone before it had said it all
     got.push(request);
     behaviour(response, request);
   });

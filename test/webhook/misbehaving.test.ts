@@ -1,136 +1,139 @@
-import { once } from "node:events";
-import { type AddressInfo, createServer, type Socket } from "node:net";
-import { createServer as createTlsServer } from "node:tls";
-import { gzipSync } from "node:zlib";
-import { expect, onTestFinished, test } from "vitest";
-import { AttemptErrorKind, DeliveryState } from "../../gen/usageflow/v1/webhook_pb.ts";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { expect, test } from "vitest";
+import { AttemptErrorKindSchema, DeliveryStateSchema } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { deliver } from "../../server/webhook/deliver.ts";
-import { answer, type Behaviour } from "../support/receiver.ts";
+import {
+  answering,
+  badTls,
+  breaking,
+  byTls,
+  hanging,
+  notAccepting,
+  onConnection,
+  overflowing,
+  type StartReceiver,
+  speakingPlainly,
+} from "../support/misbehaving.ts";
 import { setupDeliveries } from "./deliveries.ts";
 
-// Receivers that do what receivers do. Each is dealt with in one attempt, within its deadline, and the schedule goes on.
+// Receivers that do what receivers do. Each is dealt with in one attempt, its slot is free for the next, and the schedule
+// goes on.
 
-const config = { emulator: true, deliveryTimeoutMs: 1_000, deliveryLeaseMs: 10_000 };
+const FIRST_RETRY_MS = { from: 5_000, to: 6_000 };
 
-/** A receiver below HTTP, at a URL: does with a connection what the test says. */
-async function listen(server: ReturnType<typeof createServer>): Promise<number> {
-  const sockets = new Set<Socket>();
-  server.on("connection", (socket) => sockets.add(socket.on("error", () => {})));
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
+/** Delivers one event to each receiver and to one that works, through a few slots. Answers what came of the first ones. */
+async function deliverTo(receivers: Record<string, StartReceiver>, deliveryTimeoutMs: number, slots: number) {
+  const config = { deliveryTimeoutMs, deliveryLeaseMs: 60_000, deliveryConcurrencyMax: slots };
+  const { app, clients, clock, endpointId, list, receiver: working } = await setupDeliveries(0, config);
+  const names = new Map<string, string>();
+  for (const [name, start] of Object.entries(receivers)) {
+    const { endpoint } = await clients.webhook.createEndpoint({ url: await start() });
+    names.set(endpoint?.id ?? "", name);
+    await clients.webhook.sendTestEvent({ endpointId: endpoint?.id ?? "" });
+  }
+  await clients.webhook.sendTestEvent({ endpointId });
+  expect(await deliver(app)).toBe(names.size + 1);
+  expect(working.got).toHaveLength(1);
+  const outcomes: Record<string, string> = {};
+  for (const { id, endpointId, state, nextAttemptAt } of await list()) {
+    const name = names.get(endpointId);
+    if (name === undefined) continue;
+    const { delivery } = await clients.webhook.getDelivery({ id });
+    expect(delivery?.attempts).toHaveLength(1);
+    const { errorKind, error, responseBody, status } = delivery?.attempts[0] ?? { errorKind: 0, error: "" };
+    expect(responseBody?.length).toBeLessThanOrEqual(4_096);
+    const waitMs = nextAttemptAt ? timestampMs(nextAttemptAt) - clock.now().getTime() : undefined;
+    const onSchedule = waitMs && waitMs >= FIRST_RETRY_MS.from && waitMs <= FIRST_RETRY_MS.to;
+    const next = onSchedule
+      ? "tried again on schedule"
+      : waitMs
+        ? `tried again in ${waitMs / 1000} s`
+        : DeliveryStateSchema.value[state]?.localName;
+    outcomes[name] = `${AttemptErrorKindSchema.value[errorKind]?.localName}: ${error || status}; ${next}`;
+  }
+  return { outcomes, clients, idOf: new Map([...names].map(([id, name]) => [name, id])) };
+}
+
+/** What the first attempt of each is to come to, where they all fail so. */
+function allSo(receivers: Record<string, StartReceiver>, outcome: string): Record<string, string> {
+  return Object.fromEntries(Object.keys(receivers).map((name) => [name, outcome]));
+}
+
+test("receivers that hang are given up at the deadline", async () => {
+  const receivers = { ...hanging, "accepts TLS and never agrees on it": byTls(onConnection(() => {})) };
+  const { outcomes } = await deliverTo(receivers, 1_000, 16);
+  expect(outcomes).toEqual(allSo(receivers, "TIMEOUT: no complete answer within 1 s; tried again on schedule"));
+});
+
+test("a receiver that accepts no connection is given up, at the deadline or before", async () => {
+  const { outcomes } = await deliverTo({ full: notAccepting }, 1_000, 1);
+  expect(outcomes.full).toMatch(
+    /^(CONNECT: the connection timed out .*|TIMEOUT: .* within 1 s); tried again on schedule$/,
+  );
+});
+
+test("receivers that break off, or say what is not HTTP", async () => {
+  const nobody = async () => "http://127.0.0.1:1/";
+  const unknown = async () => "http://nowhere.invalid/";
+  const receivers = { ...breaking, "is nobody": nobody, "has no address": unknown };
+  const { outcomes } = await deliverTo(receivers, 10_000, 1);
+  expect(outcomes).toEqual({
+    "has headers without end": expect.stringMatching(/^TOO_LARGE: .* larger than 16 KiB; tried again on schedule$/),
+    "has a header of a megabyte": expect.stringMatching(/^TOO_LARGE: .* larger than 16 KiB; tried again on schedule$/),
+    "resets in the middle of the body": expect.stringMatching(
+      /^RESET: the connection broke .*; tried again on schedule$/,
+    ),
+    "resets before it answers": expect.stringMatching(/^RESET: the connection broke .*; tried again on schedule$/),
+    "hangs up without a word": expect.stringMatching(/^RESET: the connection broke .*; tried again on schedule$/),
+    "switches protocols": expect.stringMatching(/^RESET: the connection broke .*; tried again on schedule$/),
+    "speaks another protocol": "PROTOCOL: the answer is not valid HTTP; tried again on schedule",
+    "cannot count its chunks": "PROTOCOL: the answer is not valid HTTP; tried again on schedule",
+    "names two lengths": "PROTOCOL: the answer is not valid HTTP; tried again on schedule",
+    "is nobody": "CONNECT: the connection was refused; tried again on schedule",
+    "has no address": expect.stringMatching(/^DNS: the name does not resolve .*; tried again on schedule$/),
   });
-  return (server.address() as AddressInfo).port;
-}
-
-/** Writes one byte after the other for as long as somebody listens. */
-function dribble(socket: Socket, text: string): void {
-  let at = 0;
-  const timer = setInterval(() => socket.write(text[at++] ?? "x"), 50);
-  socket.on("close", () => clearInterval(timer)).on("error", () => {});
-}
-
-const HEAD = "HTTP/1.1 200 OK\r\n";
-
-const socketBehaviours: Record<string, (socket: Socket) => void> = {
-  "accepts and says nothing": () => {},
-  "sends its headers slowly": (socket) => dribble(socket, `${HEAD}x: `),
-  "sends a byte at a time, and never the last": (socket) => {
-    socket.write(`${HEAD}content-length: 1000000\r\n\r\n`);
-    dribble(socket, "");
-  },
-  "has headers without end": (socket) => socket.write(`${HEAD}${"x: y\r\n".repeat(10_000)}`),
-  "resets in the middle of the body": (socket) => {
-    socket.once("data", () => {
-      socket.write(`${HEAD}content-length: 9\r\n\r\nhalf`, () => socket.resetAndDestroy());
-    });
-  },
-  "hangs up without a word": (socket) => socket.once("data", () => socket.end()),
-  "speaks another protocol": (socket) => socket.write("220 mail.example.com ESMTP\r\n"),
-};
-
-const kinds: Record<string, [keyof typeof AttemptErrorKind, RegExp]> = {
-  "accepts and says nothing": ["TIMEOUT", /^no complete answer within 1 s$/],
-  "sends its headers slowly": ["TIMEOUT", /^no complete answer within 1 s$/],
-  "sends a byte at a time, and never the last": ["TIMEOUT", /^no complete answer within 1 s$/],
-  "has headers without end": ["TOO_LARGE", /larger than 16 KiB/],
-  "resets in the middle of the body": ["RESET", /^the connection broke/],
-  "hangs up without a word": ["RESET", /^the connection broke/],
-  "speaks another protocol": ["PROTOCOL", /not valid HTTP/],
-};
-
-async function oneAttempt(urlOf: (port: number) => string, server: ReturnType<typeof createServer>) {
-  const port = await listen(server);
-  const harness = await setupDeliveries(1, config);
-  await harness.clients.webhook.updateEndpoint({ id: harness.endpointId, url: urlOf(port) });
-  expect(await deliver(harness.app)).toBe(1);
-  const { only } = harness;
-  const delivery = await only();
-  const attempt = delivery.attempts[0];
-  if (!attempt) throw new Error("no attempt");
-  return { ...harness, delivery, attempt };
-}
-
-test.each(Object.keys(socketBehaviours))("a receiver that %s", async (name) => {
-  const [kind, words] = kinds[name] as [keyof typeof AttemptErrorKind, RegExp];
-  const { attempt, delivery } = await oneAttempt(
-    (port) => `http://127.0.0.1:${port}/`,
-    createServer(socketBehaviours[name]),
-  );
-  expect(attempt).toMatchObject({ errorKind: AttemptErrorKind[kind], error: expect.stringMatching(words) });
-  expect(delivery.state).toBe(DeliveryState.PENDING);
-  expect(delivery.nextAttemptAt).toBeDefined();
 });
 
-test("a port that nobody has", async () => {
-  const { attempt } = await oneAttempt(() => "http://127.0.0.1:1/", createServer());
-  expect(attempt).toMatchObject({ errorKind: AttemptErrorKind.CONNECT, error: "the connection was refused" });
+test("receivers whose answer is more than anybody wants have taken it, and are read no further", async () => {
+  const { outcomes } = await deliverTo(overflowing, 10_000, 1);
+  expect(outcomes).toEqual(allSo(overflowing, "UNSPECIFIED: 200; DELIVERED"));
 });
 
-test("a receiver that accepts TLS and never agrees on it", async () => {
-  const { attempt } = await oneAttempt(
-    (port) => `https://127.0.0.1:${port}/`,
-    createServer(() => {}),
-  );
-  expect([AttemptErrorKind.TLS, AttemptErrorKind.TIMEOUT]).toContain(attempt.errorKind);
+test("receivers whose TLS is not right", async () => {
+  const receivers = badTls();
+  const { outcomes } = await deliverTo({ ...receivers, plain: byTls(speakingPlainly) }, 10_000, 1);
+  expect(outcomes).toEqual({
+    ...Object.fromEntries(
+      Object.keys(receivers).map((code) => [code, `TLS: TLS failed (${code}); tried again on schedule`]),
+    ),
+    "": "UNSPECIFIED: 200; DELIVERED",
+    plain: expect.stringMatching(/^TLS: TLS failed .*; tried again on schedule$/),
+  });
 });
 
-test("a receiver that has no certificate to agree on", async () => {
-  const { attempt } = await oneAttempt((port) => `https://localhost:${port}/`, createTlsServer({}));
-  expect(attempt).toMatchObject({ errorKind: AttemptErrorKind.TLS, status: 0 });
-});
-
-const behaviours: Record<string, [Behaviour, Partial<Record<"status" | "errorKind", number>>]> = {
-  "a body without end": [
-    (response) => {
-      const more = (): void => {
-        while (response.write("x".repeat(16_384)));
-        response.once("drain", more);
-      };
-      more();
-    },
-    { status: 200, errorKind: AttemptErrorKind.UNSPECIFIED },
-  ],
-  "a compressed body that would swell a thousandfold": [
-    (response) => response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(Buffer.alloc(10_000_000))),
-    { status: 200, errorKind: AttemptErrorKind.UNSPECIFIED },
-  ],
-  "301 to the metadata service": [
-    answer(301, "", { location: "http://169.254.169.254/latest/meta-data" }),
-    { status: 301, errorKind: AttemptErrorKind.REDIRECT },
-  ],
-  "307 to itself": [answer(307, "", { location: "/" }), { status: 307, errorKind: AttemptErrorKind.REDIRECT }],
-};
-
-test.each(Object.keys(behaviours))("a receiver that answers %s", async (name) => {
-  const [behaviour, expected] = behaviours[name] as (typeof behaviours)[string];
-  const { app, receiver, only } = await setupDeliveries(1, config);
-  receiver.behave(behaviour);
-  expect(await deliver(app)).toBe(1);
-  const [attempt] = (await only()).attempts;
-  expect(attempt).toMatchObject(expected);
-  expect(attempt?.responseBody.length).toBeLessThanOrEqual(4_096);
-  expect(receiver.got).toHaveLength(1);
+test("receivers that answer, and not what was hoped for", async () => {
+  const location = "http://169.254.169.254/latest/meta-data";
+  const redirects = [301, 302, 303, 307, 308];
+  const receivers = {
+    ...Object.fromEntries(redirects.map((status) => [status, answering(status, { location })])),
+    failing: answering(500, {}),
+    busy: answering(429, { "retry-after": "90" }),
+    "busy for a year": answering(503, { "retry-after": "31536000" }),
+    gone: answering(410, {}),
+  };
+  const { outcomes, clients, idOf } = await deliverTo(receivers, 10_000, 1);
+  expect(outcomes).toEqual({
+    ...Object.fromEntries(
+      redirects.map((status) => [
+        status,
+        `REDIRECT: the receiver answered ${status}, and redirects are not followed; tried again on schedule`,
+      ]),
+    ),
+    failing: "STATUS: the receiver answered 500; tried again on schedule",
+    busy: "STATUS: the receiver answered 429; tried again in 90 s",
+    "busy for a year": "STATUS: the receiver answered 503; tried again in 3600 s",
+    gone: "STATUS: the receiver answered 410; tried again on schedule", // if somebody enables it
+  });
+  const { endpoint } = await clients.webhook.getEndpoint({ id: idOf.get("gone") ?? "" });
+  expect(endpoint?.disabledReason).toBe("the receiver answered 410: it is gone");
 });
