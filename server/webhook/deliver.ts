@@ -58,6 +58,7 @@ class Flight {
   readonly #underWay = new Map<string, { delivery: ClaimedDelivery; ended: Promise<void> }>();
   readonly #over = new AbortController();
   #freed = 0;
+  #noted = 0;
   #wake = () => {};
 
   constructor(app: App, own: Means) {
@@ -77,6 +78,7 @@ class Flight {
   /** Fills the free slots. Answers whether more may be due than there was room for, or that was not looked at. */
   async fill(stop: AbortSignal | undefined): Promise<boolean> {
     const { room, turn } = this.#means;
+    this.#noted = this.#app.hints.noted("deliver");
     if (room.free() === 0 || this.#behind) return true;
     this.#freed = 0;
     const { claimed, next, heldBack } = await claimDeliveries(this.#app, turn, room);
@@ -95,18 +97,21 @@ class Flight {
     return claimed.length > 0 || heldBack;
   }
 
-  /** Waits until it is worth looking again: enough slots are free and more is due, all have landed, or time has passed. */
+  /**
+   * Waits until it is worth looking again: enough slots are free and more is due, all have landed, there is news and room
+   * for it, or time has passed.
+   */
   async wait(due: boolean): Promise<void> {
     const { deliveryConcurrencyMax, pollMs } = this.#app.config;
-    const enough = Math.min(
-      Math.ceil(deliveryConcurrencyMax / REFILL_OF_ALL),
-      Math.ceil(this.#underWay.size / REFILL_OF_USED),
-    );
+    const { hints, clock } = this.#app;
+    const many = Math.ceil(deliveryConcurrencyMax / REFILL_OF_ALL);
+    const enough = Math.min(many, Math.ceil(this.#underWay.size / REFILL_OF_USED));
     const worth = () => this.empty || (due && this.#freed >= enough && !this.#behind);
     if (worth()) return;
     const woken = new AbortController();
     this.#wake = () => worth() && woken.abort();
-    await this.#app.clock.sleep(pollMs, woken.signal);
+    if (this.#means.room.free() < many) await clock.sleep(pollMs, woken.signal);
+    else await hints.wait("deliver", this.#noted, pollMs, woken.signal);
   }
 
   /** Waits for all that is under way. */
