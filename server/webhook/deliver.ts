@@ -79,8 +79,9 @@ class Flight {
   async fill(stop: AbortSignal | undefined): Promise<boolean> {
     const { room, turn } = this.#means;
     this.#noted = this.#app.hints.noted("deliver");
-    if (room.free() === 0 || this.#behind) return true;
-    this.#freed = 0;
+    if (this.#behind) return true;
+    this.#freed = 0; // those that became free during a claim may have been taken by it
+    if (room.free() === 0) return true;
     const { claimed, next, heldBack } = await claimDeliveries(this.#app, turn, room);
     this.#means.turn = next;
     const targets = await targetsOf(this.#app, claimed);
