@@ -88,7 +88,7 @@ export async function claimDeliveries(app: App, turn: Turn, room: ClaimRoom): Pr
 function limitOf(app: App, turn: CappedTurn, room: ClaimRoom): number {
   const { breakerFailures } = app.config;
   const probing = breakerFailures > 0 && turn.failures >= breakerFailures;
-  return Math.min(room.ofEndpoint(turn), probing ? 1 : Number.POSITIVE_INFINITY);
+  return Math.min(room.ofEndpoint(turn), room.ofTenant(turn.tenantId), probing ? 1 : Number.POSITIVE_INFINITY);
 }
 
 /**
@@ -110,20 +110,24 @@ async function endpointsAfter(app: App, turn: Turn): Promise<CappedTurn[]> {
       ) as following
     )
     select waiting.tenant_id as "tenantId", waiting.endpoint_id as "endpointId",
-      endpoint.max_per_second as "maxPerSecond", endpoint.max_in_flight as "maxInFlight",
-      coalesce(failure.failure_count, 0) as failures, resting
-    from waiting join endpoint on endpoint.tenant_id = waiting.tenant_id and endpoint.id = waiting.endpoint_id
-    left join endpoint_failure failure
-      on failure.tenant_id = waiting.tenant_id and failure.endpoint_id = waiting.endpoint_id
-    cross join lateral (select coalesce(failure.rest_until > ${now}, false) as resting) as rest
-    where endpoint.paused_at is null and endpoint.disabled_at is null
-      and endpoint.listener_name is null -- its client asks for its own
-      and (not resting or (
-        select true from delivery_due due
-        where due.tenant_id = waiting.tenant_id and due.endpoint_id = waiting.endpoint_id
-          and due.next_attempt_at = ${AT_ONCE} and (due.lease_until is null or due.lease_until <= ${now})
-        limit 1
-      ))
+      open.max_per_second as "maxPerSecond", open.max_in_flight as "maxInFlight", open.failures, open.resting
+    from waiting
+    cross join lateral ( -- one by one: a hash join would answer them in its own order, and some of them never
+      select endpoint.max_per_second, endpoint.max_in_flight, coalesce(failure.failure_count, 0) as failures, resting
+      from endpoint left join endpoint_failure failure
+        on failure.tenant_id = endpoint.tenant_id and failure.endpoint_id = endpoint.id
+      cross join lateral (select coalesce(failure.rest_until > ${now}, false) as resting) as rest
+      where endpoint.tenant_id = waiting.tenant_id and endpoint.id = waiting.endpoint_id
+        and endpoint.paused_at is null and endpoint.disabled_at is null
+        and endpoint.listener_name is null -- its client asks for its own
+        and (not resting or (
+          select true from delivery_due due
+          where due.tenant_id = waiting.tenant_id and due.endpoint_id = waiting.endpoint_id
+            and due.next_attempt_at = ${AT_ONCE} and (due.lease_until is null or due.lease_until <= ${now})
+          limit 1
+        ))
+      offset 0
+    ) as open
     limit ${ENDPOINTS_MAX}`.execute(app.workerDb);
   return rows;
 }

@@ -18,6 +18,8 @@ const REFILL_MAX = 128;
 // What is claimed ahead of free slots, of those that take what they get: twice what they took since the last claim. So it waits
 // here no longer than two claims lie apart, and of a receiver that hangs or fails next to nothing waits here.
 const AHEAD = 2;
+// New work is looked for at once while such a part of the slots is free.
+const ROOM_FOR_NEWS = 16;
 
 /** What one app keeps from pass to pass: open connections, slots, the statements that settle, and whose turn it is. */
 export interface Means {
@@ -47,6 +49,8 @@ export class Flight {
   /** and those of them that were taken: by tenant and by endpoint. */
   #taken = new Map<string, number>();
   #due = true;
+  /** Hints of new work that had come when it looked last. */
+  #noted = 0;
   #released = false; // what waited for one that is over is due now
   #targets = new Map<string, TargetNow>();
   #lookedAt = new Date(0);
@@ -65,6 +69,7 @@ export class Flight {
 
   /** Claims what there is room for, looks where all that waits here goes now, and fills the slots. Answers how many it claimed. */
   async fill(): Promise<number> {
+    this.#noted = this.#app.hints.noted("deliver");
     const claimed = await this.#claim();
     for (const delivery of claimed) {
       this.#held.add(delivery);
@@ -78,12 +83,15 @@ export class Flight {
     return claimed.length;
   }
 
-  /** Waits until it is worth looking again. */
+  /** Waits until it is worth looking again: a hint of new work makes it so as long as there is room for some. */
   async wait(): Promise<void> {
     if (this.#isWorthLooking) return;
+    const { clock, config, hints } = this.#app;
     const woken = new AbortController();
     this.#wake = () => this.#isWorthLooking && woken.abort();
-    await this.#app.clock.sleep(this.#app.config.pollMs, woken.signal);
+    if (this.#means.slots.free() < config.deliveryConcurrencyMax / ROOM_FOR_NEWS) {
+      await clock.sleep(config.pollMs, woken.signal);
+    } else await hints.wait("deliver", this.#noted, config.pollMs, woken.signal);
     this.#wake = () => {};
   }
 

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
-import type { Tx } from "../db/database.ts";
+import { leaveWork, type Tx } from "../db/database.ts";
 
 // Ordered endpoints. Deliveries of a lane are sent one after the other, in the order of their sequences:
 //
@@ -58,6 +58,7 @@ export async function release(tx: Tx, tenantId: string, lanes: readonly Lane[], 
     )
     update delivery_due due set next_attempt_at = ${now} from held
     where due.tenant_id = ${tenantId} and due.delivery_id = held.delivery_id`.execute(tx);
+  leaveWork(tx, "deliver");
 }
 
 /**
@@ -108,6 +109,7 @@ export async function endOrder(tx: Tx, tenantId: string, endpointId: string, now
       lane = null, next_attempt_at = case when due.next_attempt_at = ${HELD} then ${now} else due.next_attempt_at end
     from waiting
     where due.tenant_id = ${tenantId} and due.delivery_id = waiting.delivery_id`.execute(tx);
+  leaveWork(tx, "deliver");
 }
 
 /** Selects the id of the first of a lane that a row `of` has. */

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
-import type { Tx } from "../db/database.ts";
+import { leaveWork, type Tx } from "../db/database.ts";
 import { formatId } from "../id.ts";
 import { stateConflict } from "../rpc/errors.ts";
 import { AT_ONCE } from "./claim-deliveries.ts";
@@ -83,5 +83,6 @@ async function handOver(tx: Tx, tenantId: string, ids: readonly string[], { stat
       returning lane
     )
     select lane from queued union all select null from hastened`.execute(tx);
+  leaveWork(tx, "deliver");
   return rows.map((row) => row.lane);
 }

@@ -4,6 +4,7 @@ import { onTestFinished } from "vitest";
 import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
 import { type Api, startApi } from "../../server/api.ts";
 import { type App, closeApp, createApp } from "../../server/app.ts";
+import type { Clock } from "../../server/clock.ts";
 import { type Config, defaults } from "../../server/config.ts";
 import { type Db, openDatabase } from "../../server/db/database.ts";
 import { createLog } from "../../server/log.ts";
@@ -38,24 +39,34 @@ export interface Harness {
   /** Another organization, its test clock frozen at the same time. */
   addOrganization(name: string): Promise<Organization>;
   /** Another app on the same database, such as a second process has. */
-  addApp(config?: Partial<Config>): Promise<App>;
+  addApp(config?: Partial<Config>, clock?: Clock): Promise<App>;
   /** Runs every loop until none finds work. */
   drain(): Promise<void>;
   /** Advances the test tenant's clock, with all that falls due. */
   advanceTo(time: string): Promise<void>;
 }
 
-/**
- * Real Postgres, real HTTP, the real client; only the process clock is a fake. Closed when the test is finished. `adminUrl`
- * is of a server of the test's own.
- */
-export async function setup(options: { config?: Partial<Config>; adminUrl?: string } = {}): Promise<Harness> {
+export interface SetupOptions {
+  config?: Partial<Config>;
+  /** Whether apps tell each other of work, on direct connections. */
+  listen?: boolean;
+  /** The way of all other connections of the apps. */
+  through?: (url: string) => string;
+  /** A server of the test's own. */
+  adminUrl?: string;
+}
+
+/** Real Postgres, real HTTP, the real client; only the process clock is a fake. Closed when the test is finished. */
+export async function setup(options: SetupOptions = {}): Promise<Harness> {
   const database = await createTestDatabase(options.adminUrl);
   const clock = new TestClock();
   const key = (name: string) => createHash("sha256").update(name).digest();
+  const { listen = false, through = (url: string) => url } = options;
   const config: Config = {
     ...defaults,
-    ...database,
+    databaseUrl: through(database.databaseUrl),
+    workerDatabaseUrl: through(database.workerDatabaseUrl),
+    listenUrl: listen ? database.workerDatabaseUrl : undefined,
     port: 0,
     masterKey: key("master"),
     keyPepper: key("pepper"),
@@ -66,8 +77,8 @@ export async function setup(options: { config?: Partial<Config>; adminUrl?: stri
     ...options.config,
   };
   const apps: App[] = [];
-  const addApp = async (more: Partial<Config> = {}) => {
-    const app = await createApp({ ...config, ...more }, { clock, log: createLog(config.logLevel) });
+  const addApp = async (more: Partial<Config> = {}, other: Clock = clock) => {
+    const app = await createApp({ ...config, ...more }, { clock: other, log: createLog(config.logLevel) });
     apps.push(app);
     return app;
   };
