@@ -1,9 +1,11 @@
+import { sql } from "kysely";
 import type pg from "pg";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { type Db, openDatabase } from "./db/database.ts";
 import { checkLogin } from "./db/login.ts";
 import { checkSchema } from "./db/migrate.ts";
+import { createHints, type Hints } from "./hint.ts";
 import { createLog, errorFacts, type Log } from "./log.ts";
 import { createSecrets, type Secrets } from "./secrets.ts";
 
@@ -16,6 +18,8 @@ export interface App {
   readonly pool: pg.Pool;
   /** As the role usageflow_worker: for loops. */
   readonly workerDb: Db;
+  /** Wakes loops when there is work for them. */
+  readonly hints: Hints;
   readonly clock: Clock;
   readonly log: Log;
   readonly secrets: Secrets;
@@ -24,21 +28,28 @@ export interface App {
 /** Opens the database under both roles. Throws when a login is not what it should be, or the schema is another. */
 export async function createApp(config: Config, parts: { clock?: Clock; log?: Log } = {}): Promise<App> {
   const log = parts.log ?? createLog(config.logLevel);
+  const clock = parts.clock ?? systemClock;
   const open = (url: string) =>
     openDatabase({
       url,
       connectionsMax: config.databaseConnectionsMax,
       statementTimeoutMs: config.statementTimeoutMs,
       onIdleError: (error) => log.warn("database.connection_lost", errorFacts(error)),
+      onWorkLeft: (loops) => hints.note(loops),
     });
   const { db, pool } = open(config.databaseUrl);
   const { db: workerDb } = open(config.workerDatabaseUrl);
+  const hints = createHints({
+    ...{ clock, log, listenUrl: config.listenUrl },
+    notify: async (channel, payload) => void (await sql`select pg_notify(${channel}, ${payload})`.execute(workerDb)),
+  });
   const app: App = {
     config,
     db,
     pool,
     workerDb,
-    clock: parts.clock ?? systemClock,
+    hints,
+    clock,
     log,
     secrets: createSecrets(config.masterKey, config.keyPepper),
   };
@@ -55,5 +66,6 @@ export async function createApp(config: Config, parts: { clock?: Clock; log?: Lo
 
 /** Closes the database. Whoever uses the app has been closed before. */
 export async function closeApp(app: App): Promise<void> {
+  await app.hints.close();
   await Promise.all([app.db.destroy(), app.workerDb.destroy()]);
 }

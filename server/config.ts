@@ -7,6 +7,8 @@ export interface Config {
   databaseUrl: string;
   /** Login of the workers: member of usageflow_worker, owns nothing. */
   workerDatabaseUrl: string;
+  /** Direct connection on which a process hears of work that others have left. Undefined: it finds that by looking. */
+  listenUrl: string | undefined;
   /** Connections in the application's pool; the workers' has as many. */
   databaseConnectionsMax: number;
   /** How long one statement may run. */
@@ -51,6 +53,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
 export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "masterKey" | "keyPepper"> = {
+  listenUrl: undefined,
   databaseConnectionsMax: 16,
   statementTimeoutMs: 30 * SECOND,
   host: "127.0.0.1",
@@ -119,10 +122,13 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     problems.push(`USAGEFLOW_LOG_LEVEL must be info, warn, error or silent, and is "${logLevel}"`);
   }
   const databaseUrl = text("DATABASE_URL");
+  const workerDatabaseUrl = text("USAGEFLOW_WORKER_DATABASE_URL");
+  const listenUrl = env.USAGEFLOW_LISTEN_URL || workerDatabaseUrl;
   const config: Config = {
     ...defaults,
     databaseUrl,
-    workerDatabaseUrl: text("USAGEFLOW_WORKER_DATABASE_URL"),
+    workerDatabaseUrl,
+    listenUrl: listenUrl === "off" ? undefined : listenUrl,
     databaseConnectionsMax: integer("USAGEFLOW_DATABASE_CONNECTIONS_MAX", defaults.databaseConnectionsMax),
     statementTimeoutMs: integer("USAGEFLOW_STATEMENT_TIMEOUT_MS", defaults.statementTimeoutMs),
     host: text("USAGEFLOW_HOST", defaults.host),

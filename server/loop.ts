@@ -16,8 +16,8 @@ export interface LoopBody {
 }
 
 /**
- * Calls `runOnce` again and again until closed: at once while it finds work, after `pollMs` when it finds none, and after
- * a growing pause when it fails. The only place that decides about time.
+ * Calls `runOnce` again and again until closed: at once while it finds work; when it finds none, after `pollMs` or as soon
+ * as a hint says that there is some; and after a growing pause when it fails. The only place that decides about time.
  */
 export function startLoop(app: App, name: string, { runOnce, restMs = 0 }: LoopBody): Loop {
   const stop = new AbortController();
@@ -25,17 +25,17 @@ export function startLoop(app: App, name: string, { runOnce, restMs = 0 }: LoopB
   const run = async () => {
     let failures = 0;
     while (!stop.signal.aborted) {
-      let pauseMs = 0;
+      const noted = app.hints.noted(name); // before it looks: what is noted from here on, it may have overlooked
       try {
         const done = await runOnce(app, stop.signal);
         failures = 0;
-        pauseMs = done === 0 ? pollMs : restMs;
+        if (done === 0) await app.hints.wait(name, noted, pollMs, stop.signal);
+        else if (restMs > 0) await app.clock.sleep(restMs, stop.signal);
       } catch (error) {
         failures++;
-        pauseMs = Math.min(pollMs * 2 ** failures, BACK_OFF_MAX_MS);
         app.log.error("loop.failed", { loop: name, failures, ...errorFacts(error) });
+        await app.clock.sleep(Math.min(pollMs * 2 ** failures, BACK_OFF_MAX_MS), stop.signal);
       }
-      if (pauseMs > 0) await app.clock.sleep(pauseMs, stop.signal);
     }
   };
   const ended = run();

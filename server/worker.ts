@@ -1,4 +1,5 @@
 import type { App } from "./app.ts";
+import type { HintedLoop } from "./hint.ts";
 import { billLateUsage } from "./invoice/bill-late-usage.ts";
 import { checkThresholds } from "./invoice/check-thresholds.ts";
 import { closePeriods } from "./invoice/close-periods.ts";
@@ -23,7 +24,7 @@ const consumers = (app: App) => [fanOut(app)];
 // Tenants of one round of billing.
 const TENANTS_MAX = 1_000;
 
-const loops: Record<string, LoopBody> = {
+const loops = {
   // Under load every commit leaves a batch: folding each as it comes would cost as much as storing it.
   foldUsage: { runOnce: foldUsageOfAllTenants, restMs: 1_000 },
   billTenants: { runOnce: billTenants },
@@ -32,7 +33,7 @@ const loops: Record<string, LoopBody> = {
   deliver: { runOnce: deliver },
   replayDeliveries: { runOnce: replayDeliveries, restMs: REPLAY_REST_MS },
   purgeAnswers: { runOnce: purgeAnswers },
-};
+} satisfies Record<HintedLoop, LoopBody> & Record<string, LoopBody>;
 
 /** A running worker. `close` lets the passes under way end, and gives back what they hold. */
 export interface Worker {
@@ -41,6 +42,7 @@ export interface Worker {
 
 /** Starts all loops. */
 export function startWorker(app: App): Worker {
+  app.hints.listen();
   const running = Object.entries(loops).map(([name, body]) => startLoop(app, name, body));
   return { close: async () => void (await Promise.all(running.map((loop) => loop.close()))) };
 }

@@ -1,5 +1,6 @@
 import { type Kysely, Kysely as KyselyDatabase, PostgresDialect, sql, type Transaction } from "kysely";
 import pg from "pg";
+import type { HintedLoop } from "../hint.ts";
 import type { Tables } from "./tables.ts";
 
 export type Db = Kysely<Tables>;
@@ -20,7 +21,12 @@ export interface DatabaseOptions {
   statementTimeoutMs: number;
   /** Called when a connection that nobody uses fails; the pool makes another. */
   onIdleError: (error: Error) => void;
+  /** Called when a transaction of `inTenant` has committed that left work for loops. */
+  onWorkLeft?: (loops: ReadonlySet<HintedLoop>) => void;
 }
+
+const workLeftBy = new WeakMap<Tx, Set<HintedLoop>>();
+const onWorkLeftOf = new WeakMap<Db, DatabaseOptions["onWorkLeft"]>();
 
 /** A database as kysely, over a pool of its own. Close it with `destroy`. */
 export function openDatabase(options: DatabaseOptions): { db: Db; pool: pg.Pool } {
@@ -39,7 +45,9 @@ export function openDatabase(options: DatabaseOptions): { db: Db; pool: pg.Pool 
   // statement under way hears of the loss by itself.
   pool.on("error", options.onIdleError);
   pool.on("connect", (client) => client.on("error", () => {}));
-  return { db: new KyselyDatabase<Tables>({ dialect: new PostgresDialect({ pool }) }), pool };
+  const db = new KyselyDatabase<Tables>({ dialect: new PostgresDialect({ pool }) });
+  onWorkLeftOf.set(db, options.onWorkLeft);
+  return { db, pool };
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -48,11 +56,20 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  * Runs `work` in one transaction that sees one tenant's rows: row-level security takes the tenant from here, and
  * statements name it besides.
  */
-export function inTenant<T>(db: Db, tenantId: string, work: (tx: Tx) => Promise<T>): Promise<T> {
-  return db.transaction().execute(async (tx) => {
+export async function inTenant<T>(db: Db, tenantId: string, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const left = new Set<HintedLoop>();
+  const result = await db.transaction().execute(async (tx) => {
+    workLeftBy.set(tx, left);
     await enterTenant(tx, tenantId);
     return work(tx);
   });
+  if (left.size > 0) onWorkLeftOf.get(db)?.(left);
+  return result;
+}
+
+/** Says that the transaction makes work for a loop, which is woken as soon as that is committed, and not before. */
+export function leaveWork(tx: Tx, loop: HintedLoop): void {
+  workLeftBy.get(tx)?.add(loop);
 }
 
 /** Says whose rows the transaction sees from here to its end. */

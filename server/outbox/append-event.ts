@@ -1,7 +1,7 @@
 import { create, toJsonString } from "@bufbuild/protobuf";
 import { sql } from "kysely";
 import { EventDataSchema } from "../../gen/usageflow/v1/event_pb.ts";
-import type { Tx } from "../db/database.ts";
+import { leaveWork, type Tx } from "../db/database.ts";
 import { newId } from "../id.ts";
 import type { EventFacts, EventType } from "./event-type.ts";
 
@@ -21,6 +21,7 @@ export async function appendEvents(tx: Tx, tenantId: string, events: readonly Ne
     insert into outbox_pending (tenant_id, event_id) select ${tenantId}, id from unnest(${ids}::uuid[]) as new (id)`.execute(
     tx,
   );
+  leaveWork(tx, "dispatchEvents");
 }
 
 /** Stores events that are not dispatched, and answers their ids: whoever stores them tells those whom they concern. */

@@ -4,6 +4,7 @@ import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { type AdvanceClockRequest, AdvanceClockResponseSchema } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
+import { leaveWork } from "../db/database.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { invalid, stateConflict } from "../rpc/errors.ts";
@@ -41,6 +42,7 @@ export function advanceClock(app: App, caller: Caller, request: AdvanceClockRequ
     }
     if (target > LATEST) throw invalid(way ?? "destination", `must not lead beyond ${LATEST.toISOString()}`);
     await tenant.set({ clock_target: target }).execute();
+    leaveWork(tx, "walkClock");
     return create(AdvanceClockResponseSchema, { clock: toClock({ ...row, clock_target: target }, app.clock) });
   });
 }

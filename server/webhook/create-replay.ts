@@ -3,7 +3,7 @@ import { sql } from "kysely";
 import { DeliveryState } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { type CreateReplayRequest, CreateReplayResponseSchema } from "../../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "../app.ts";
-import type { Tx } from "../db/database.ts";
+import { leaveWork, type Tx } from "../db/database.ts";
 import { newId } from "../id.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
@@ -55,6 +55,7 @@ export function createReplay(app: App, caller: Caller, request: CreateReplayRequ
       })
       .returningAll()
       .executeTakeFirstOrThrow();
+    leaveWork(tx, "replayDeliveries");
     return create(CreateReplayResponseSchema, { replay: toReplay(row), count });
   });
 }

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
-import type { Tx } from "../db/database.ts";
+import { leaveWork, type Tx } from "../db/database.ts";
 import { newId, parseId } from "../id.ts";
 import type { DispatchedEvent, EventConsumer } from "../outbox/dispatch-events.ts";
 import { receives } from "./event-filter.ts";
@@ -102,4 +102,5 @@ export async function insertDeliveries(
     select ${tenantId}::uuid, id, event_id, endpoint_id, sequence, ${plusMs(now, delay)}::timestamptz,
       ${now}::timestamptz
     from made`.execute(tx);
+  leaveWork(tx, "deliver");
 }

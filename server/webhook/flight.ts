@@ -19,6 +19,9 @@ const REFILL_MAX = 128;
 // here no longer than two claims lie apart, and of a receiver that hangs or fails next to nothing waits here.
 const AHEAD = 2;
 
+// News is looked at while such a part of the slots is free: with fewer, claims would be many and small.
+const NEWS_ROOM = 16;
+
 /** What one app keeps from pass to pass: open connections, slots, the statements that settle, and whose turn it is. */
 export interface Means {
   turn: Turn;
@@ -49,6 +52,8 @@ export class Flight {
   #due = true;
   #targets = new Map<string, Target>();
   #lookedAt = new Date(0);
+  /** How much work was noted when it last looked. */
+  #noted = 0;
   #wake = () => {};
 
   constructor(app: App, means: Means, stop: AbortSignal | undefined) {
@@ -78,12 +83,17 @@ export class Flight {
     return claimed.length;
   }
 
-  /** Waits until it is worth looking again. */
+  /** Waits until it is worth looking again, or there is news and slots for it. */
   async wait(): Promise<void> {
     if (this.#isWorthLooking) return;
     const woken = new AbortController();
     this.#wake = () => this.#isWorthLooking && woken.abort();
-    await this.#app.clock.sleep(this.#app.config.pollMs, woken.signal);
+    const { clock, config, hints } = this.#app;
+    if (this.#means.slots.free() < Math.ceil(config.deliveryConcurrencyMax / NEWS_ROOM)) {
+      await clock.sleep(config.pollMs, woken.signal);
+    } else {
+      await hints.wait("deliver", this.#noted, config.pollMs, woken.signal);
+    }
     this.#wake = () => {};
   }
 
@@ -126,6 +136,7 @@ export class Flight {
   }
 
   async #claim(): Promise<ClaimedDelivery[]> {
+    this.#noted = this.#app.hints.noted("deliver");
     if (this.#stopped || this.#means.held.free() === 0) return [];
     const room = this.#room(this.#answered, this.#taken);
     this.#answered = 0;

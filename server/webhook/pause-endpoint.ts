@@ -6,7 +6,7 @@ import {
   ResumeEndpointResponseSchema,
 } from "../../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "../app.ts";
-import type { Tx } from "../db/database.ts";
+import { leaveWork, type Tx } from "../db/database.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { getEndpoint, toEndpoint } from "./endpoint.ts";
@@ -25,6 +25,7 @@ export function resumeEndpoint(app: App, caller: Caller, request: ResumeEndpoint
   return change(app, caller, ResumeEndpointResponseSchema, async (tx) => {
     const { id } = await getEndpoint(tx, caller.tenantId, request.id, "lock");
     await forgetFailure(tx, caller.tenantId, id);
+    leaveWork(tx, "deliver");
     return create(ResumeEndpointResponseSchema, { endpoint: await setPaused(tx, caller.tenantId, id, null) });
   });
 }

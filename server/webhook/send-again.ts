@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Tx } from "../db/database.ts";
+import { leaveWork, type Tx } from "../db/database.ts";
 import type { DeliveryRow } from "./delivery.ts";
 
 /**
@@ -42,5 +42,6 @@ export async function sendAgain(
     union all
     select delivery.*, ${now}::timestamptz from delivery
     join hastened on delivery.tenant_id = ${tenantId} and delivery.id = hastened.id`.execute(tx);
+  leaveWork(tx, "deliver");
   return rows;
 }

@@ -4,6 +4,7 @@ import { onTestFinished } from "vitest";
 import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
 import { type Api, startApi } from "../../server/api.ts";
 import { type App, closeApp, createApp } from "../../server/app.ts";
+import type { Clock } from "../../server/clock.ts";
 import { type Config, defaults } from "../../server/config.ts";
 import { type Db, openDatabase } from "../../server/db/database.ts";
 import { createLog } from "../../server/log.ts";
@@ -38,15 +39,18 @@ export interface Harness {
   /** Another organization, its test clock frozen at the same time. */
   addOrganization(name: string): Promise<Organization>;
   /** Another app on the same database, such as a second process has. */
-  addApp(config?: Partial<Config>): Promise<App>;
+  addApp(config?: Partial<Config>, clock?: Clock): Promise<App>;
   /** Runs every loop until none finds work. */
   drain(): Promise<void>;
   /** Advances the test tenant's clock, with all that falls due. */
   advanceTo(time: string): Promise<void>;
 }
 
-/** Real Postgres, real HTTP, the real client; only the process clock is a fake. Closed when the test is finished. */
-export async function setup(options: { config?: Partial<Config> } = {}): Promise<Harness> {
+/**
+ * Real Postgres, real HTTP, the real client; only the process clock is a fake. Closed when the test is finished. Apps that
+ * `listen` tell each other of work.
+ */
+export async function setup(options: { config?: Partial<Config>; listen?: boolean } = {}): Promise<Harness> {
   const database = await createTestDatabase();
   const clock = new TestClock();
   const key = (name: string) => createHash("sha256").update(name).digest();
@@ -60,11 +64,12 @@ export async function setup(options: { config?: Partial<Config> } = {}): Promise
     logLevel: "silent",
     databaseConnectionsMax: 8,
     shutdownGraceMs: 1_000,
+    ...(options.listen && { listenUrl: database.workerDatabaseUrl }),
     ...options.config,
   };
   const apps: App[] = [];
-  const addApp = async (more: Partial<Config> = {}) => {
-    const app = await createApp({ ...config, ...more }, { clock, log: createLog(config.logLevel) });
+  const addApp = async (more: Partial<Config> = {}, other: Clock = clock) => {
+    const app = await createApp({ ...config, ...more }, { clock: other, log: createLog(config.logLevel) });
     apps.push(app);
     return app;
   };
