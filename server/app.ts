@@ -3,7 +3,7 @@ import type pg from "pg";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { type Db, openDatabase } from "./db/database.ts";
-import { checkLogin } from "./db/login.ts";
+import { checkLogin, hasStatementTimeout } from "./db/login.ts";
 import { checkSchema } from "./db/migrate.ts";
 import { createHints, type Hints } from "./hint.ts";
 import { createLog, errorFacts, type Log } from "./log.ts";
@@ -56,6 +56,9 @@ export async function createApp(config: Config, parts: { clock?: Clock; log?: Lo
   try {
     await checkLogin(db, "usageflow_app");
     await checkLogin(workerDb, "usageflow_worker");
+    for (const [login, one] of Object.entries({ usageflow_app: db, usageflow_worker: workerDb })) {
+      if (!(await hasStatementTimeout(one))) log.warn("database.no_statement_timeout", { login });
+    }
     await checkSchema(db);
   } catch (error) {
     await closeApp(app);

@@ -84,7 +84,7 @@ function hearing(client: pg.Client, options: ListenOptions): () => Promise<void>
     withDeadline(ANSWER_MS, async (deadline) => {
       const arrived = new Promise<void>((resolve, reject) => {
         heard = resolve;
-        const message = "a notification did not arrive: is this a direct connection, past any pooler?";
+        const message = "no notification arrives: USAGEFLOW_LISTEN_URL must lead past any pooler, or be off";
         deadline.addEventListener("abort", () => reject(new Error(message)), { once: true });
       });
       await Promise.all([options.notify(own), arrived]);

@@ -34,6 +34,15 @@ export async function setLoginPasswords(ownerUrl: string): Promise<void> {
 }
 
 /**
+ * Whether a statement ends by itself when it takes too long. Connections ask for that; a pooler may be told to ignore it, and
+ * then the login has to have it.
+ */
+export async function hasStatementTimeout(db: Db): Promise<boolean> {
+  const { rows } = await sql<{ ms: string }>`select current_setting('statement_timeout') as ms`.execute(db);
+  return rows[0]?.ms !== "0";
+}
+
+/**
  * Throws unless the login is one that row-level security binds: neither superuser nor BYPASSRLS nor an owner of tables,
  * and a member of `role`.
  */

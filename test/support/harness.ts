@@ -46,17 +46,25 @@ export interface Harness {
   advanceTo(time: string): Promise<void>;
 }
 
-/**
- * Real Postgres, real HTTP, the real client; only the process clock is a fake. Closed when the test is finished. Apps that
- * `listen` tell each other of work.
- */
-export async function setup(options: { config?: Partial<Config>; listen?: boolean } = {}): Promise<Harness> {
+export interface SetupOptions {
+  config?: Partial<Config>;
+  /** Whether apps tell each other of work, on direct connections. */
+  listen?: boolean;
+  /** The way of all other connections of the apps. */
+  through?: (url: string) => string;
+}
+
+/** Real Postgres, real HTTP, the real client; only the process clock is a fake. Closed when the test is finished. */
+export async function setup(options: SetupOptions = {}): Promise<Harness> {
   const database = await createTestDatabase();
   const clock = new TestClock();
   const key = (name: string) => createHash("sha256").update(name).digest();
+  const { listen = false, through = (url: string) => url } = options;
   const config: Config = {
     ...defaults,
-    ...database,
+    databaseUrl: through(database.databaseUrl),
+    workerDatabaseUrl: through(database.workerDatabaseUrl),
+    listenUrl: listen ? database.workerDatabaseUrl : undefined,
     port: 0,
     masterKey: key("master"),
     keyPepper: key("pepper"),
@@ -64,7 +72,6 @@ export async function setup(options: { config?: Partial<Config>; listen?: boolea
     logLevel: "silent",
     databaseConnectionsMax: 8,
     shutdownGraceMs: 1_000,
-    ...(options.listen && { listenUrl: database.workerDatabaseUrl }),
     ...options.config,
   };
   const apps: App[] = [];
