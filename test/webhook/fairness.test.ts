@@ -46,3 +46,16 @@ test("every endpoint gets its turn, and turns go round", async () => {
   for (let more = 1; more > 0; sent += more) more = await deliver(app);
   expect(sent).toBe(70);
 });
+
+test("slots that become free while others are claimed, and are taken by those, are not waited for", async () => {
+  const harness = await setup({ config: { emulator: true, deliveryConcurrencyMax: 4 } });
+  const { app, clientsFor, addOrganization } = harness;
+  const receiver = await startReceiver();
+  for (let count = 0; count < 8; count++) {
+    const { testId, testKey } = await addOrganization(`Tenant ${count}`);
+    await clientsFor(testKey).webhook.createEndpoint({ url: receiver.url });
+    await stageEvents(app, testId, times(10));
+  }
+  while ((await dispatchEvents(app, [fanOut(app)])) > 0);
+  expect(await deliver(app)).toBe(80);
+});
