@@ -17,6 +17,7 @@ import { createOrganization } from "../../server/tenant/create-organization.ts";
 import { catalog } from "../support/catalog.ts";
 import { createClients } from "../support/clients.ts";
 import { type ClosedMonth, openMonths } from "./close-month.ts";
+import { benchDeliveries } from "./delivery-scenarios.ts";
 import { grpcLoad } from "./grpc-load.ts";
 import { httpLoad } from "./http-load.ts";
 import type { LoadResult } from "./load.ts";
@@ -29,7 +30,8 @@ const { values: flags } = parseArgs({
     json: { type: "boolean", default: false },
     rounds: { type: "string", default: "3" },
     seconds: { type: "string", default: "4" },
-    only: { type: "string", default: "" },
+    only: { type: "string", default: "" }, // part of the names of scenarios
+    deliveries: { type: "string", default: "30000" }, // that are sent in one go
   },
 });
 const CONNECTIONS = 64;
@@ -86,6 +88,8 @@ const scenarios: Scenario[] = [
 const CLOSING = "closing a month";
 const MONTHS = [1_000, 10_000]; // customers
 
+// Who stops it half-way leaves nothing running: an orderly exit ends the database, and the children with us.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const folder = await mkdtemp(join(tmpdir(), "usageflow-bench-"));
 await chmod(folder, 0o755);
 const postgres = await startPostgres({ dataDir: join(folder, "postgres"), durable: true, password: "bench" });
@@ -129,6 +133,8 @@ try {
     }
     printMonths(months);
   }
+  const { only, json, deliveries } = flags;
+  await benchDeliveries(postgres.url, log, { only, json, rounds, ms, deliveries: Number(deliveries) });
 } finally {
   for (const child of children) child.kill();
   await Promise.all(

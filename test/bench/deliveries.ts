@@ -1,12 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { openSync } from "node:fs";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { parseArgs } from "node:util";
 import pg from "pg";
-import { startPostgres } from "../../cli/emulator/postgres.ts";
 import { appUrls, setLoginPasswords } from "../../server/db/login.ts";
 import { migrate } from "../../server/db/migrate.ts";
 import type { DeliveriesDone, DeliveriesTask } from "./deliveries-part.ts";
@@ -15,6 +9,16 @@ import type { DeliveriesDone, DeliveriesTask } from "./deliveries-part.ts";
 // many requests in flight. Sender, receiver and database share the machine, and the floor has no database: it is strict.
 
 const DATABASE = "bench_deliveries";
+// Partitions count to their table.
+const TRACES = `
+  select coalesce(pg_partition_root(relid), relid)::regclass::text as table, sum(n_live_tup)::integer as rows,
+    sum(n_dead_tup)::integer as "deadRows", sum(n_tup_upd)::integer as updates,
+    coalesce(sum(n_tup_hot_upd)::float / nullif(sum(n_tup_upd), 0), 1) as "hotShare",
+    sum(pg_total_relation_size(relid))::float / 1048576 as megabytes
+  from pg_stat_user_tables
+  where coalesce(pg_partition_root(relid), relid)::regclass::text
+    in ('delivery', 'delivery_due', 'delivery_attempt', 'outbox_event', 'outbox_pending', 'endpoint')
+  group by 1 order by 1`;
 
 /** How waiting deliveries were sent. */
 export interface SentDeliveries {
@@ -24,6 +28,18 @@ export interface SentDeliveries {
   floorRate: number;
   /** Requests that the receiver saw for each delivery: 1 when none was sent twice. */
   sendsEach: number;
+}
+
+/** What sending leaves of a table. */
+export interface TableTraces {
+  table: string;
+  rows: number;
+  deadRows: number;
+  updates: number;
+  /** Updates that changed no index, of all. */
+  hotShare: number;
+  /** Of the table, its indexes and what it keeps outside. */
+  megabytes: number;
 }
 
 /** Makes the database and the receiver, and answers how to send `count` deliveries of so many tenants, each with one endpoint. */
@@ -52,7 +68,8 @@ export async function openDeliveries(adminUrl: string, log: number) {
       sendsEach: sends / ours.count,
     };
   };
-  return { send, close: () => receiver.process.kill() };
+  const tables = async () => (await query(ownerUrl, TRACES)) as TableTraces[];
+  return { send, tables, close: () => void receiver.process.kill() };
 }
 
 async function startReceiver(log: number) {
@@ -84,40 +101,9 @@ function runPart(task: DeliveriesTask, log: number): Promise<DeliveriesDone> {
   });
 }
 
-async function query(url: string, text: string): Promise<void> {
+async function query(url: string, text: string): Promise<unknown[]> {
   const client = new pg.Client(url);
   await client.connect();
-  await client.query(text).finally(() => client.end());
+  const { rows } = await client.query(text).finally(() => client.end());
+  return rows;
 }
-
-/** By itself: node test/bench/deliveries.ts [--count N] [--rounds N] [--tenants 1,50]. */
-async function main(): Promise<void> {
-  const { values: flags } = parseArgs({
-    options: {
-      count: { type: "string", default: "30000" },
-      rounds: { type: "string", default: "3" },
-      tenants: { type: "string", default: "1,50" },
-    },
-  });
-  const folder = await mkdtemp(join(tmpdir(), "usageflow-bench-"));
-  await chmod(folder, 0o755);
-  const postgres = await startPostgres({ dataDir: join(folder, "postgres"), durable: true, password: "bench" });
-  try {
-    const { send, close } = await openDeliveries(postgres.url, openSync(join(folder, "server.log"), "w"));
-    for (const tenants of flags.tenants.split(",").map(Number)) {
-      for (let round = 0; round < Number(flags.rounds); round++) {
-        const { rate, floorRate, sendsEach } = await send(tenants, Number(flags.count));
-        process.stdout.write(
-          `deliveries, ${tenants} tenants  ratio ${(rate / floorRate).toFixed(2)}  ours ${rate.toFixed(0)}/s  ` +
-            `floor ${floorRate.toFixed(0)}/s  sends of each ${sendsEach.toFixed(4)}\n`,
-        );
-      }
-    }
-    close();
-  } finally {
-    await postgres.stop();
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-if (import.meta.main) await main();

@@ -27,3 +27,4 @@ server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port
   if (error) throw error;
   process.send?.(`http://127.0.0.1:${port}`);
 });
+process.on("disconnect", () => process.exit(0));

@@ -15,3 +15,4 @@ const server = createServer({ noDelay: true }, (request, response) => {
   });
 });
 server.listen(0, "127.0.0.1", () => process.send?.(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
+process.on("disconnect", () => process.exit(0));

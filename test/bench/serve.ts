@@ -15,4 +15,5 @@ const config: Config = {
 };
 const served = await serve(config, "all");
 process.send?.(served.url as string);
+process.on("disconnect", () => process.exit(0));
 process.on("SIGTERM", () => void served.close().then(() => process.exit(0)));
