@@ -13,8 +13,13 @@ export interface DispatchedEvent {
   readonly customer_id: string | null;
 }
 
-/** Does what follows from events of one tenant, in the transaction that takes them out of the outbox. */
-export type EventConsumer = (tx: Tx, tenantId: string, events: readonly DispatchedEvent[]) => Promise<void>;
+/** What follows from events of a tenant. */
+export interface EventConsumer {
+  /** Does it, in the transaction that takes the events out of the outbox. */
+  consume(tx: Tx, tenantId: string, events: readonly DispatchedEvent[]): Promise<void>;
+  /** How many events it may be given at once, so that others do not wait for long. Absent: as many as there are. */
+  eventsMax?(tx: Tx, tenantId: string): Promise<number>;
+}
 
 /** One round over the tenants that have events waiting: a batch each. Answers how many events were dispatched. */
 export function dispatchEvents(app: App, consumers: readonly EventConsumer[], stop?: AbortSignal): Promise<number> {
@@ -27,14 +32,16 @@ export function dispatchEvents(app: App, consumers: readonly EventConsumer[], st
  */
 export function dispatchEventsOf(app: App, tenantId: string, consumers: readonly EventConsumer[]): Promise<number> {
   return inTenant(app.workerDb, tenantId, async (tx) => {
-    const events = await takeBatch(tx, tenantId);
+    let most = EVENTS_MAX;
+    for (const { eventsMax } of consumers) most = Math.min(most, (await eventsMax?.(tx, tenantId)) ?? most);
+    const events = await takeBatch(tx, tenantId, most);
     if (events.length === 0) return 0;
-    for (const consume of consumers) await consume(tx, tenantId, events);
+    for (const { consume } of consumers) await consume(tx, tenantId, events);
     return events.length;
   });
 }
 
-async function takeBatch(tx: Tx, tenantId: string): Promise<DispatchedEvent[]> {
+async function takeBatch(tx: Tx, tenantId: string, most: number): Promise<DispatchedEvent[]> {
   const events = await tx
     .with(
       "batch",
@@ -44,7 +51,7 @@ async function takeBatch(tx: Tx, tenantId: string): Promise<DispatchedEvent[]> {
           .select("event_id")
           .where("tenant_id", "=", tenantId)
           .orderBy("event_id")
-          .limit(EVENTS_MAX)
+          .limit(most)
           .forUpdate(), // waits for another dispatcher of this tenant: its events come before ours
     )
     .deleteFrom("outbox_pending as pending")

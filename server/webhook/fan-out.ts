@@ -7,6 +7,9 @@ import type { DispatchedEvent, EventConsumer } from "../outbox/dispatch-events.t
 import { receives } from "./event-filter.ts";
 import { nextDelayMs } from "./retry-schedule.ts";
 
+// Deliveries that are made in one transaction. While it lasts, no other tenant's events are dispatched.
+const DELIVERIES_MAX = 500;
+
 /** A delivery to make. */
 export interface NewDelivery {
   id: string;
@@ -19,7 +22,7 @@ const TOLD_TO_OTHERS = ["endpoint.disabled", "delivery.exhausted"];
 
 /** The consumer of the outbox that makes a delivery of each event for each endpoint that receives its type. */
 export function fanOut(app: App): EventConsumer {
-  return async (tx, tenantId, events) => {
+  const consume: EventConsumer["consume"] = async (tx, tenantId, events) => {
     const endpoints = await lockEndpoints(tx, tenantId);
     const subjects = await endpointsToldOf(tx, tenantId, events);
     const made = endpoints.flatMap((endpoint) =>
@@ -34,6 +37,18 @@ export function fanOut(app: App): EventConsumer {
     );
     if (made.length > 0) await insertDeliveries(app, tx, tenantId, made);
   };
+  return { consume, eventsMax };
+}
+
+/** Fewer events at once, the more endpoints hear of each. */
+async function eventsMax(tx: Tx, tenantId: string): Promise<number> {
+  const { count } = await tx
+    .selectFrom("endpoint")
+    .select((query) => query.fn.countAll<bigint>().as("count"))
+    .where("tenant_id", "=", tenantId)
+    .where("deleted_at", "is", null)
+    .executeTakeFirstOrThrow();
+  return Math.max(1, Math.floor(DELIVERIES_MAX / Math.max(1, Number(count))));
 }
 
 /** Events that tell of an endpoint's failure, and that endpoint: it does not hear of it. */

@@ -1,14 +1,20 @@
 import { describe, expect, test } from "vitest";
 import { inTenant } from "../../server/db/database.ts";
 import { appendEvents } from "../../server/outbox/append-event.ts";
-import { type DispatchedEvent, dispatchEvents, dispatchEventsOf } from "../../server/outbox/dispatch-events.ts";
+import {
+  type DispatchedEvent,
+  dispatchEvents,
+  dispatchEventsOf,
+  type EventConsumer,
+} from "../../server/outbox/dispatch-events.ts";
 import { type Harness, setup } from "../support/harness.ts";
 import { stageEvents, times } from "../webhook/stage-events.ts";
 
-const keep =
-  (events: DispatchedEvent[]) => async (_tx: unknown, _tenantId: string, batch: readonly DispatchedEvent[]) => {
+const keep = (events: DispatchedEvent[]): EventConsumer => ({
+  async consume(_tx, _tenantId, batch) {
     events.push(...batch);
-  };
+  },
+});
 
 async function waiting({ ownerDb }: Harness, tenantId: string): Promise<number> {
   const rows = await ownerDb
@@ -63,8 +69,10 @@ describe("dispatchEvents", () => {
     await stageEvents(app, tenant.testId, times(2));
     await stageEvents(app, tenant.liveId, times(2));
     const told: DispatchedEvent[] = [];
-    const failing = async (_tx: unknown, tenantId: string) => {
-      if (tenantId === tenant.testId) throw new Error("not today");
+    const failing: EventConsumer = {
+      async consume(_tx, tenantId) {
+        if (tenantId === tenant.testId) throw new Error("not today");
+      },
     };
     expect(await dispatchEvents(app, [keep(told), failing])).toBe(2);
     expect(await waiting(harness, tenant.testId)).toBe(2);

@@ -33,6 +33,14 @@ describe("fanOut", () => {
     expect(await sequences(harness, `${url}?created`)).toEqual(upTo(3));
   });
 
+  test("takes fewer events at once the more endpoints hear of each, so that other tenants do not wait for long", async () => {
+    const { app, clients, tenant } = await setup({ config: { emulator: true } });
+    for (let count = 0; count < 50; count++) await clients.webhook.createEndpoint({ url });
+    await stageEvents(app, tenant.testId, times(11));
+    expect(await dispatchEvents(app, [fanOut(app)])).toBe(10);
+    expect(await dispatchEvents(app, [fanOut(app)])).toBe(1);
+  });
+
   test("makes it due at once, by the process clock", async () => {
     const { app, clients, clock, ownerDb, tenant } = await setup({ config: { emulator: true } });
     await clients.webhook.createEndpoint({ url });
