@@ -82,7 +82,7 @@ export async function claimDeliveries(app: App, turn: Turn, room: ClaimRoom): Pr
 function limitOf(app: App, turn: CappedTurn, room: ClaimRoom): number {
   const { breakerFailures } = app.config;
   const probing = breakerFailures > 0 && turn.failures >= breakerFailures;
-  return Math.min(room.ofEndpoint(turn), probing ? 1 : Number.POSITIVE_INFINITY);
+  return Math.min(room.ofEndpoint(turn), room.ofTenant(turn.tenantId), probing ? 1 : Number.POSITIVE_INFINITY);
 }
 
 /** The next endpoints that have deliveries waiting and may be sent to: one step in the index each. */
@@ -100,13 +100,17 @@ async function endpointsAfter(app: App, turn: Turn): Promise<CappedTurn[]> {
       ) as following
     )
     select waiting.tenant_id as "tenantId", waiting.endpoint_id as "endpointId",
-      endpoint.max_per_second as "maxPerSecond", endpoint.max_in_flight as "maxInFlight",
-      coalesce(failure.failure_count, 0) as failures
-    from waiting join endpoint on endpoint.tenant_id = waiting.tenant_id and endpoint.id = waiting.endpoint_id
-    left join endpoint_failure failure
-      on failure.tenant_id = waiting.tenant_id and failure.endpoint_id = waiting.endpoint_id
-    where endpoint.paused_at is null and endpoint.disabled_at is null
-      and (failure.rest_until is null or failure.rest_until <= ${app.clock.now()})
+      open.max_per_second as "maxPerSecond", open.max_in_flight as "maxInFlight", open.failures
+    from waiting
+    cross join lateral ( -- one by one: a hash join would answer them in its own order, and some of them never
+      select endpoint.max_per_second, endpoint.max_in_flight, coalesce(failure.failure_count, 0) as failures
+      from endpoint left join endpoint_failure failure
+        on failure.tenant_id = endpoint.tenant_id and failure.endpoint_id = endpoint.id
+      where endpoint.tenant_id = waiting.tenant_id and endpoint.id = waiting.endpoint_id
+        and endpoint.paused_at is null and endpoint.disabled_at is null
+        and (failure.rest_until is null or failure.rest_until <= ${app.clock.now()})
+      offset 0
+    ) as open
     limit ${ENDPOINTS_MAX}`.execute(app.workerDb);
   return rows;
 }
