@@ -59,7 +59,7 @@ describe("listen", { timeout: 60_000 }, () => {
     );
     await untilListening();
     await happen(["invoice.finalized", "invoice.paid"]);
-    await expect.poll(() => receiver.got.length).toBe(2);
+    await expect.poll(() => receiver.got.length, { timeout: 20_000 }).toBe(2);
     const wait = setInterval(() => clock.advance(10_000), 50); // until it is due again
     const { code, stdout, stderr } = await listening.ended;
     clearInterval(wait);
@@ -81,7 +81,7 @@ describe("listen", { timeout: 60_000 }, () => {
     const listening = usageflow("listen", "--forward-to", receiver.url, "--name", "laptop");
     await untilListening();
     await happen(["invoice.finalized"]);
-    await expect.poll(() => receiver.got.length).toBe(1);
+    await expect.poll(() => receiver.got.length, { timeout: 20_000 }).toBe(1);
     const other = await usageflow("listen", "--forward-to", receiver.url, "--name", "laptop").ended;
     expect(other).toMatchObject({ code: 5, stderr: expect.stringContaining("--take-over") });
     listening.stop();

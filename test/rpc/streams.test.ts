@@ -23,10 +23,16 @@ describe("a stream", () => {
     expect(await refusal(open())).toMatchObject({ code: 8 });
     second.stop();
     await expect
-      .poll(async () => {
-        const next = open();
-        return Promise.race([next.until((got) => got.length > 0).then(() => "open"), next.ended.then(() => "refused")]);
-      })
+      .poll(
+        async () => {
+          const next = open();
+          return Promise.race([
+            next.until((got) => got.length > 0).then(() => "open"),
+            next.ended.then(() => "refused"),
+          ]);
+        },
+        { timeout: 20_000 },
+      )
       .toBe("open");
   });
 
@@ -68,10 +74,16 @@ describe("a stream", () => {
     await once(request, "data");
     socket.end();
     await expect
-      .poll(async () => {
-        const next = collect((signal) => clients.webhook.tailDeliveries({}, { signal }));
-        return Promise.race([next.until((got) => got.length > 0).then(() => "open"), next.ended.then(() => "refused")]);
-      })
+      .poll(
+        async () => {
+          const next = collect((signal) => clients.webhook.tailDeliveries({}, { signal }));
+          return Promise.race([
+            next.until((got) => got.length > 0).then(() => "open"),
+            next.ended.then(() => "refused"),
+          ]);
+        },
+        { timeout: 20_000 },
+      )
       .toBe("open");
   });
 

@@ -137,10 +137,13 @@ describe("a listener", () => {
     other.stop();
     await other.ended;
     await expect
-      .poll(async () => {
-        const next = listen({ client: "desktop 2" });
-        return Promise.race([next.until(isOpen).then(() => "open"), next.ended.then(() => "refused")]);
-      })
+      .poll(
+        async () => {
+          const next = listen({ client: "desktop 2" });
+          return Promise.race([next.until(isOpen).then(() => "open"), next.ended.then(() => "refused")]);
+        },
+        { timeout: 20_000 },
+      )
       .toBe("open");
   });
 
@@ -180,7 +183,9 @@ describe("a listener", () => {
     await next.until(deliveries(1));
     next.stop();
     const hold = ownerDb.selectFrom("listener").select("held_until");
-    await expect.poll(async () => (await hold.executeTakeFirst())?.held_until).toEqual(clock.now()); // the server noticed
+    await expect
+      .poll(async () => (await hold.executeTakeFirst())?.held_until, { timeout: 20_000 })
+      .toEqual(clock.now()); // the server noticed
     clock.advance(23 * HOUR);
     await expireListeners(app);
     expect(await idOf()).not.toBe("");
