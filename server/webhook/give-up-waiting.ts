@@ -22,7 +22,9 @@ export async function giveUpWaiting(
   await sql`
     with waiting as (
       select due.delivery_id from delivery_due due
-      join delivery d on d.tenant_id = due.tenant_id and d.id = due.delivery_id
+      cross join lateral ( -- by key, each in its week
+        select event_type from delivery where tenant_id = due.tenant_id and id = due.delivery_id offset 0
+      ) as d
       where due.tenant_id = ${tenantId} and due.endpoint_id = ${endpointId} ${ofTypes}
       order by due.delivery_id
       for update of due
@@ -32,5 +34,5 @@ export async function giveUpWaiting(
       returning delivery_due.delivery_id
     )
     update delivery set state = 'FAILED', completed_at = ${now}, last_error = ${why}
-    from gone where delivery.tenant_id = ${tenantId} and delivery.id = gone.delivery_id`.execute(tx);
+    where tenant_id = ${tenantId} and id = any(array(select delivery_id from gone))`.execute(tx);
 }

@@ -83,7 +83,9 @@ export async function beginOrder(tx: Tx, tenantId: string, endpointId: string): 
       for update
     )
     update delivery_due due set lane = d.customer_id
-    from waiting join delivery d on d.tenant_id = ${tenantId} and d.id = waiting.delivery_id
+    from waiting cross join lateral ( -- by key, each in its week
+      select customer_id from delivery where tenant_id = ${tenantId} and id = waiting.delivery_id offset 0
+    ) as d
     where due.tenant_id = ${tenantId} and due.delivery_id = waiting.delivery_id and d.customer_id is not null
   `.execute(tx);
   // A statement of its own: what ended before its row was locked is no longer the first of anything.

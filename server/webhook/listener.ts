@@ -127,7 +127,9 @@ async function narrow(app: App, tx: Tx, found: Selectable<EndpointRow>, request:
     .execute();
   const { rows } = await sql<{ event_type: string }>`
     select distinct d.event_type from delivery_due due
-    join delivery d on d.tenant_id = due.tenant_id and d.id = due.delivery_id
+    cross join lateral ( -- by key, each in its week
+      select event_type from delivery where tenant_id = due.tenant_id and id = due.delivery_id offset 0
+    ) as d
     where due.tenant_id = ${found.tenant_id} and due.endpoint_id = ${found.id}`.execute(tx);
   const others = rows.map((row) => row.event_type).filter((type) => !receives(request.eventTypes, type));
   if (others.length > 0) await giveUpWaiting(tx, place, now, "the client listens to other events now", others);
