@@ -10,9 +10,11 @@ import { stageEvents, times } from "../webhook/stage-events.ts";
 // Listening while everything breaks: the network, the server, the client, and what it forwards to.
 
 const CUSTOMERS = 20;
-const EVENTS = Number(process.env.USAGEFLOW_TEST_EVENTS ?? 120);
-/** Parts between which something breaks. */
+/** Parts after which something breaks. */
 const PARTS = 6;
+const ROUND = PARTS * CUSTOMERS;
+/** As many as are asked for, in whole rounds. */
+const EVENTS = ROUND * Math.ceil(Number(process.env.USAGEFLOW_TEST_EVENTS ?? ROUND) / ROUND);
 
 test(`${EVENTS} events are forwarded, none missing and in order, though all that can break does`, {
   timeout: EVENTS * 60 + 60_000,
