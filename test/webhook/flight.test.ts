@@ -99,7 +99,7 @@ describe("a delivery", () => {
     const [pid] = await settling(ownerDb);
     await sql`select pg_terminate_backend(${pid})`.execute(ownerDb);
     release();
-    await delivering;
+    await delivering.catch(() => {}); // its next claim may be given the same connection: the loop would begin another pass
     expect(await only()).toMatchObject({ state: DeliveryState.DELIVERED, attemptCount: 1 });
     expect(await deliver(app)).toBe(0);
     expect(receiver.got).toHaveLength(1);
