@@ -1,5 +1,6 @@
 import type { Interceptor, Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
+import { openConnection } from "./first-contact.ts";
 import type { Settings } from "./settings.ts";
 
 const CALL_TIMEOUT_MS = 60_000;
@@ -10,5 +11,10 @@ export function connect({ url, apiKey }: Settings): Transport {
     request.header.set("authorization", `Bearer ${apiKey}`);
     return next(request);
   };
-  return createGrpcTransport({ baseUrl: url, interceptors: [withKey], defaultTimeoutMs: CALL_TIMEOUT_MS });
+  return createGrpcTransport({
+    baseUrl: url,
+    interceptors: [withKey],
+    defaultTimeoutMs: CALL_TIMEOUT_MS,
+    nodeOptions: { createConnection: (authority) => openConnection(authority) },
+  });
 }

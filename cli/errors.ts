@@ -4,6 +4,7 @@ import { ErrorDetailSchema, ErrorReasonSchema } from "../gen/usageflow/v1/error_
 import { CliError } from "./cli-error.ts";
 import { fieldWords } from "./output/rule-words.ts";
 import { printable } from "./output/text.ts";
+import { redacted } from "./redacted.ts";
 import { type CommandLine, usageFailure } from "./usage-failure.ts";
 
 /** What is told of an error: the `error` object under `--json`. A field that does not apply is empty. */
@@ -44,7 +45,8 @@ const HINTS: Record<string, string> = {
 
 /** Tells an error, on stderr and in the exit code. */
 export function report(error: unknown, line: CommandLine): void {
-  const failure = failureOf(error, line);
+  const { message, hint, ...rest } = failureOf(error, line);
+  const failure: Failure = { ...rest, message: redacted(message), hint: redacted(hint) };
   process.exitCode = EXIT_CODES[failure.code] ?? 1;
   if (wantsJson(line.argv)) {
     process.stderr.write(`${JSON.stringify({ error: failure })}\n`);
@@ -52,7 +54,7 @@ export function report(error: unknown, line: CommandLine): void {
   }
   const kind = failure.code === "interrupted" ? "Interrupted" : "Error";
   process.stderr.write(`${kind}: ${failure.message}\n${failure.hint && `${failure.hint}\n`}`);
-  if (process.env.DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  if (process.env.DEBUG && error instanceof Error) process.stderr.write(`${redacted(error.stack ?? "")}\n`);
 }
 
 /** The facts of an error, wherever it came from. */

@@ -1,25 +1,9 @@
-import { Config } from "@oclif/core";
 import { expect, test } from "vitest";
 import { setup } from "../support/harness.ts";
 import { createPlace } from "./run-cli.ts";
-
-const root = new URL("../../", import.meta.url).pathname;
+import { createHere } from "./run-here.ts";
 
 const NOTHING = { code: "", reason: "", message: "", field: "", requestId: "", hint: "" };
-
-test("every command explains itself, with an example", { timeout: 120_000 }, async () => {
-  const { run } = await createPlace();
-  const { commands } = await Config.load({ root });
-  expect(commands.length).toBeGreaterThan(20);
-  for (const { id, summary, description } of commands) {
-    expect([id, summary, description]).toEqual([id, expect.stringMatching(/\.$/), expect.stringMatching(/\.$/)]);
-    const words = id.split(":");
-    const { code, stdout, stderr } = await run([...words, "--help"]);
-    expect([id, code, stderr]).toEqual([id, 0, ""]);
-    expect(stdout).toContain(`USAGE\n  $ usageflow ${words.join(" ")}`);
-    expect(stdout).toMatch(new RegExp(`EXAMPLES\\n(.*\\n)*.*usageflow ${words.join(" ")}`));
-  }
-});
 
 test("help and version are found under all their names", async () => {
   const { run } = await createPlace();
@@ -67,7 +51,7 @@ test.each([
   [["migrate", "--owner-url", "pg:secret"], 2, "usage", "the URL of the database's owner is no postgres URL"],
   [["migrate", "--owner-url", "postgres://127.0.0.1:1/x"], 6, "unavailable", "connect ECONNREFUSED 127.0.0.1:1"],
 ])("%j fails with one JSON object under --json", async (args, code, name, message) => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const failed = await run([...args, "--json"]);
   expect(failed).toMatchObject({ code, stdout: "" });
   expect(JSON.parse(failed.stderr)).toEqual({ error: { ...NOTHING, code: name, message, hint: expect.any(String) } });
