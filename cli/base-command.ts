@@ -1,8 +1,13 @@
 import { Command } from "@oclif/core";
+import { wantsJson } from "./wants-json.ts";
 
 /** What all commands share: data on stdout, words on stderr, and `--json`. */
 export abstract class BaseCommand extends Command {
   static override enableJsonFlag = true;
+
+  override jsonEnabled(): boolean {
+    return wantsJson(this.argv);
+  }
 
   /** Answers on stdout: `json` as it is under `--json` (one line unless a person looks), else `text` for people. */
   protected answer(json: () => unknown, text: () => string): void {

@@ -1,10 +1,11 @@
-import type { DescMessage, DescService, JsonValue, MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, DescService, JsonObject, JsonValue, MessageShape } from "@bufbuild/protobuf";
 import { type Client, createClient } from "@connectrpc/connect";
 import { Flags } from "@oclif/core";
 import { BaseCommand } from "./base-command.ts";
 import { connect } from "./client.ts";
 import { bare } from "./output/json.ts";
-import { type Column, table } from "./output/table.ts";
+import { listing, listingText, yamlText } from "./output/listing.ts";
+import type { Column } from "./output/table.ts";
 import type { Found } from "./pages.ts";
 import { readSettings, type ServerFlags } from "./settings.ts";
 
@@ -33,18 +34,21 @@ export abstract class ClientCommand extends BaseCommand {
     this.answer(() => bare(schema, message), text);
   }
 
-  /** Answers a list: under `--json` as `{"<name>": [...]}`, with what belongs beside it. */
+  /**
+   * Answers a list, as its flags say: under `--json` as `{"<name>": [...]}`, with what belongs beside it; else as a table,
+   * YAML or CSV.
+   */
   protected answerList<S extends DescMessage>(
     name: string,
     schema: S,
-    { items, more }: Found<MessageShape<S>>,
+    { items, more, showing = {} }: Found<MessageShape<S>>,
     columns: readonly Column<MessageShape<S>>[],
     beside: Record<string, JsonValue> = {},
   ): void {
-    this.answer(
-      () => ({ [name]: items.map((item) => bare(schema, item)), ...beside }),
-      () => (items.length > 0 ? table(columns, items) : ""),
-    );
+    const listed = items.map((item) => ({ item, json: () => bare(schema, item) as JsonObject }));
+    const list = listing(listed, columns, this.jsonEnabled() ? { ...showing, output: "json" } : showing);
+    const whole = () => ({ [name]: list.items.map(({ json }) => json()), ...beside });
+    this.answer(whole, () => (showing.output === "yaml" ? yamlText(whole()) : listingText(list, showing.output)));
     if (items.length === 0)
       this.say(`Nothing to show: no ${name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)}.`);
     if (more) this.say(`These are the first ${items.length}. --all shows all.`);

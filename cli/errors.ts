@@ -6,6 +6,7 @@ import { fieldWords } from "./output/rule-words.ts";
 import { printable } from "./output/text.ts";
 import { redacted } from "./redacted.ts";
 import { type CommandLine, usageFailure } from "./usage-failure.ts";
+import { wantsJson } from "./wants-json.ts";
 
 /** What is told of an error: the `error` object under `--json`. A field that does not apply is empty. */
 export interface Failure {
@@ -105,10 +106,4 @@ function failureOfTransport({ code, rawMessage }: ConnectError): Failure {
   }
   const hint = "Is this the URL of a UsageFlow server?";
   return { ...NONE, code: "unavailable", message: `the call broke off: ${printable(rawMessage)}`, hint };
-}
-
-/** Whether `--json` stands among the arguments that are ours: those before `--`. */
-function wantsJson(argv: readonly string[]): boolean {
-  const end = argv.indexOf("--");
-  return (end < 0 ? argv : argv.slice(0, end)).includes("--json");
 }
