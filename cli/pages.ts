@@ -57,3 +57,9 @@ export async function readPages<Answer extends { nextPageToken: string }, Item>(
   } while (pageToken !== "" && items.length < limit);
   return { items, more: pageToken !== "", showing: flags };
 }
+
+/** Of a list that came whole, what the flags ask for. */
+export function cutTo<Item>(flags: { limit: number; all: boolean } & Showing, whole: readonly Item[]): Found<Item> {
+  const items = flags.all ? [...whole] : whole.slice(0, flags.limit);
+  return { items, more: items.length < whole.length, showing: flags };
+}

@@ -174,6 +174,9 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   "keys create": () => ["--role", "ingest"],
   "keys list": () => [],
   "keys revoke": async (world) => [await world.key()],
+  "metrics list": () => [],
+  "metrics put": () => ["JOBS", "--aggregation", "count"],
+  "metrics show": () => ["API_CALL"],
   "plans list": () => [],
   "plans show": () => ["pro"],
   "plans simulate": () => ["--plan", "pro"],
@@ -198,6 +201,7 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   "usage explain": () => ["user_1-1"],
   "usage import": ({ folder }) => [join(folder, "usage.ndjson")],
   "usage show": () => ["API_CALL"],
+  "usage track": () => ["API_CALL", "5", "--customer", "user_1", "--key", "tracked"],
   "usage unbilled": () => [],
   "usage void": () => ["user_2-2", "--reason", "x"],
   "webhooks verify": ({ folder }) => [
