@@ -6,7 +6,7 @@ import type { Settings } from "./settings.ts";
 const CALL_TIMEOUT_MS = 60_000;
 
 /** Calls a server over gRPC, for generated clients. It need not be closed: an idle connection holds no process. */
-export function connect({ url, apiKey }: Settings): Transport {
+export function connect({ url, apiKey }: Pick<Settings, "url" | "apiKey">): Transport {
   const withKey: Interceptor = (next) => (request) => {
     request.header.set("authorization", `Bearer ${apiKey}`);
     return next(request);

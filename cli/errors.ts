@@ -38,7 +38,7 @@ const EXIT_CODES: Record<string, number> = {
 };
 
 const HINTS: Record<string, string> = {
-  unauthenticated: "Give a key with --api-key or USAGEFLOW_API_KEY.",
+  unauthenticated: "Give a key with --api-key or USAGEFLOW_API_KEY, or log in: usageflow login",
   permission_denied: "Use a key whose role may do this.",
   unavailable: "Is the server running? Start one with: usageflow emulator start",
   deadline_exceeded: "The server took too long. Try again.",

@@ -135,7 +135,7 @@ test("a refusal by the server keeps its code, reason, field and request id", asy
     error: {
       code: "unauthenticated",
       reason: "KEY_MALFORMED",
-      hint: "Give a key with --api-key or USAGEFLOW_API_KEY.",
+      hint: "Give a key with --api-key or USAGEFLOW_API_KEY, or log in: usageflow login",
     },
   });
 });

@@ -1,7 +1,7 @@
 import type { Command } from "@oclif/core";
 
 /** What all commands have that call a server, said once. */
-const SERVER_FLAGS = ["api-key", "url"];
+const SERVER_FLAGS = ["api-key", "profile", "url"];
 const ALL_FLAGS = ["json"];
 
 /** All commands with their arguments and flags, one a line: what scripts rely on. */

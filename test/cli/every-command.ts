@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
@@ -28,6 +29,8 @@ export interface World extends Harness {
   /** A finalized invoice that no other example took: each time another. */
   invoice(): string;
   subscription(): string;
+  /** A profile that is stored. */
+  profile(): string;
   /** The id of an invoice that is final. */
   finalized: string;
   endpoint: string;
@@ -92,6 +95,14 @@ export async function createWorld(): Promise<World> {
     folder,
     invoice,
     subscription,
+    profile() {
+      const folderOf = join(process.env.HOME ?? folder, ".config", "usageflow");
+      mkdirSync(folderOf, { recursive: true });
+      const mine = { url: "http://127.0.0.1:1", apiKey: "uf_test_x", organization: "", kind: "test" };
+      const all = { current: "mine", profiles: { mine } };
+      writeFileSync(join(folderOf, "profiles.json"), JSON.stringify(all), { mode: 0o600 });
+      return "mine";
+    },
     finalized: found[0]?.id ?? "",
     endpoint,
     event: delivery?.eventId ?? "",
@@ -177,10 +188,15 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   "metrics list": () => [],
   "metrics put": () => ["JOBS", "--aggregation", "count"],
   "metrics show": () => ["API_CALL"],
+  logout: (world) => ["--profile", world.profile()],
+  login: () => [],
   "plans list": () => [],
   "plans show": () => ["pro"],
   "plans simulate": () => ["--plan", "pro"],
   "prices preview": ({ folder }) => ["--file", join(folder, "price.yaml"), "--currency", "USD", "--quantity", "2"],
+  "profiles list": () => [],
+  "profiles remove": (world) => [world.profile()],
+  "profiles use": (world) => [world.profile()],
   "replays cancel": async (world) => [await world.replay()],
   "replays list": () => [],
   "replays show": async (world) => [await world.replay()],
@@ -204,6 +220,7 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   "usage track": () => ["API_CALL", "5", "--customer", "user_1", "--key", "tracked"],
   "usage unbilled": () => [],
   "usage void": () => ["user_2-2", "--reason", "x"],
+  whoami: () => [],
   "webhooks verify": ({ folder }) => [
     ...["--secret", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "--id", "msg_1", "--timestamp", "1614265330"],
     ...["--signature", "v1,x", "--payload", join(folder, "body.json")],

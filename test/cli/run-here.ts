@@ -25,7 +25,8 @@ export async function createHere(env: Record<string, string> = {}): Promise<Here
   Object.assign(process.env, { HOME: folder, USAGEFLOW_STATE_DIR: join(folder, "state"), ...env });
   process.stderr.setMaxListeners(0); // each run adds one, for a closed pipe
   onTestFinished(async () => {
-    process.env = before;
+    for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name];
+    Object.assign(process.env, before); // in place: what the system knows of it is what is changed
     await rm(folder, { recursive: true, force: true });
   });
   return {
