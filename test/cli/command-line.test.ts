@@ -58,7 +58,7 @@ test.each([
 });
 
 test("people are told what happened and what to do next", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   expect(await run(["invoices", "list", "--bad"])).toEqual({
     code: 2,
     stdout: "",
@@ -74,13 +74,13 @@ test.each([
   ["emulater", "usageflow emulator"],
   ["--versoin", "usageflow --version"],
 ])("whoever writes %s hears of %s", async (line, meant) => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { code, stderr } = await run(line.split(" "));
   expect([code, stderr]).toEqual([2, expect.stringContaining(`\nDid you mean: ${meant}? See what there is: `)]);
 });
 
 test("the first page of help lists the exit codes", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { stdout } = await run(["--help"]);
   expect(stdout.replace(/\s+/g, " ")).toContain(
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not allowed, 4 not found, 5 conflict, 6 unreachable, 7 timed out, 130 interrupted.",
@@ -88,7 +88,7 @@ test("the first page of help lists the exit codes", async () => {
 });
 
 test("a server that is not there, or is none of ours, is unreachable", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const env = { USAGEFLOW_URL: "http://127.0.0.1:1", USAGEFLOW_API_KEY: "key" };
   const { code, stderr } = await run(["invoices", "list", "--json"], { env });
   expect([code, JSON.parse(stderr).error]).toMatchObject([
@@ -98,7 +98,7 @@ test("a server that is not there, or is none of ours, is unreachable", async () 
 });
 
 test("a refusal by the server keeps its code, reason, field and request id", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { api, tenant } = await setup();
   const as = (key: string) => ({ env: { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: key } });
   const failure = async (args: string[], key = tenant.testKey) => {
@@ -141,7 +141,7 @@ test("a refusal by the server keeps its code, reason, field and request id", asy
 });
 
 test("keys are made, seen and revoked", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { api, tenant } = await setup();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   const json = async (...args: string[]) => JSON.parse((await run([...args, "--json"], { env })).stdout);
@@ -160,7 +160,7 @@ test("keys are made, seen and revoked", async () => {
 });
 
 test("a customer is put, and seen among the customers", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { api, tenant } = await setup();
   // A URL with a slash at its end is the same server.
   const env = { USAGEFLOW_URL: `${api.url}/`, USAGEFLOW_API_KEY: tenant.testKey };
@@ -172,7 +172,7 @@ test("a customer is put, and seen among the customers", async () => {
 });
 
 test("an endpoint is made, seen, changed and deleted", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { api, tenant } = await setup();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   const json = async (...args: string[]) => JSON.parse((await run([...args, "--json"], { env })).stdout);
@@ -209,7 +209,7 @@ test("an endpoint is made, seen, changed and deleted", async () => {
 });
 
 test("the types of events are listed, and one is shown by a sample or its schema", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { api, tenant } = await setup();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   const list = await run(["events", "types"], { env });
@@ -225,7 +225,7 @@ test("the types of events are listed, and one is shown by a sample or its schema
 });
 
 test("a server says which port is taken, and a database without a schema what to run", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { api, app, database } = await setup();
   const env = {
     DATABASE_URL: database.databaseUrl,
@@ -249,7 +249,7 @@ test("a server says which port is taken, and a database without a schema what to
 });
 
 test("a catalog is pushed, refused with its line, and pulled as it was pushed", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { api, tenant } = await setup();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   const file = "metrics: [{ key: CALLS, aggregation: SUM }]\nplans:\n  - key: pro\n    currency: XXX\n";

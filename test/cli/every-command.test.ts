@@ -14,7 +14,7 @@ import { createHere } from "./run-here.ts";
 const root = new URL("../../", import.meta.url).pathname;
 const { commands } = await Config.load({ root });
 const names = commands.map(({ id }) => id.replaceAll(":", " ")).sort();
-const here = names.filter((name) => !(name in AS_PROCESS));
+const tried = names.filter((name) => !(name in AS_PROCESS));
 /** Commands that call a server. */
 const calling = commands.filter(({ flags }) => "api-key" in flags).map(({ id }) => id.replaceAll(":", " "));
 
@@ -61,8 +61,10 @@ test("every command has an example here, or is tried as a process elsewhere", ()
 });
 
 test("every command does its work, with manners; together they reach every RPC", { timeout: 120_000 }, async () => {
-  const world = await createWorld();
-  const { run } = await createHere({ USAGEFLOW_URL: world.api.url, USAGEFLOW_API_KEY: world.tenant.testKey });
+  const here = await createHere();
+  const world = await createWorld(here.folder);
+  const env = { USAGEFLOW_URL: world.api.url, USAGEFLOW_API_KEY: world.tenant.testKey };
+  const run = (args: readonly string[]) => here.run(args, { env });
   const called = new Set<string>();
   const note = (message: unknown) => {
     const { headers } = message as { headers: Record<string, string> };
@@ -73,7 +75,7 @@ test("every command does its work, with manners; together they reach every RPC",
     diagnostics.unsubscribe("http2.client.stream.created", note);
   });
   const wrong: unknown[] = [];
-  for (const name of here) {
+  for (const name of tried) {
     const example = EXAMPLES[name] as (typeof EXAMPLES)[string];
     const ran = await run([...name.split(" "), ...(await example(world)), "--json"]);
     const problems = manners(ran);

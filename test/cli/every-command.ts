@@ -7,7 +7,6 @@ import { startWorker } from "../../server/worker.ts";
 import { catalog } from "../support/catalog.ts";
 import { type Harness, listAllInvoices, setup } from "../support/harness.ts";
 import { answer, startReceiver } from "../support/receiver.ts";
-import { makeScratch } from "../support/scratch.ts";
 import { stageEvents, times } from "../webhook/stage-events.ts";
 
 /** Commands that a call of `main` cannot show, and where they are tested as processes. */
@@ -25,11 +24,12 @@ export const SHOWS_SECRET = ["endpoints create", "endpoints rotate-secret", "key
 
 /** What the examples below need. */
 export interface World extends Harness {
+  /** Where the commands run. */
   folder: string;
   /** A finalized invoice that no other example took: each time another. */
   invoice(): string;
   subscription(): string;
-  /** A profile that is stored. */
+  /** The name of a profile that is stored. */
   profile(): string;
   /** The id of an invoice that is final. */
   finalized: string;
@@ -50,11 +50,10 @@ metrics: [{ key: SEATS, aggregation: MAX }]
 plans: [{ key: seats, currency: USD, period: MONTHLY, prices: [{ key: seat, metric: SEATS, perUnit: { unitAmount: "5" } }] }]
 `;
 
-/** A tenant that has one or more of everything, its workers running. */
-export async function createWorld(): Promise<World> {
+/** A tenant that has one or more of everything, its workers running, and files in the folder where commands run. */
+export async function createWorld(folder: string): Promise<World> {
   const harness = await setup({ config: { emulator: true, deliveryScheduleMs: [0], breakerFailures: 0 } });
   const { clients } = harness;
-  const folder = await makeScratch("usageflow-world-");
   const receiver = await startReceiver();
   await clients.pricing.pushCatalog({ catalog });
   const occurredAt = timestampFromDate(new Date("2015-05-20T00:00:00Z"));
@@ -96,7 +95,7 @@ export async function createWorld(): Promise<World> {
     invoice,
     subscription,
     profile() {
-      const folderOf = join(process.env.HOME ?? folder, ".config", "usageflow");
+      const folderOf = join(folder, ".config", "usageflow");
       mkdirSync(folderOf, { recursive: true });
       const mine = { url: "http://127.0.0.1:1", apiKey: "uf_test_x", organization: "", kind: "test" };
       const all = { current: "mine", profiles: { mine } };

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { setup } from "../support/harness.ts";
-import { createPlace, type Run } from "./run-cli.ts";
+import type { Run } from "./run-cli.ts";
 import { createHere } from "./run-here.ts";
 
 const profilesIn = (folder: string) => join(folder, ".config", "usageflow", "profiles.json");
@@ -11,7 +11,7 @@ const errorOf = ({ stderr }: Run) => JSON.parse(stderr).error;
 
 test("a login checks the key, stores it for its owner alone, and every command uses it", async () => {
   const { api, tenant } = await setup();
-  const { run, folder } = await createPlace();
+  const { run, folder } = await createHere();
   const refused = await run(["login", "--url", api.url], { input: `${tenant.testKey}x\n` });
   expect(refused).toMatchObject({ code: 3, stdout: "" });
   await expect(stat(profilesIn(folder))).rejects.toThrow("ENOENT");
@@ -66,17 +66,18 @@ test("profiles are listed, used, removed, and forgotten by a logout; their keys 
 test("flags go before variables, variables before the profile, and a profile that is typed before variables", async () => {
   const { api, tenant } = await setup();
   const { run } = await createHere();
-  const kind = async (...args: string[]) => JSON.parse((await run(["whoami", "--json", ...args])).stdout).kind;
+  const kind = async (env: Record<string, string>, ...args: string[]) =>
+    JSON.parse((await run(["whoami", "--json", ...args], { env })).stdout).kind;
   expect((await run(["login", "--url", api.url, "--api-key", tenant.testKey, "--profile", "mine"])).code).toBe(0);
-  process.env.USAGEFLOW_API_KEY = tenant.liveKey;
-  expect(await kind()).toBe("live");
-  expect(await kind("--api-key", tenant.testKey)).toBe("test");
-  expect(await kind("--profile", "mine")).toBe("test");
-  delete process.env.USAGEFLOW_API_KEY;
-  process.env.USAGEFLOW_URL = "http://127.0.0.1:1";
-  expect(errorOf(await run(["whoami", "--json"])).message).toBe("no API key for http://127.0.0.1:1"); // it is another's
-  expect(await kind("--url", `${api.url}/`)).toBe("test");
-  expect(await kind("--profile=mine")).toBe("test");
+  const live = { USAGEFLOW_API_KEY: tenant.liveKey };
+  expect(await kind(live)).toBe("live");
+  expect(await kind(live, "--api-key", tenant.testKey)).toBe("test");
+  expect(await kind(live, "--profile", "mine")).toBe("test");
+  const away = { USAGEFLOW_URL: "http://127.0.0.1:1" };
+  const refused = await run(["whoami", "--json"], { env: away });
+  expect(errorOf(refused).message).toBe("no API key for http://127.0.0.1:1"); // the profile's is for another
+  expect(await kind(away, "--url", `${api.url}/`)).toBe("test");
+  expect(await kind(away, "--profile=mine")).toBe("test");
 });
 
 test("a file that others may read is told of, and one that is broken is not repeated", async () => {
