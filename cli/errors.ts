@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorDetailSchema, ErrorReasonSchema } from "../gen/usageflow/v1/error_pb.ts";
 import { CliError } from "./cli-error.ts";
+import { exitCodeOf } from "./exit-codes.ts";
 import { fieldWords } from "./output/rule-words.ts";
 import { printable } from "./output/text.ts";
 import { redacted } from "./redacted.ts";
@@ -23,20 +24,6 @@ export interface Failure {
   hint: string;
 }
 
-/** Exit codes that tell a script what kind of failure it was. Every other one is 1. `usageflow --help` lists them. */
-const EXIT_CODES: Record<string, number> = {
-  usage: 2,
-  unauthenticated: 3,
-  permission_denied: 3,
-  not_found: 4,
-  already_exists: 5,
-  failed_precondition: 5,
-  aborted: 5,
-  unavailable: 6,
-  deadline_exceeded: 7,
-  interrupted: 130,
-};
-
 const HINTS: Record<string, string> = {
   unauthenticated: "Give a key with --api-key or USAGEFLOW_API_KEY, or log in: usageflow login",
   permission_denied: "Use a key whose role may do this.",
@@ -48,7 +35,7 @@ const HINTS: Record<string, string> = {
 export function report(error: unknown, line: CommandLine): void {
   const { message, hint, ...rest } = failureOf(error, line);
   const failure: Failure = { ...rest, message: redacted(message), hint: redacted(hint) };
-  process.exitCode = EXIT_CODES[failure.code] ?? 1;
+  process.exitCode = exitCodeOf(failure.code);
   if (wantsJson(line.argv)) {
     process.stderr.write(`${JSON.stringify({ error: failure })}\n`);
     return;

@@ -1,4 +1,5 @@
 import { Config, run, settings } from "@oclif/core";
+import { exitCodesText } from "./exit-codes.ts";
 import { endOnInterrupt } from "./stop-signal.ts";
 import type { CommandLine } from "./usage-failure.ts";
 
@@ -6,6 +7,7 @@ import type { CommandLine } from "./usage-failure.ts";
 export async function main(argv: readonly string[], root: string): Promise<void> {
   process.stderr.on("error", () => {}); // a closed pipe; oclif does the same for stdout
   settings.enableAutoTranspile = false; // commands are compiled, whatever NODE_ENV says
+  if (argv[0] === "help" && argv[1] === "exit-codes") return void process.stdout.write(exitCodesText());
   const args = argv[0] === "help" ? [...argv.slice(1), "--help"] : [...argv];
   const line: CommandLine = { argv: args, known: [] };
   const tell = async (error: unknown) => (await import("./errors.ts")).report(error, line);

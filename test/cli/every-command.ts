@@ -143,6 +143,7 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   "catalog schema": () => [],
   "clock advance": () => ["--by", "1h"],
   "clock show": () => [],
+  completion: () => ["bash"],
   "credit-notes create": (world) => [world.invoice(), "--full", "--reason", "x"],
   "credit-notes list": () => [],
   "credit-notes show": async (world) => [await world.note()],
