@@ -20,7 +20,7 @@ export interface ServerFlags {
 
 /**
  * What flags say, else `USAGEFLOW_URL` and `USAGEFLOW_API_KEY` (oclif fills the flags from them), else the profile in
- * use, else the emulator that was started last; `say` is told where that may not be meant. A key of a profile or of an
+ * use, else the emulator of this folder, else the one that was started last; `say` is told where that may not be meant. A key of a profile or of an
  * emulator goes to its own URL only.
  */
 export async function readSettings(
@@ -92,6 +92,6 @@ function sayWhichOf({ url, named, emulators }: Choice, say: (words: string) => v
   if (named && emulators.length > 0) {
     say(`Used is profile ${named.name}, ${url}. An emulator is running too: --profile ${EMULATOR} takes it.`);
   } else if (!named && emulators.length > 1) {
-    say(`${emulators.length} emulators are running. Used is ${url}, which was started last; --url takes another.`);
+    say(`${emulators.length} emulators are running. Used is ${url}, of ${emulators[0]?.folder}; --url takes another.`);
   }
 }
