@@ -130,6 +130,7 @@ class OwnEmulator implements Emulator {
   close(): Promise<void> {
     return this.#inTurn(async () => {
       await this.#stop();
+      setIdSource(undefined);
       await this.#folder.close();
     });
   }

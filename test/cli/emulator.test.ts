@@ -113,7 +113,10 @@ test("of several the one of this folder is used, else the one started last; what
     expect.stringMatching(/^Error: an emulator of this folder runs already: http:\S+, process \d+\nStop it with: /),
   ]);
   const taken = await run(["emulator", "start", "--name", "other", "--port", port]);
-  expect([taken.code, taken.stderr]).toEqual([5, expect.stringMatching(/^Error: port \d+ of 127.0.0.1 is taken\nTake /)]);
+  expect([taken.code, taken.stderr]).toEqual([
+    5,
+    expect.stringMatching(/^Error: port \d+ of 127.0.0.1 is taken\nTake /),
+  ]);
 
   const second = await startEmulator("--name", "other");
   const { code, stderr } = await run(["keys", "list"]);

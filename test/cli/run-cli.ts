@@ -8,7 +8,8 @@ import { makeScratch } from "../support/scratch.ts";
 
 const USAGEFLOW = new URL("../../cli/bin/run.js", import.meta.url).pathname;
 
-const CACHE = new URL("../../node_modules/.cache/usageflow-test", import.meta.url).pathname;
+/** Where prepared data is kept for all tests. */
+export const CACHE = new URL("../../node_modules/.cache/usageflow-test", import.meta.url).pathname;
 
 export interface Run {
   code: number | null;

@@ -39,17 +39,17 @@ Ctrl-C or \`emulator stop\` stops it, and leaves nothing behind but the folder o
 
   /** What was said last of a failure: the same is not said with each. */
   private saidLast = "";
-  private telling = Promise.resolve();
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(EmulatorStart);
     const options = await optionsOf(flags);
     const stop = stopSignal(); // from here on: a Ctrl-C while it starts must not leave a database behind
     const ordered = new AbortController();
-    let emulator: Emulator | undefined;
+    const ready = Promise.withResolvers<Emulator>();
+    let telling: Promise<unknown> = ready.promise; // what a seed sets going is told after the first line
     const listeners = {
       onDelivery: (note: DeliveryNote) => {
-        this.telling = this.telling.then(() => this.tellDelivery(note, emulator));
+        telling = telling.then(async () => this.tellDelivery(note, await ready.promise));
       },
       onTrouble: (words: string) => this.say(words),
     };
@@ -57,8 +57,8 @@ Ctrl-C or \`emulator stop\` stops it, and leaves nothing behind but the folder o
     const exportOnExit = flags["export-on-exit"];
     const own = { name, hidden: false, exportOnExit, stop, onStop: () => ordered.abort() };
     await runEmulator({ ...options, listeners, ...own }, async (running) => {
-      emulator = running;
       this.tellReady(running, options);
+      ready.resolve(running);
       await stopped(AbortSignal.any([stop, ordered.signal]));
     });
     if (stop.reason === "SIGINT") process.exitCode = INTERRUPTED;
@@ -86,9 +86,9 @@ Ctrl-C or \`emulator stop\` stops it, and leaves nothing behind but the folder o
     this.say(whatToTry(options.catalog?.catalog.metrics[0]?.key ?? options.seed?.message.catalog?.metrics[0]?.key));
   }
 
-  private async tellDelivery(note: DeliveryNote, emulator: Emulator | undefined): Promise<void> {
-    const webhooks = emulator && createClient(WebhookService, connect(emulator));
-    const failed = note.error && webhooks ? await whyFailed(webhooks, note).catch(() => undefined) : undefined;
+  private async tellDelivery(note: DeliveryNote, emulator: Emulator): Promise<void> {
+    const webhooks = createClient(WebhookService, connect(emulator));
+    const failed = note.error ? await whyFailed(webhooks, note).catch(() => undefined) : undefined;
     if (this.jsonEnabled()) {
       this.print(JSON.stringify({ type: "delivery", ...note, ...failed }));
       return;
