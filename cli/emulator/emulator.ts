@@ -25,8 +25,8 @@ export interface Emulator {
   save(nameOrPath: string): Promise<string>;
   /** Goes on from a snapshot. What it held is gone. */
   load(nameOrPath: string): Promise<void>;
-  /** Stops everything, and leaves nothing behind but a folder that is to be kept. */
-  close(): Promise<void>;
+  /** Stops everything, and leaves nothing behind but a folder that is to be kept, and a snapshot where one is asked for. */
+  close(snapshot?: string): Promise<void>;
 }
 
 export interface EmulatorOptions {
@@ -78,6 +78,7 @@ class OwnEmulator implements Emulator {
   readonly #options: EmulatorOptions;
   #port: number;
   #server: RunningServer | undefined;
+  #closed = false;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(folder: DataFolder, options: EmulatorOptions, port: number) {
@@ -127,11 +128,17 @@ class OwnEmulator implements Emulator {
     await this.#still(() => this.#folder.load(folder));
   }
 
-  close(): Promise<void> {
+  close(snapshot?: string): Promise<void> {
     return this.#inTurn(async () => {
+      if (this.#closed) return;
+      this.#closed = true;
       await this.#stop();
       setIdSource(undefined);
-      await this.#folder.close();
+      try {
+        if (snapshot !== undefined) await saveSnapshot(this.#folder.path, snapshotFolder(snapshot));
+      } finally {
+        await this.#folder.close();
+      }
     });
   }
 

@@ -2,6 +2,7 @@ import { CliError } from "../cli-error.ts";
 import { readLocatorOf, removeLocator, writeLocator } from "../locator.ts";
 import { startControl } from "./control-server.ts";
 import type { Emulator, EmulatorOptions } from "./emulator.ts";
+import { checkPlace, snapshotFolder } from "./snapshot.ts";
 import { startUnlessStopped } from "./start-unless-stopped.ts";
 
 export interface RunOptions extends EmulatorOptions {
@@ -20,6 +21,7 @@ export interface RunOptions extends EmulatorOptions {
 /** Runs an emulator that other commands find and give orders to, for as long as `work` takes. */
 export async function runEmulator<T>(options: RunOptions, work: (emulator: Emulator) => Promise<T>): Promise<T> {
   await checkName(options.name);
+  if (options.exportOnExit !== undefined) await checkPlace(snapshotFolder(options.exportOnExit)); // not only at the end
   await using undo = new AsyncDisposableStack();
   const emulator = await startUnlessStopped(options, options.stop);
   undo.defer(() => emulator.close());
@@ -38,7 +40,7 @@ export async function runEmulator<T>(options: RunOptions, work: (emulator: Emula
   await note();
   undo.defer(() => removeLocator(options.name));
   const result = await work(emulator);
-  if (options.exportOnExit !== undefined) await emulator.save(options.exportOnExit);
+  await emulator.close(options.exportOnExit);
   return result;
 }
 

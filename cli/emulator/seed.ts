@@ -10,6 +10,7 @@ import { type MessageFile, parseMessage, readText } from "../catalog/message-fil
 import { CliError } from "../cli-error.ts";
 import { demoCatalog } from "../demo/demo-catalog.ts";
 import { demoUsage } from "../demo/demo-usage.ts";
+import { failureOf } from "../errors.ts";
 
 /** What is put into a tenant, and the way back from an error of the server's to the line at fault. */
 export type Seed = MessageFile<typeof SeedSchema>;
@@ -42,6 +43,9 @@ export async function sow({ message, placed }: Seed, transport: Transport): Prom
   /** One call after the other, so that the order of the file is the order of what happens. */
   const place = async (call: Promise<unknown>, sent: string, at: string) => {
     await call.catch((error) => {
+      const { field, reason, message } = failureOf(error);
+      // What no field is to blame for stands where the whole does.
+      if (field === "" && reason !== "") throw placed(new CliError("failed", message, { field: at, reason }), at, at);
       throw placed(error, sent, at);
     });
   };

@@ -30,13 +30,8 @@ export function snapshotFolder(nameOrPath: string): string {
 
 /** Saves what a data folder holds, whose database is stopped. The snapshot that was there goes when the new one is whole. */
 export async function saveSnapshot(dataFolder: string, folder: string): Promise<void> {
+  await checkPlace(folder);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const found = await readdir(folder);
-  if (found.length > 0 && !found.some((name) => name.startsWith(NOTE) || DATA.test(name))) {
-    throw new CliError("failed_precondition", `${folder} holds something else`, {
-      hint: "Name a new folder, an empty one, or a snapshot that is to be replaced.",
-    });
-  }
   const data = `data-${process.pid}-${Date.now()}`;
   await mkdir(join(folder, data), { mode: 0o711 });
   await copyTree(join(dataFolder, "postgres"), join(folder, data, "postgres"));
@@ -52,6 +47,18 @@ export async function saveSnapshot(dataFolder: string, folder: string): Promise<
   await flush(beside);
   await rename(beside, join(folder, NOTE));
   await tidy(folder, data);
+}
+
+/** Throws unless a snapshot may be saved in a folder: nothing else is replaced. */
+export async function checkPlace(folder: string): Promise<void> {
+  const found = await readdir(folder).catch((error) => {
+    if (error.code === "ENOENT") return [];
+    throw new CliError("failed", `${folder}: ${error.message}`, {}, error);
+  });
+  if (found.every((name) => name.startsWith(NOTE) || DATA.test(name))) return;
+  throw new CliError("failed_precondition", `${folder} holds something else`, {
+    hint: "Name a new folder, an empty one, or a snapshot that is to be replaced.",
+  });
 }
 
 /** The folder of a snapshot's data. Throws when there is none that this version can read. */

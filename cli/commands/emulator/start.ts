@@ -1,5 +1,6 @@
 import { createClient } from "@connectrpc/connect";
 import { Flags } from "@oclif/core";
+import { TenantService } from "../../../gen/usageflow/v1/tenant_service_pb.ts";
 import { WebhookService } from "../../../gen/usageflow/v1/webhook_service_pb.ts";
 import { BaseCommand } from "../../base-command.ts";
 import { connect } from "../../client.ts";
@@ -9,6 +10,7 @@ import type { DeliveryNote } from "../../emulator/emulator-log.ts";
 import { emulatorFlags, optionsOf } from "../../emulator/flags.ts";
 import { runEmulator } from "../../emulator/run-emulator.ts";
 import { facts } from "../../output/table.ts";
+import { time } from "../../output/text.ts";
 import { stopped, stopSignal } from "../../stop-signal.ts";
 
 type StartOptions = Omit<EmulatorOptions, "listeners">;
@@ -57,14 +59,15 @@ Ctrl-C or \`emulator stop\` stops it, and leaves nothing behind but the folder o
     const exportOnExit = flags["export-on-exit"];
     const own = { name, hidden: false, exportOnExit, stop, onStop: () => ordered.abort() };
     await runEmulator({ ...options, listeners, ...own }, async (running) => {
-      this.tellReady(running, options);
+      await this.tellReady(running, options);
       ready.resolve(running);
       await stopped(AbortSignal.any([stop, ordered.signal]));
     });
     if (stop.reason === "SIGINT") process.exitCode = INTERRUPTED;
   }
 
-  private tellReady({ url, apiKey, webhookSecret }: Emulator, options: StartOptions): void {
+  private async tellReady(emulator: Emulator, options: StartOptions): Promise<void> {
+    const { url, apiKey, webhookSecret } = emulator;
     if (options.port === undefined && !url.endsWith(`:${USUAL_PORT}`)) {
       this.say(`Port ${USUAL_PORT} is taken. It listens on a free one; --port takes another.\n`);
     }
@@ -72,13 +75,16 @@ Ctrl-C or \`emulator stop\` stops it, and leaves nothing behind but the folder o
       this.print(JSON.stringify({ type: "ready", url, apiKey, webhookSecret }));
       return;
     }
+    const { tenant } = await createClient(TenantService, connect(emulator)).getTenant({});
     this.print(
       facts({
         URL: url,
         "API key": apiKey,
         "Webhook secret": webhookSecret,
         "Webhooks go to": options.forwardTo ?? "nowhere (--forward-to URL, or endpoints create)",
-        Clock: options.clock ? `stands at ${options.clock.toISOString()}` : "runs (--clock TIME lets it stand)",
+        Clock: tenant?.clock?.frozen
+          ? `stands at ${time(tenant.clock.now)} UTC (clock advance)`
+          : "runs (--clock TIME lets it stand)",
         Data: options.data ?? "thrown away at the end (--data DIR keeps it)",
         Stop: "Ctrl-C, or: usageflow emulator stop",
       }),
