@@ -20,8 +20,8 @@ export interface ServerFlags {
 
 /**
  * What flags say, else `USAGEFLOW_URL` and `USAGEFLOW_API_KEY` (oclif fills the flags from them), else the profile in
- * use, else the emulator of this folder, else the one that was started last; `say` is told where that may not be meant. A key of a profile or of an
- * emulator goes to its own URL only.
+ * use, else the emulator of this folder, else the one that was started last; `say` is told where that may not be meant. A
+ * key of a profile or of an emulator goes to its own URL only.
  */
 export async function readSettings(
   given: ServerFlags,

@@ -6,7 +6,6 @@ import { connect } from "../client.ts";
 import { ClientCommand } from "../client-command.ts";
 import { type Column, facts, table } from "../output/table.ts";
 import { time } from "../output/text.ts";
-import { readSettings } from "../settings.ts";
 import { spanFlag } from "../time.ts";
 import { overridden } from "../trigger/override.ts";
 import { runTrigger } from "../trigger/run-trigger.ts";
@@ -34,7 +33,7 @@ function movesClock({ call }: Step): boolean {
 export default class Trigger extends ClientCommand {
   static override summary = "Make an event happen, by the calls that make it happen in life.";
   static override description =
-    `Nothing is faked: a customer is made, subscribed and billed, or a receiver fails, and the event that comes of it is sent as any other. An invoice comes when its period ends, so the clock is moved there, for the whole tenant. Test tenants only.
+    `Nothing is faked: a customer is made, subscribed and billed, or a receiver fails, and the event that comes of it is sent like every other. An invoice comes when its period ends, so the clock is moved there, for the whole tenant. Test tenants only.
 
 --set changes what the calls say, as STEP.FIELD=VALUE; --explain shows the steps and their fields. --dry-run prints the calls as JSON and makes none. The events of endpoints and deliveries need a server that reaches this machine, as the emulator does.`;
   static override examples = [
@@ -63,7 +62,7 @@ export default class Trigger extends ClientCommand {
     const trigger = overridden(triggerOf(type), flags.set ?? []);
     if (flags.explain) return this.explain(type, trigger);
     if (flags["dry-run"]) return this.dryRun(type, trigger);
-    const settings = await readSettings(flags, (words) => this.say(words));
+    const settings = await this.settings(flags);
     if (settings.apiKey.startsWith("uf_live_")) {
       throw new CliError("failed_precondition", "this key is of a live tenant, and what is triggered is real", {
         hint: "Use a key of the test tenant.",

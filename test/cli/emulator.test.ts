@@ -59,7 +59,12 @@ test("does the whole job, and goes on where it was after a stop and after a SIGK
     },
   ]);
   await expect
-    .poll(async () => new Set((await json("deliveries", "list")).deliveries.map((one: { state: string }) => one.state)))
+    .poll(
+      async () => new Set((await json("deliveries", "list")).deliveries.map((one: { state: string }) => one.state)),
+      {
+        timeout: 10_000,
+      },
+    )
     .toEqual(new Set(["DELIVERY_STATE_DELIVERED"]));
   const [delivery] = (await json("deliveries", "list")).deliveries;
   expect(await json("deliveries", "show", delivery.id)).toMatchObject({

@@ -12,8 +12,15 @@ import { stageEvents, times } from "../webhook/stage-events.ts";
 /** Commands that a call of `main` cannot show, and where they are tested as processes. */
 export const AS_PROCESS: Record<string, string> = {
   demo: "emulator.test.ts",
+  "emulator env": "emulator-orders.test.ts",
   "emulator exec": "emulator.test.ts",
+  "emulator reset": "snapshot.test.ts",
+  "emulator seed": "snapshot.test.ts",
+  "emulator snapshot load": "snapshot.test.ts",
+  "emulator snapshot save": "snapshot.test.ts",
   "emulator start": "emulator.test.ts",
+  "emulator status": "emulator-orders.test.ts",
+  "emulator stop": "emulator-orders.test.ts",
   init: "journey/upgrade.test.ts",
   migrate: "journey/upgrade.test.ts",
   serve: "command-line.test.ts",
@@ -213,6 +220,7 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   "subscriptions thresholds": (world) => [world.subscription(), "--amounts", "100"],
   "tenant show": () => [],
   "tenant update": () => ["--memo", "Thanks."],
+  trigger: () => ["customer.created"],
   "usage events": () => [],
   "usage explain": () => ["user_1-1"],
   "usage import": ({ folder }) => [join(folder, "usage.ndjson")],
