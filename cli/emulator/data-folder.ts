@@ -33,6 +33,8 @@ export interface Kept {
 export interface DataFolder {
   path: string;
   kept: Kept;
+  /** Whether the database was made by this process, and so has its schema. */
+  hasSchema: boolean;
   /** Whether the folder outlives the emulator. */
   durable: boolean;
   save(kept: Kept): Promise<void>;
@@ -78,6 +80,7 @@ async function openLocked(
   const folder: DataFolder = {
     path,
     durable,
+    hasSchema: false,
     kept: { masterKey: "", keyPepper: "", webhookSecret: "", databasePassword: "" },
     close,
     async save(kept) {
@@ -90,12 +93,14 @@ async function openLocked(
       const databasePassword = await place(path, placeData);
       const { runs: _, ...kept } = folder.kept;
       await folder.save({ ...kept, databasePassword, empty: true });
+      folder.hasSchema = true;
     },
     async load(from) {
       const data = await findSnapshot(from);
       const kept = JSON.parse(await readFile(join(data, FILE), "utf8")) as Kept;
       await place(path, (dataDir) => copyTree(join(data, "postgres"), dataDir));
       await folder.save(kept);
+      folder.hasSchema = false;
     },
   };
   const found = await readFile(join(path, FILE), "utf8").catch(() => undefined);

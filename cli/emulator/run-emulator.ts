@@ -2,7 +2,8 @@ import { CliError } from "../cli-error.ts";
 import { readLocatorOf, removeLocator, writeLocator } from "../locator.ts";
 import { startControl } from "./control-server.ts";
 import type { Emulator, EmulatorOptions } from "./emulator.ts";
-import { checkPlace, snapshotFolder } from "./snapshot.ts";
+import { checkPlace } from "./snapshot.ts";
+import { snapshotFolder } from "./snapshot-folder.ts";
 import { startUnlessStopped } from "./start-unless-stopped.ts";
 
 export interface RunOptions extends EmulatorOptions {

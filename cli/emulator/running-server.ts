@@ -44,7 +44,7 @@ export async function startServer(folder: DataFolder, options: ServerOptions): P
     password: folder.kept.databasePassword,
   });
   undo.defer(() => postgres.stop());
-  await migrate(postgres.url);
+  if (!folder.hasSchema) await migrate(postgres.url);
   const isNew = folder.kept.empty === true || folder.kept.apiKey === undefined;
   if (isNew) await makeTenant(folder, postgres.url, options.clock);
   const repeatable = folder.kept.randomSeed !== undefined;

@@ -1,7 +1,8 @@
 import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
+import { readMigrations } from "../../server/db/migrate.ts";
 import { CliError } from "../cli-error.ts";
-import { isRunning, stateFolder } from "../locator.ts";
+import { isRunning } from "../locator.ts";
 import { copyTree } from "./copy-tree.ts";
 import { postgresVersion } from "./postgres.ts";
 
@@ -18,15 +19,12 @@ interface SnapshotNote {
   savedAt: string;
   /** The PostgreSQL that wrote the data. */
   postgres: string;
+  /** The last migration of its schema. Later ones are made up for when it is loaded. */
+  schema: string;
 }
 
 const NOTE = "snapshot.json";
 const DATA = /^data-(\d+)-\d+$/;
-
-/** The folder of a snapshot: a path as it is, a mere name among those that are kept for the user. */
-export function snapshotFolder(nameOrPath: string): string {
-  return /^[\w-][\w.-]*$/.test(nameOrPath) ? join(stateFolder(), "snapshots", nameOrPath) : resolve(nameOrPath);
-}
 
 /** Saves what a data folder holds, whose database is stopped. The snapshot that was there goes when the new one is whole. */
 export async function saveSnapshot(dataFolder: string, folder: string): Promise<void> {
@@ -41,6 +39,7 @@ export async function saveSnapshot(dataFolder: string, folder: string): Promise<
     data,
     savedAt: new Date().toISOString(),
     postgres: await postgresVersion(),
+    schema: await lastMigration(),
   };
   const beside = join(folder, `${NOTE}.${process.pid}.new`);
   await writeFile(beside, `${JSON.stringify(note, null, 2)}\n`, { mode: 0o600 });
@@ -73,8 +72,11 @@ export async function findSnapshot(folder: string): Promise<string> {
   });
   const note = JSON.parse(text) as SnapshotNote;
   const major = (version: string) => version.split(".")[0];
-  if (note.version !== 1 || major(note.postgres) !== major(await postgresVersion())) {
-    throw new CliError("failed_precondition", `the snapshot in ${folder} was saved by another version of UsageFlow`);
+  const isOther = note.version !== 1 || major(note.postgres) !== major(await postgresVersion());
+  if (isOther || note.schema > (await lastMigration())) {
+    throw new CliError("failed_precondition", `the snapshot in ${folder} was saved by another version of UsageFlow`, {
+      hint: "Load it with that version, or one after it.",
+    });
   }
   return join(folder, note.data);
 }
@@ -88,6 +90,10 @@ async function tidy(folder: string, current: string): Promise<void> {
     if (pid !== process.pid && (await isRunning(pid))) continue; // is saving now
     await rm(join(folder, name), { recursive: true, force: true });
   }
+}
+
+async function lastMigration(): Promise<string> {
+  return Object.keys(await readMigrations()).at(-1) ?? "";
 }
 
 async function flush(file: string): Promise<void> {

@@ -2,7 +2,7 @@ import { Args } from "@oclif/core";
 import { BaseCommand } from "../../../base-command.ts";
 import { findEmulator, giveOrder } from "../../../emulator/control.ts";
 import { nameFlag } from "../../../emulator/name-flag.ts";
-import { snapshotFolder } from "../../../emulator/snapshot.ts";
+import { snapshotFolder } from "../../../emulator/snapshot-folder.ts";
 
 export default class EmulatorSnapshotSave extends BaseCommand {
   static override summary = "Save all that a running emulator holds, to go on from there again and again.";
