@@ -99,7 +99,7 @@ function failing(answers: string): Step[] {
     {
       name: "endpoint",
       call: "WebhookService.CreateEndpoint",
-      why: `an endpoint whose receiver answers {answers.replace("x", ", times ")}`,
+      why: `an endpoint whose receiver answers ${answers.replace(/x(\d+)$/, " ($1 times) and then 204")}`,
       request: { url: `{receiver}/${answers}`, description: "usageflow trigger", eventTypes: ["webhook.test"] },
     },
     {
