@@ -23,7 +23,7 @@ customers:
 subscriptions:
   - { customerId: ann, plan: max }
 usage:
-${Array.from({ length: 30 }, (_, at) => `  - { customerId: cus_${at % 12}, metric: API_CALL, amount: ${at}, idempotencyKey: seed-${at} }`).join("\n")}
+${Array.from({ length: 15 }, (_, at) => `  - { customerId: cus_${at % 6}, metric: API_CALL, amount: ${at}, idempotencyKey: seed-${at} }`).join("\n")}
 `;
 
 /** A month of many customers, call after call, and all that a receiver was told. */
@@ -36,8 +36,8 @@ async function journey(randomSeed: string): Promise<{ id: string; body: string }
   const { tenant, usage, pricing, invoice, webhook } = createClients(ready.url, ready.apiKey);
   const advanceTo = (time: string) =>
     tenant.advanceClock({ destination: { case: "to", value: timestampFromDate(new Date(time)) } });
-  for (let at = 0; at < 20; at++) {
-    await usage.trackUsage({ events: [{ metric: "API_CALL", amount: `${at}`, customerId: `new_${at % 7}` }] });
+  for (let at = 0; at < 8; at++) {
+    await usage.trackUsage({ events: [{ metric: "API_CALL", amount: `${at}`, customerId: `new_${at % 3}` }] });
   }
   const { subscriptions } = await pricing.listSubscriptions({ customerId: "cus_3" });
   await pricing.changeSubscription({ id: subscriptions[0]?.id ?? "", plan: "max" });
@@ -56,9 +56,11 @@ async function journey(randomSeed: string): Promise<{ id: string; body: string }
   return receiver.got.map(({ headers, body }) => ({ id: String(headers["webhook-id"]), body }));
 }
 
-test("two runs with the same seed and clock send the same webhooks in the same order", async () => {
+test("two runs with the same seed and clock send the same webhooks in the same order", {
+  timeout: 120_000,
+}, async () => {
   const [first, second] = await Promise.all([journey("7"), journey("7")]);
-  expect(first.length).toBeGreaterThan(100);
+  expect(first.length).toBeGreaterThan(50);
   expect(second).toEqual(first);
   const sequences = first.map(({ body }) => Number(JSON.parse(body).sequence));
   expect(sequences).toEqual(sequences.map((_, at) => at + 1));

@@ -9,7 +9,7 @@ import { createClients } from "../support/clients.ts";
 import { startReceiver } from "../support/receiver.ts";
 import { CACHE, createPlace } from "./run-cli.ts";
 
-test("every event type can be triggered, and arrives", async () => {
+test("every event type can be triggered, and arrives", { timeout: 120_000 }, async () => {
   expect(Object.keys(triggers).sort()).toEqual([...eventTypes].sort());
   process.env.USAGEFLOW_CACHE_DIR = CACHE;
   const receiver = await startReceiver();
