@@ -2,9 +2,12 @@ import { stripVTControlCharacters } from "node:util";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorDetailSchema, ErrorReasonSchema } from "../gen/usageflow/v1/error_pb.ts";
 import { CliError } from "./cli-error.ts";
+import { exitCodeOf } from "./exit-codes.ts";
 import { fieldWords } from "./output/rule-words.ts";
 import { printable } from "./output/text.ts";
+import { redacted } from "./redacted.ts";
 import { type CommandLine, usageFailure } from "./usage-failure.ts";
+import { wantsJson } from "./wants-json.ts";
 
 /** What is told of an error: the `error` object under `--json`. A field that does not apply is empty. */
 export interface Failure {
@@ -21,22 +24,8 @@ export interface Failure {
   hint: string;
 }
 
-/** Exit codes that tell a script what kind of failure it was. Every other one is 1. `usageflow --help` lists them. */
-const EXIT_CODES: Record<string, number> = {
-  usage: 2,
-  unauthenticated: 3,
-  permission_denied: 3,
-  not_found: 4,
-  already_exists: 5,
-  failed_precondition: 5,
-  aborted: 5,
-  unavailable: 6,
-  deadline_exceeded: 7,
-  interrupted: 130,
-};
-
 const HINTS: Record<string, string> = {
-  unauthenticated: "Give a key with --api-key or USAGEFLOW_API_KEY.",
+  unauthenticated: "Give a key with --api-key or USAGEFLOW_API_KEY, or log in: usageflow login",
   permission_denied: "Use a key whose role may do this.",
   unavailable: "Is the server running? Start one with: usageflow emulator start",
   deadline_exceeded: "The server took too long. Try again.",
@@ -44,15 +33,16 @@ const HINTS: Record<string, string> = {
 
 /** Tells an error, on stderr and in the exit code. */
 export function report(error: unknown, line: CommandLine): void {
-  const failure = failureOf(error, line);
-  process.exitCode = EXIT_CODES[failure.code] ?? 1;
+  const { message, hint, ...rest } = failureOf(error, line);
+  const failure: Failure = { ...rest, message: redacted(message), hint: redacted(hint) };
+  process.exitCode = exitCodeOf(failure.code);
   if (wantsJson(line.argv)) {
     process.stderr.write(`${JSON.stringify({ error: failure })}\n`);
     return;
   }
   const kind = failure.code === "interrupted" ? "Interrupted" : "Error";
   process.stderr.write(`${kind}: ${failure.message}\n${failure.hint && `${failure.hint}\n`}`);
-  if (process.env.DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  if (process.env.DEBUG && error instanceof Error) process.stderr.write(`${redacted(error.stack ?? "")}\n`);
 }
 
 /** The facts of an error, wherever it came from. */
@@ -103,10 +93,4 @@ function failureOfTransport({ code, rawMessage }: ConnectError): Failure {
   }
   const hint = "Is this the URL of a UsageFlow server?";
   return { ...NONE, code: "unavailable", message: `the call broke off: ${printable(rawMessage)}`, hint };
-}
-
-/** Whether `--json` stands among the arguments that are ours: those before `--`. */
-function wantsJson(argv: readonly string[]): boolean {
-  const end = argv.indexOf("--");
-  return (end < 0 ? argv : argv.slice(0, end)).includes("--json");
 }

@@ -9,7 +9,7 @@ import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
 import { callerOf } from "../rpc/caller.ts";
 import { advanceClock } from "./advance-clock.ts";
-import { listApiKeys } from "./api-key.ts";
+import { getApiKey, listApiKeys } from "./api-key.ts";
 import { createApiKey } from "./create-api-key.ts";
 import { getCustomer, listCustomers, toCustomer } from "./customer.ts";
 import { putCustomer } from "./put-customer.ts";
@@ -21,10 +21,11 @@ import { updateTenant } from "./update-tenant.ts";
 export function tenantService(app: App): ServiceImpl<typeof TenantService> {
   return {
     getTenant: (_, call) => {
-      const { tenantId } = callerOf(call);
-      return inTenant(app.db, tenantId, async (tx) =>
-        create(GetTenantResponseSchema, { tenant: await getTenant(app, tx, tenantId) }),
-      );
+      const { tenantId, keyId } = callerOf(call);
+      return inTenant(app.db, tenantId, async (tx) => {
+        const tenant = await getTenant(app, tx, tenantId);
+        return create(GetTenantResponseSchema, { tenant, apiKey: await getApiKey(tx, tenantId, keyId) });
+      });
     },
     updateTenant: (request, call) => updateTenant(app, callerOf(call), request),
     advanceClock: (request, call) => advanceClock(app, callerOf(call), request),
