@@ -4,8 +4,7 @@ import { SHELLS, scripts } from "../completion/scripts.ts";
 
 export default class Completion extends BaseCommand {
   static override summary = "Print the script that completes command lines in a shell.";
-  static override description =
-    `Put it where your shell reads it when it starts:
+  static override description = `Put it where your shell reads it when it starts:
 
   bash: echo 'source <(usageflow completion bash)' >> ~/.bashrc
   zsh:  echo 'source <(usageflow completion zsh)' >> ~/.zshrc    (after compinit)

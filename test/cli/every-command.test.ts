@@ -60,7 +60,7 @@ test("every command has an example here, or is tried as a process elsewhere", ()
   expect([...Object.keys(EXAMPLES), ...Object.keys(AS_PROCESS)].sort()).toEqual(names);
 });
 
-test("every command does its work, with manners; together they reach every RPC", { timeout: 120_000 }, async () => {
+test("every command does its work, with manners; together they reach every RPC", { timeout: 300_000 }, async () => {
   const here = await createHere();
   const world = await createWorld(here.folder);
   const env = { USAGEFLOW_URL: world.api.url, USAGEFLOW_API_KEY: world.tenant.testKey };
