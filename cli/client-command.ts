@@ -1,8 +1,7 @@
 import type { DescMessage, DescService, JsonObject, JsonValue, MessageShape } from "@bufbuild/protobuf";
-import { type Client, createClient } from "@connectrpc/connect";
+import type { Client } from "@connectrpc/connect";
 import { Flags } from "@oclif/core";
 import { BaseCommand } from "./base-command.ts";
-import { connect } from "./client.ts";
 import { bare } from "./output/json.ts";
 import type { Column } from "./output/table.ts";
 import type { Found } from "./pages.ts";
@@ -30,7 +29,10 @@ export abstract class ClientCommand extends BaseCommand {
 
   /** A client of one service. */
   protected async client<S extends DescService>(service: S, flags: ServerFlags): Promise<Client<S>> {
-    return createClient(service, connect(await this.settings(flags)));
+    const settings = await this.settings(flags);
+    // Loaded when a server is called, and not when a flag is wrong.
+    const [{ createClient }, { connect }] = await Promise.all([import("@connectrpc/connect"), import("./client.ts")]);
+    return createClient(service, connect(settings));
   }
 
   /** Which server is called, and as whom. */

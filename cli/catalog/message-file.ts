@@ -4,8 +4,8 @@ import { create, type DescMessage, fromJson, type MessageShape } from "@bufbuild
 import { ConnectError } from "@connectrpc/connect";
 import { LineCounter, parseDocument, type YAMLParseError } from "yaml";
 import { CatalogSchema, MetricSchema, PriceSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { failureOfCall } from "../call-failure.ts";
 import { CliError } from "../cli-error.ts";
-import { failureOf } from "../errors.ts";
 import { ruleWords } from "../output/rule-words.ts";
 import { fieldPath, printable } from "../output/text.ts";
 import { type Problem, readMessage } from "./read-message.ts";
@@ -61,7 +61,10 @@ export async function readMessageFile<S extends DescMessage>(
   const { message, says, placed } = parseMessage(schema, await readText(name), name);
   return {
     message,
-    placed: (error, sent) => (says(pathIn(sent, failureOf(error).field) ?? "") ? placed(error, sent) : error),
+    placed(error, sent) {
+      if (!(error instanceof ConnectError)) return error;
+      return says(pathIn(sent, failureOfCall(error).field) ?? "") ? placed(error, sent) : error;
+    },
   };
 }
 
@@ -90,9 +93,9 @@ export function parseMessage<S extends DescMessage>(schema: S, text: string, nam
     message: fromJson(schema, json),
     says: (path) => offsets.has(path.replace(/[.[].*$/s, "")),
     placed(error, sent, at = "") {
-      const { code, field, reason, requestId, message: told } = failureOf(error);
-      // The flag that the field has is not meant here: as the server said it.
-      const message = error instanceof ConnectError ? ruleWords(printable(error.rawMessage)) : told;
+      if (!(error instanceof ConnectError)) return error;
+      const { code, field, reason, requestId } = failureOfCall(error);
+      const message = ruleWords(printable(error.rawMessage)); // as the server said it: no flag is meant here
       const rest = pathIn(sent, field);
       if (rest === undefined) return error;
       const path = at && rest ? `${at}.${rest}` : at || rest;

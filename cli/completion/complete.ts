@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { idsOf } from "./ids.ts";
 import { type Place, placeOf } from "./place.ts";
 
 /** What may stand in a place, and what it is. */
@@ -70,7 +69,7 @@ async function inPlace(place: Place, words: readonly string[], notes: Notes): Pr
   if (place.kind === "flag") return flagsOf(place.command, place.used);
   if (place.kind === "nothing") return [];
   const fixed = place.of.options?.map((value) => ({ value, about: "" }));
-  const values = fixed ?? (await idsOf(place.of.name, words));
+  const values = fixed ?? (await (await import("./ids.ts")).idsOf(place.of.name, words)); // it calls the server
   return values.map((one) => ({ ...one, value: place.before + one.value }));
 }
 

@@ -1,6 +1,7 @@
 import diagnostics from "node:diagnostics_channel";
 import { Config } from "@oclif/core";
 import { expect, onTestFinished, test } from "vitest";
+import { listFlags } from "../../cli/pages.ts";
 import { InvoiceService } from "../../gen/usageflow/v1/invoice_service_pb.ts";
 import { PricingService } from "../../gen/usageflow/v1/pricing_service_pb.ts";
 import { TenantService } from "../../gen/usageflow/v1/tenant_service_pb.ts";
@@ -60,7 +61,7 @@ test("every command has an example here, or is tried as a process elsewhere", ()
   expect([...Object.keys(EXAMPLES), ...Object.keys(AS_PROCESS)].sort()).toEqual(names);
 });
 
-test("every command does its work, with manners; together they reach every RPC", { timeout: 120_000 }, async () => {
+test("every command does its work, with manners; together they reach every RPC", { timeout: 300_000 }, async () => {
   const here = await createHere();
   const world = await createWorld(here.folder);
   const env = { USAGEFLOW_URL: world.api.url, USAGEFLOW_API_KEY: world.tenant.testKey };
@@ -100,6 +101,15 @@ test("every command does its work, with manners; together they reach every RPC",
 test("commands, arguments and flags are those that are written down", async () => {
   // What is new is written by: npx vitest run test/cli/every-command -u
   await expect(commandList(commands)).toMatchFileSnapshot("commands.txt");
+});
+
+test("every command that lists has the flags of lists", () => {
+  const lists = commands.filter(
+    ({ id, flags }) => id.endsWith(":list") || ("limit" in flags && id !== "plans:simulate"),
+  );
+  expect(lists.length).toBeGreaterThan(15);
+  const bare = lists.filter(({ flags }) => !Object.keys(listFlags).every((name) => name in flags));
+  expect(bare.map(({ id }) => id)).toEqual([]);
 });
 
 test("every command explains itself, with an example", async () => {
