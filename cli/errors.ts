@@ -22,7 +22,7 @@ export async function report(error: unknown, line: CommandLine): Promise<void> {
 }
 
 /** The facts of an error, wherever it came from. */
-async function failureOf(error: unknown, line: CommandLine): Promise<Failure> {
+export async function failureOf(error: unknown, line: CommandLine = { argv: [], known: [] }): Promise<Failure> {
   if (!(error instanceof Error)) return { ...NONE, message: String(error) };
   const message = tidied(error);
   if (error instanceof CliError) return { ...NONE, ...error.facts, code: error.code, message };

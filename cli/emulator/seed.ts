@@ -42,8 +42,8 @@ export async function sow({ message, placed }: Seed, transport: Transport): Prom
   const { catalog, customers, subscriptions, usage } = message;
   /** One call after the other, so that the order of the file is the order of what happens. */
   const place = async (call: Promise<unknown>, sent: string, at: string) => {
-    await call.catch((error) => {
-      const { field, reason, message } = failureOf(error);
+    await call.catch(async (error) => {
+      const { field, reason, message } = await failureOf(error);
       // What no field is to blame for stands where the whole does.
       if (field === "" && reason !== "") throw placed(new CliError("failed", message, { field: at, reason }), at, at);
       throw placed(error, sent, at);
