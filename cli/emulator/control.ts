@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import { text } from "node:stream/consumers";
 import { CliError } from "../cli-error.ts";
-import type { Failure } from "../errors.ts";
+import type { Failure } from "../failure.ts";
 import { type Locator, readLocatorOf, readLocators } from "../locator.ts";
 import type { Order, Orders } from "./control-server.ts";
 
