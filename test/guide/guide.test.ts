@@ -1,8 +1,10 @@
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { parseDocument } from "yaml";
+import { defaults } from "../../server/config.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { type Block, blocksOf, examplesOf, readPage, writePage } from "./page.ts";
 import { runPage } from "./run-page.ts";
@@ -12,7 +14,7 @@ const root = new URL("../../", import.meta.url).pathname;
 /** Written by a command, which has a check of its own. */
 const GENERATED = ["docs/cli.md"];
 /** Blocks that nothing runs, which say so: what a reader's own machine has to have, and pictures. */
-const NOT_RUN: Record<string, number> = { "README.md": 2 };
+const NOT_RUN: Record<string, number> = { "README.md": 2, "docs/concepts.md": 1, "docs/self-hosting.md": 2 };
 
 const names = ["README.md", ...(await readdir(join(root, "docs"))).map((name) => `docs/${name}`)];
 const pages = await Promise.all(
@@ -54,6 +56,43 @@ test("every file of a page is used by a command below it", () => {
     });
   });
   expect(unused.map(({ place, words }) => `${place} ${words.file}`)).toEqual([]);
+});
+
+test("links lead to pages and files that there are", async () => {
+  const wrong = await Promise.all(
+    pages.flatMap(({ name, parts }) => {
+      const text = parts.filter((part) => typeof part === "string").join("\n");
+      return [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(async ([, link = ""]) => {
+        const path = join(root, dirname(name), link);
+        return existsSync(path) ? [] : [`${name}: ${link}`];
+      });
+    }),
+  );
+  expect(wrong.flat()).toEqual([]);
+});
+
+test("the table of settings has every variable that a server reads, with its default", async () => {
+  const config = await readFile(join(root, "server/config.ts"), "utf8");
+  const read = new Set(config.match(/\b(USAGEFLOW_[A-Z_]+|DATABASE_URL)\b/g));
+  const integers = [...config.matchAll(/integer\("([A-Z_]+)", defaults\.(\w+)/g)];
+  expect(integers.length).toBeGreaterThan(10);
+  for (const name of ["README.md", "docs/self-hosting.md"]) {
+    const rows = (await readFile(join(root, name), "utf8"))
+      .split("\n")
+      .filter((line) => /^\| `(USAGEFLOW_|DATABASE)/.test(line));
+    const told = new Map<string, string>();
+    for (const row of rows) {
+      const cells = row.split("|");
+      const values = (cells.at(-2) ?? "").split(",").map((value) => value.trim().replaceAll("`", ""));
+      for (const [at, [, variable = ""]] of [...(cells[1] ?? "").matchAll(/`([A-Z_]+)`/g)].entries()) {
+        told.set(variable, values[at] ?? "");
+      }
+    }
+    expect([name, [...told.keys()].sort()]).toEqual([name, [...read].sort()]);
+    for (const [, variable = "", key = ""] of integers) {
+      expect([name, variable, told.get(variable)]).toEqual([name, variable, String(defaults[key as "port"])]);
+    }
+  }
 });
 
 test("YAML and JSON can be read", () => {

@@ -2,17 +2,20 @@
 
 /** Ids, keys and secrets. A page may cut them short: `uf_test_…`. */
 const NAMES =
-  /\b(?:(?:ten|key|sub|dsc|inv|crg|crn|evt|whe|whd|rpl)_[0-9A-Za-z]{22}|uf_(?:test|live)_(?:[0-9A-Za-z]+|…)|whsec_(?:[0-9A-Za-z+/]+=*|…))/g;
+  /\b(?:(?:ten|key|sub|dsc|inv|crg|crn|evt|whe|whd|rpl)_[0-9A-Za-z]{22}|uf_(?:test|live)_[0-9A-Za-z]*(?:…|[0-9A-Za-z])(?![0-9A-Za-z.])|whsec_[0-9A-Za-z+/]*(?:…|[0-9A-Za-z+/]=*))/g;
 
 /** What a clock on the wall says, and what it measures. Business time is before 2026 on every page, and is compared. */
 const TIMES: readonly [RegExp, string][] = [
   [/\b20(?:2[6-9]|[3-9]\d)-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z?)?/g, "<time>"],
   [/\b\d\d:\d\d:\d\d\b/g, "<time>"],
   [/\b\d{10}\b/g, "<unix seconds>"],
-  [/\b\d+(?:\.\d+)? (?:ms|s)\b/g, "<span>"],
+  [/\b\d+(?:\.\d+)? ?(?:ms|s)\b/g, "<span>"],
   [/"durationMs":\d+/g, '"durationMs":<span>'],
   [/\bv1,[0-9A-Za-z+/]{43}=/g, "<signature>"],
+  [/\buf_test_\w+\.\.\.\w+/g, "<key>"],
   [/\bprocess \d+/g, "process <number>"],
+  [/\bfold \d+/g, "fold <number>"], // how many commits one takes
+  [/^(Took|Sent by|Headers) +.*/gm, "$1 <once>"],
   [/^(Process +)\d+/gm, "$1<number>"],
 ];
 
@@ -43,13 +46,20 @@ export class Names {
     return replaced(text, this.#shown);
   }
 
-  /** Pairs names that are new, in the order in which they stand. */
+  /** Pairs names that are new: those of a kind in the order in which they stand. */
   learn(shown: string, printed: string): void {
     const free = [...new Set(shown.match(NAMES))].filter((name) => !this.#real.has(name));
     for (const real of new Set(printed.match(NAMES))) {
-      if (!this.#shown.has(real)) this.pair(free.shift() ?? real, real);
+      if (this.#shown.has(real)) continue;
+      const at = free.findIndex((name) => kindOf(name) === kindOf(real));
+      const [name = real] = at < 0 ? [] : free.splice(at, 1);
+      this.pair(name, real);
     }
   }
+}
+
+function kindOf(name: string): string {
+  return name.slice(0, name.lastIndexOf("_"));
 }
 
 function replaced(text: string, by: ReadonlyMap<string, string>): string {
@@ -59,6 +69,11 @@ function replaced(text: string, by: ReadonlyMap<string, string>): string {
 /** What the page is to show for what was printed: what it shows, if that is the same but for what differs. */
 export function settle(shown: string, printed: string, names: Names): string {
   names.learn(shown, printed);
+  return settleExactly(shown, printed, names);
+}
+
+/** The same where ids, too, are those of the page: runs that are repeatable. */
+export function settleExactly(shown: string, printed: string, names: Names): string {
   const told = names.toShown(printed);
   return alike(masked(shown).split("\n"), masked(told).split("\n")) ? shown : told;
 }

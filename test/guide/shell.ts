@@ -13,10 +13,20 @@ export interface Shell {
   folder: string;
   /** Runs a command to its end, and answers all that it printed. What it exports is there for the next. */
   run(command: string): Promise<string>;
-  /** Starts a command that goes on, and answers what tells all that it has printed so far. */
-  start(command: string): () => string;
+  /** Starts a command that goes on. */
+  start(command: string): Promise<Terminal>;
 }
 
+/** A terminal in which a command runs. */
+export interface Terminal {
+  /** All that it has printed so far. */
+  printed(): string;
+  /** Ctrl-C. */
+  stop(): Promise<void>;
+}
+
+/** What a command of a page exports, others read. */
+const EXPORTED = /^(USAGEFLOW|DATABASE)_/;
 /** What only a shell understands. */
 const SHELL = /[|<>;&$`*(){}#~]/;
 
@@ -45,11 +55,11 @@ export async function createShell(): Promise<Shell> {
   await writeFile(state, "");
   const children = new Set<ChildProcess>();
   onTestFinished(async () => {
-    for (const { pid, exitCode } of children) if (pid && exitCode === null) process.kill(-pid, "SIGTERM"); // and what it started
+    for (const child of children) kill(child, "SIGTERM");
     await Promise.all([...children].map(ended));
   });
   const exported = async () => {
-    const all = (await readFile(state, "utf8")).split("\0").filter((one) => one.startsWith("USAGEFLOW_"));
+    const all = (await readFile(state, "utf8")).split("\0").filter((one) => EXPORTED.test(one));
     return Object.fromEntries(all.map((one) => one.split(/=(.*)/s, 2)));
   };
   const inShell = async (command: string) => {
@@ -70,16 +80,28 @@ export async function createShell(): Promise<Shell> {
       const { stdout, stderr } = await run(wordsOf(line).slice(2), { env: { ...env, ...(await exported()) } });
       return stdout + stderr;
     },
-    start(command) {
-      const child = spawn("bash", ["-c", `exec 2>&1\n${command}`], { cwd: folder, env, detached: true });
+    async start(command) {
+      const own = { cwd: folder, env: { ...env, ...(await exported()) }, detached: true };
+      const child = spawn("bash", ["-c", `exec 2>&1\n${command}`], own);
       children.add(child);
       let printed = "";
       child.stdout.on("data", (chunk) => {
         printed += chunk;
       });
-      return () => printed;
+      return {
+        printed: () => printed,
+        async stop() {
+          kill(child, "SIGINT");
+          await ended(child);
+        },
+      };
     },
   };
+}
+
+/** Sends a signal to a command and to what it started. */
+function kill({ pid, exitCode, signalCode }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid && exitCode === null && signalCode === null) process.kill(-pid, signal);
 }
 
 /** The words of a line, of which some may stand in quotes. */
