@@ -1,4 +1,3 @@
-import { sql } from "kysely";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
 import { AttemptErrorKind, DeliveryState, SignatureKind } from "../../gen/usageflow/v1/webhook_pb.ts";
@@ -235,21 +234,6 @@ describe("a listener", () => {
     expect((await clients.webhook.listDeliveries({})).deliveries).toMatchObject([
       { state: DeliveryState.FAILED, lastError: "nobody listened any more" },
     ]);
-  });
-
-  test("of one tenant that cannot be deleted keeps no other's", async () => {
-    const { addOrganization, app, clientsFor, clock, listen, ownerDb, tenant } = await setupListening();
-    const other = await addOrganization("Other");
-    const streams = [listen(), listen({}, clientsFor(other.testKey))];
-    for (const stream of streams) {
-      await stream.until(isOpen);
-      stream.stop();
-      await stream.ended;
-    }
-    await sql`alter table endpoint add constraint stays
-      check (tenant_id <> ${sql.lit(tenant.testId)} or deleted_at is null)`.execute(ownerDb);
-    clock.advance(25 * HOUR);
-    expect([await expireListeners(app), await expireListeners(app)]).toEqual([1, 0]);
   });
 
   test("is paused like any endpoint, and has no URL to update", async () => {
