@@ -134,6 +134,7 @@ describe("a listener", () => {
     const again = deliveriesOf(await stream.until(deliveries(66))).at(-1);
     expect(numbersOf(stream.got).at(-1)).toEqual([1, 2]);
     await acknowledge(again as never);
+    await stream.until(deliveries(67));
     const id = ready?.message.case === "ready" ? (ready.message.value.endpoint?.id ?? "") : "";
     await clients.webhook.pauseEndpoint({ id });
     clock.advance(HOLD_RENEW_MS);
