@@ -1869,7 +1869,7 @@ export const WebhookService: GenService<{
    * that receivers may learn the new secret before or after they lose the old one. An overlap counts from now for all secrets
    * before: one of 0 ends them at once.
    *
-   * Errors: NOT_FOUND; STATE_CONFLICT when 10 secrets are in use already.
+   * Errors: NOT_FOUND; STATE_CONFLICT when 10 secrets are in use already, or a listener is to sign with `v1a`.
    *
    * @generated from rpc usageflow.v1.WebhookService.RotateEndpointSecret
    */
