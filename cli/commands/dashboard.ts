@@ -23,6 +23,10 @@ export default class Dashboard extends ClientCommand {
     // A wrong key or URL is told as by any command, before the screen is taken.
     const { tenant } = await (await this.client(TenantService, flags)).getTenant({});
     process.env.NODE_ENV ??= "production"; // React looks when it is loaded
+    if (process.env.NO_COLOR) {
+      process.env.FORCE_COLOR = "0"; // what Ink draws with looks for this alone
+      delete process.env.NO_COLOR; // Node warns of both, into the screen
+    }
     const [{ runDashboard }, { createClients }] = await Promise.all([
       import("../dashboard/run-dashboard.tsx"),
       import("../dashboard/clients.ts"),

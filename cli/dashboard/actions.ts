@@ -1,5 +1,6 @@
-import { create } from "@bufbuild/protobuf";
+import { create, equals } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
+import { type Delivery, DeliverySchema } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { CliError } from "../cli-error.ts";
 import { parseSpan, parseTime } from "../time.ts";
 import type { Clients } from "./clients.ts";
@@ -68,6 +69,8 @@ export function createActions(doing: Doing): (key: string) => void {
       const name = listInView(get());
       if (name) set({ asking: { what: "filter", text: get()[name].filter } });
     },
+    monthBefore: () => toMonth(get().monthsBack + 1),
+    monthAfter: () => toMonth(get().monthsBack - 1),
     replay: () => void replay(),
     advance: () => set({ asking: { what: "advance", text: "" } }),
     copy: () => {
@@ -79,6 +82,12 @@ export function createActions(doing: Doing): (key: string) => void {
     help: () => set({ help: !get().help }),
     quit: (key) => doing.quit(key),
   };
+
+  function toMonth(monthsBack: number): void {
+    if (monthsBack < 0) return;
+    set({ monthsBack, usage: new Map() });
+    void feed.refresh();
+  }
 
   async function open(): Promise<void> {
     const state = get();
@@ -160,10 +169,24 @@ export function createActions(doing: Doing): (key: string) => void {
     const answer = await link.call((options) => webhooks.retryDelivery({ id }, options));
     if (!answer) return;
     set({ note: `Sent again: ${id}` });
-    if (!page) return;
-    const fresh = await readDelivery(id);
-    if (fresh && get().page?.id === id) set({ page: { ...fresh, top: get().page?.top ?? 0 } });
+    if (page) await readAgain(id);
   }
+
+  async function readAgain(id: string): Promise<void> {
+    const fresh = await readDelivery(id);
+    const { page } = get();
+    if (fresh && page?.id === id) set({ page: { ...fresh, top: page.top } });
+  }
+
+  // A delivery that is shown in full is read again when its row changes.
+  let row: Delivery | undefined;
+  store.subscribe(() => {
+    const { page, view, deliveries } = get();
+    const now = page && view === "deliveries" ? deliveries.items.find(({ id }) => id === page.id) : undefined;
+    const isOther = now !== undefined && row?.id === now.id && !equals(DeliverySchema, row, now);
+    row = now;
+    if (isOther) void readAgain(now.id);
+  });
 
   async function advance(text: string): Promise<void> {
     try {

@@ -35,10 +35,11 @@ export function Dashboard({ store, onKey }: { store: Store<DashboardState>; onKe
 
 /** What is on the screen: a function of the state. */
 export function Screen({ state }: { state: DashboardState }): ReactNode {
-  const { columns, rows } = state.size;
+  const { rows } = state.size;
   const View = VIEW_OF[state.view];
   return (
-    <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
+    // As wide as the terminal is now, and not as it was: on the way to a smaller size a line that wraps would move all others.
+    <Box flexDirection="column" width="100%" height={rows} overflow="hidden">
       <Head state={state} />
       <Box flexGrow={1} flexDirection="column" overflow="hidden">
         {state.help ? (

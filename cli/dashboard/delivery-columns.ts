@@ -8,7 +8,7 @@ export const deliveryColumns: GridColumn<Delivery>[] = [
   { title: "EVENT", width: 23, value: ({ eventType }) => eventType },
   { title: "CUSTOMER", width: "rest", value: ({ customerId }) => customerId, from: 64 },
   { title: "STATE", width: 9, value: deliveryWord, color: deliveryColor },
-  { title: "TRIES", width: 5, value: ({ attemptCount }) => String(attemptCount), right: true },
-  { title: "ANSWER", width: 10, value: lastAnswer, color: deliveryColor },
+  { title: "TRIES", width: 5, value: ({ attemptCount }) => String(attemptCount), right: true, from: 64 },
+  { title: "ANSWER", width: 8, value: lastAnswer, color: deliveryColor },
   { title: "DELIVERY", width: 26, value: ({ id }) => id, from: 110, dim: true },
 ];

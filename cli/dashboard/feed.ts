@@ -1,14 +1,11 @@
-import { create } from "@bufbuild/protobuf";
-import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { UsageInterval } from "../../gen/usageflow/v1/usage_pb.ts";
 import { readOpenRevenue } from "../open-revenue.ts";
-import { monthStart } from "../time-zone.ts";
 import type { Clients } from "./clients.ts";
 import { followDeliveries } from "./deliveries-feed.ts";
 import type { Link } from "./link.ts";
 import { selectedOf, withItems } from "./list-state.ts";
 import { windowOf } from "./list-window.ts";
-import { type DashboardState, type ListName, listInView, TRAITS, usageKey } from "./state.ts";
+import { type DashboardState, type ListName, listInView, monthOf, TRAITS, usageKey } from "./state.ts";
 import type { Store } from "./store.ts";
 
 const PULSE_MS = 2_000;
@@ -19,7 +16,6 @@ const TICK_MS = 1_000;
 const PAGE_SIZE = 200;
 const DELIVERIES_PAGE_SIZE = 1_000;
 const FILTERED_MAX = 10_000;
-const HOUR_S = 3_600n;
 
 /** What keeps the state up to date. */
 export interface Feed {
@@ -82,10 +78,11 @@ export function startFeed(store: Store<DashboardState>, clients: Clients, link: 
         ? metrics.shown.slice(start, end).map(({ key }) => [key, ""] as const)
         : customers.shown.slice(start, end).map(({ id }) => [metric, id] as const);
     const span = monthOf(store.get());
+    const { monthsBack } = store.get();
     for (const [key, customerId] of wanted) {
       const request = { metric: key, customerId, interval: UsageInterval.DAY, ...span };
       const answer = await link.call((options) => usage.getUsage(request, options));
-      if (!answer) return;
+      if (!answer || store.get().monthsBack !== monthsBack) return;
       store.updateSoon((state) => ({ usage: new Map(state.usage).set(usageKey(key, customerId), answer) }));
     }
   }
@@ -161,14 +158,6 @@ export function startFeed(store: Store<DashboardState>, clients: Clients, link: 
   }
 
   return { refresh, more };
-}
-
-/** This month, by the tenant's clock, up to the end of its hour. */
-function monthOf({ tenant }: DashboardState): { start: Timestamp; end: Timestamp } {
-  const now = tenant?.clock?.now?.seconds ?? 0n;
-  const end = create(TimestampSchema, { seconds: now - (now % HOUR_S) + HOUR_S });
-  const last = create(TimestampSchema, { seconds: end.seconds - 1n });
-  return { start: monthStart(last, "UTC"), end };
 }
 
 /** The id of what keys act on. */

@@ -36,19 +36,26 @@ export function Head({ state }: { state: DashboardState }): ReactNode {
 }
 
 function Tabs({ state }: { state: DashboardState }): ReactNode {
+  const isNarrow = state.size.columns < TABS_WIDTH;
+  const place = VIEWS.findIndex(({ name }) => name === state.view);
   return (
     <Text wrap="truncate">
       {VIEWS.map(({ name, title }, at) => {
-        const here = name === state.view;
+        const here = at === place;
+        // Where there is little room, neighbours share the space between them.
+        const after = here ? "]" : at + 1 === place && isNarrow ? "" : " ";
+        const before = here ? "[" : at > 0 && isNarrow ? "" : " ";
         return (
           <Text key={name} bold={here} inverse={here} dimColor={!here}>
-            {here ? `[${at + 1} ${title}]` : ` ${at + 1} ${title} `}
+            {`${before}${at + 1} ${title}${after}`}
           </Text>
         );
       })}
     </Text>
   );
 }
+
+const TABS_WIDTH = VIEWS.reduce((sum, { title }) => sum + title.length + "[1 ]".length, 0);
 
 /** What is typed or was done, and which keys do something now. */
 export function Foot({ state }: { state: DashboardState }): ReactNode {
@@ -57,7 +64,7 @@ export function Foot({ state }: { state: DashboardState }): ReactNode {
     <Box flexDirection="column" flexShrink={0} height={2} paddingX={1}>
       <Text wrap="truncate">{noteOf(state)}</Text>
       <Text wrap="truncate">
-        {footerHints(state, size.columns - 2).map(({ label, short }) => (
+        {(state.asking ? WHILE_ASKING : footerHints(state, size.columns - 2)).map(({ label, short }) => (
           <Text key={short}>
             <Text bold color="cyan">
               {label}
@@ -69,6 +76,11 @@ export function Foot({ state }: { state: DashboardState }): ReactNode {
     </Box>
   );
 }
+
+const WHILE_ASKING = [
+  { label: "Enter", short: "done" },
+  { label: "Esc", short: "away with it" },
+];
 
 const QUESTIONS = {
   filter: "filter: ",

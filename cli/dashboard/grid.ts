@@ -24,6 +24,7 @@ export interface Grid<Row> {
 }
 
 const GAP = 2;
+const REST_MIN = 8;
 const MARK = { here: "▸ ", not: "  " };
 
 /** The titles, and the rows around the selected one: no others are looked at, however many there are. */
@@ -53,6 +54,12 @@ export function gridLines<Row>({ columns, rows, selected, width, height }: Grid<
 
 function widthsOf<Row>(columns: readonly GridColumn<Row>[], width: number): number[] {
   const fixed = columns.reduce((sum, column) => sum + (column.width === "rest" ? 0 : column.width), 0);
-  const rest = Math.max(4, width - fixed - GAP * (columns.length - 1));
-  return columns.map((column) => (column.width === "rest" ? rest : column.width));
+  const rest = Math.max(REST_MIN, width - fixed - GAP * (columns.length - 1));
+  const widths = columns.map((column) => (column.width === "rest" ? rest : column.width));
+  const taken = () => widths.reduce((sum, one) => sum + one, GAP * (columns.length - 1));
+  // On a narrow terminal the widest give way.
+  for (let widest = Math.max(...widths); taken() > width && widest > REST_MIN; widest = Math.max(...widths)) {
+    widths[widths.indexOf(widest)] = widest - 1;
+  }
+  return widths;
 }

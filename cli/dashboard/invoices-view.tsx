@@ -15,13 +15,13 @@ function amount(minor: bigint, currency: string): string {
 }
 
 const columns: GridColumn<Invoice>[] = [
-  { title: "INVOICE", width: 12, value: ({ number }) => number || "draft" },
+  { title: "INVOICE", width: 12, value: ({ number }) => number || "–" },
   { title: "CUSTOMER", width: "rest", value: ({ customerId }) => customerId },
   { title: "STATE", width: 13, value: ({ state }) => word(InvoiceStateSchema, state), color: invoiceColor },
-  { title: "PERIOD", width: 10, value: ({ timeZone, periodStart }) => dateIn(timeZone, periodStart) },
+  { title: "PERIOD", width: 10, value: ({ timeZone, periodStart }) => dateIn(timeZone, periodStart), from: 70 },
   { title: "PLAN", width: 14, value: ({ plan, planVersion }) => `${plan}, v${planVersion}`, from: 96 },
   { title: "DUE", width: 10, value: ({ timeZone, dueAt }) => dateIn(timeZone, dueAt), from: 96 },
-  { title: "TOTAL", width: 16, value: ({ totalMinor, currency }) => amount(totalMinor, currency), right: true },
+  { title: "TOTAL", width: 15, value: ({ totalMinor, currency }) => amount(totalMinor, currency), right: true },
   { title: "OWED", width: 16, value: owed, right: true, from: 116 },
 ];
 

@@ -17,6 +17,8 @@ export type ActionName =
   | "open"
   | "back"
   | "filter"
+  | "monthBefore"
+  | "monthAfter"
   | "replay"
   | "advance"
   | "copy"
@@ -74,6 +76,15 @@ export const KEYMAP: readonly Binding[] = [
     short: "back",
     where: (state) => state.help || state.page !== undefined || isInCustomers(state) || isFiltered(state),
   },
+  {
+    keys: ["left", "h"],
+    action: "monthBefore",
+    label: "← →",
+    words: "usage of the month before, or after",
+    short: "month",
+    where: inView("usage"),
+  },
+  { keys: ["right", "l"], action: "monthAfter", label: "", words: "", where: inView("usage") },
   {
     keys: ["r"],
     action: "replay",

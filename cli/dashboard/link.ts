@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { failureOfCall } from "../call-failure.ts";
 import { printable } from "../output/text.ts";
 import type { DashboardState } from "./state.ts";
 import type { Store } from "./store.ts";
@@ -30,7 +31,7 @@ export function createLink(store: Store<DashboardState>, ended: AbortSignal): Li
   };
   const failed = (error: unknown) => {
     if (ended.aborted) return;
-    const why = printable(error instanceof ConnectError ? error.rawMessage : String(error));
+    const why = error instanceof ConnectError ? failureOfCall(error).message : printable(String(error));
     if (!(error instanceof ConnectError) || !AWAY.includes(error.code)) {
       store.updateSoon(() => ({ note: why }));
       return;

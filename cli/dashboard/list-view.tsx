@@ -30,5 +30,5 @@ function placeWords<Item>({ shown, items, selected, filter, nextPageToken }: Lis
   const more = nextPageToken === "" ? "" : "+"; // there are more on the server
   const all = `${items.length.toLocaleString("en")}${more}`;
   const place = `${(shown.length === 0 ? 0 : selected + 1).toLocaleString("en")} of `;
-  return filter === "" ? `${place}${all}` : `${place}${shown.length.toLocaleString("en")}, of ${all} · /${filter}`;
+  return filter === "" ? `${place}${all}` : `${place}${shown.length.toLocaleString("en")} · /${filter} · ${all} in all`;
 }

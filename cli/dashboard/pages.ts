@@ -21,9 +21,10 @@ import { digits } from "./words.ts";
 
 /** A delivery: where it stands, each attempt, and what was sent. */
 export function deliveryPage(delivery: Delivery, event: Event | undefined): PageState {
-  const told = textLines(deliveryText(delivery));
+  const told = deliveryText(delivery);
   const sent = event?.data ? [line(""), line("What was sent", { bold: true }), ...jsonLines(event.data)] : [];
-  return { title: `Delivery of ${delivery.eventType}`, id: delivery.id, top: 0, linesIn: () => [...told, ...sent] };
+  const linesIn = (width: number) => [...wrappedLines(told, width), ...sent];
+  return { title: `Delivery of ${delivery.eventType}`, id: delivery.id, top: 0, linesIn };
 }
 
 /** An invoice, with how each amount came about. */
@@ -72,6 +73,21 @@ function textLines(text: string, strong = /^(?!)/): Line[] {
   return stripVTControlCharacters(text)
     .split("\n")
     .map((one) => line(one, strong.test(one) ? { bold: true } : {}));
+}
+
+const VALUE_AT = 12;
+
+/** Names and values, of which what is too long goes on below. */
+function wrappedLines(text: string, width: number): Line[] {
+  const room = Math.max(8, width - VALUE_AT);
+  return text.split("\n").flatMap((one) => {
+    if (one.length <= width) return [line(one)];
+    const rest = one.slice(width);
+    const parts = Array.from({ length: Math.ceil(rest.length / room) }, (_, at) =>
+      rest.slice(at * room, (at + 1) * room),
+    );
+    return [line(one.slice(0, width)), ...parts.map((part) => line(" ".repeat(VALUE_AT) + part))];
+  });
 }
 
 function jsonLines(data: EventData): Line[] {

@@ -1,3 +1,5 @@
+import { create } from "@bufbuild/protobuf";
+import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import type { Event } from "../../gen/usageflow/v1/event_pb.ts";
 import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { OpenRevenue } from "../../gen/usageflow/v1/invoice_service_pb.ts";
@@ -6,6 +8,7 @@ import type { Customer, Tenant } from "../../gen/usageflow/v1/tenant_pb.ts";
 import type { GetUsageRateResponse, GetUsageResponse } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import type { Delivery } from "../../gen/usageflow/v1/webhook_pb.ts";
 import type { GetDeliveryActivityResponse } from "../../gen/usageflow/v1/webhook_service_pb.ts";
+import { monthStart } from "../time-zone.ts";
 import type { Line } from "./line.ts";
 import { emptyList, type ListState, type ListTraits } from "./list-state.ts";
 import { deliverySearch, invoiceSearch } from "./words.ts";
@@ -59,7 +62,9 @@ export interface DashboardState {
   /** The metric of which customers are shown. Empty: metrics are. */
   readonly metric: string;
   readonly customers: ListState<Customer>;
-  /** Usage of this month by `usageKey`. */
+  /** How many months before the present one usage is looked at. */
+  readonly monthsBack: number;
+  /** Usage of that month by `usageKey`. */
   readonly usage: ReadonlyMap<string, GetUsageResponse>;
   readonly plans: ListState<Plan>;
   readonly invoices: ListState<Invoice>;
@@ -106,6 +111,7 @@ export function initialState(tenant: Tenant | undefined, size: DashboardState["s
     metrics: emptyList(),
     metric: "",
     customers: emptyList(),
+    monthsBack: 0,
     usage: new Map(),
     plans: emptyList(),
     invoices: emptyList(),
@@ -116,6 +122,17 @@ export function initialState(tenant: Tenant | undefined, size: DashboardState["s
     asking: undefined,
     note: "",
   };
+}
+
+const HOUR_S = 3_600n;
+
+/** The month that usage is looked at, in UTC and by the tenant's clock; the present one up to the end of its hour. */
+export function monthOf({ tenant, monthsBack }: DashboardState): { start: Timestamp; end: Timestamp } {
+  const now = tenant?.clock?.now?.seconds ?? 0n;
+  let end = create(TimestampSchema, { seconds: now - (now % HOUR_S) + HOUR_S });
+  const startBefore = (at: Timestamp) => monthStart(create(TimestampSchema, { seconds: at.seconds - 1n }), "UTC");
+  for (let back = 0; back < monthsBack; back++) end = startBefore(end);
+  return { start: startBefore(end), end };
 }
 
 /** Names of the lists in the state. */

@@ -10,7 +10,7 @@ import { selectedOf } from "./list-state.ts";
 import { ListView } from "./list-view.tsx";
 import { Panel } from "./panel.tsx";
 import { columns, grouped, sparkline } from "./sparkline.ts";
-import { bodyOf, type DashboardState, usageKey } from "./state.ts";
+import { bodyOf, type DashboardState, monthOf, usageKey } from "./state.ts";
 import { digits } from "./words.ts";
 
 const SPARK_WIDTH = 31; // a month of days
@@ -23,13 +23,14 @@ export function UsageView({ state }: { state: DashboardState }): ReactNode {
   const box = { width, height: height - chart };
   const here = metric === "" ? (selectedOf(metrics)?.key ?? "") : metric;
   const customer = metric === "" ? undefined : selectedOf(customers);
+  const month = date(monthOf(state).start).slice(0, "2015-05".length);
   const series = usage.get(usageKey(here, customer?.id));
   const title = customer ? `${here} of ${customer.id}, by day` : `${here || "Usage"} by day`;
   return (
     <Box flexDirection="column">
       {metric === "" ? (
         <ListView
-          title="This month by metric"
+          title={`${month} by metric`}
           list={metrics}
           columns={metricColumns(usage)}
           none={NO_METRICS}
@@ -37,7 +38,7 @@ export function UsageView({ state }: { state: DashboardState }): ReactNode {
         />
       ) : (
         <ListView
-          title={`${metric} by customer`}
+          title={`${metric} in ${month} by customer`}
           list={customers}
           columns={customerColumns(metric, usage)}
           none={NO_CUSTOMERS}
@@ -59,7 +60,7 @@ function metricColumns(usage: Usage): GridColumn<Metric>[] {
   return [
     { title: "METRIC", width: 20, value: ({ key }) => key },
     { title: "NAME", width: "rest", value: ({ name }) => name, from: 90 },
-    { title: "COUNTED BY", width: 12, value: ({ aggregation }) => word(AggregationSchema, aggregation), from: 110 },
+    { title: "COUNTED BY", width: 12, value: ({ aggregation }) => word(AggregationSchema, aggregation), from: 130 },
     { title: "QUANTITY", width: 20, value: (metric) => quantity(of(metric)), right: true },
     { title: "EVENTS", width: 12, value: (metric) => events(of(metric)), right: true, from: 70 },
     { title: "BY DAY", width: SPARK_WIDTH, value: (metric) => spark(of(metric)), color: () => "cyan", from: 90 },
@@ -97,9 +98,10 @@ function spark(usage: GetUsageResponse | undefined): string {
 function chartLines(usage: GetUsageResponse | undefined, width: number, height: number): Line[] {
   if (!usage) return [];
   const values = numbers(usage);
-  const wide = Math.max(1, Math.min(3, Math.floor(width / Math.max(1, values.length))));
+  const wide = Math.max(1, Math.min(6, Math.floor(width / Math.max(1, values.length))));
+  const gap = wide > 2 ? 1 : 0;
   const drawn = columns(values, Math.max(1, height - 1)).map((text) =>
-    Array.from(text, (cell) => cell.repeat(wide)).join(""),
+    Array.from(text, (cell) => cell.repeat(wide - gap) + " ".repeat(gap)).join(""),
   );
   const [first, last] = [date(usage.points[0]?.start), date(usage.points.at(-1)?.start)];
   const between = Math.max(1, values.length * wide - first.length - last.length);
