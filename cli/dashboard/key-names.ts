@@ -5,6 +5,8 @@ import type { Key } from "ink";
  * frames are drawn, or holds a key: each is a key by itself.
  */
 export function keyNames(input: string, key: Key): string[] {
+  // Escape and the next key, when they come together, look like one key with Alt.
+  if (key.meta && !key.escape && input !== "") return ["escape", ...keyNames(input, { ...key, meta: false })];
   if (key.ctrl) return input === "" ? [] : [`ctrl-${input}`];
   if (key.upArrow) return ["up"];
   if (key.downArrow) return ["down"];

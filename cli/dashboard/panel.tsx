@@ -46,7 +46,9 @@ export function Lines({ lines }: { lines: readonly Line[] }): ReactNode {
     <Text key={at} wrap="truncate" {...(selected ? SELECTED : {})}>
       {isEmpty(spans)
         ? " "
-        : spans.map((span, place) => <Piece key={keyOf(span, place)} span={span} selected={selected} />)}
+        : joined(spans, selected).map((span, place) => (
+            <Piece key={keyOf(span, place)} span={span} selected={selected} />
+          ))}
     </Text>
   ));
 }
@@ -61,6 +63,21 @@ function Piece({ span, selected }: { span: Span; selected: boolean }): ReactNode
       {text}
     </Text>
   );
+}
+
+/** Neighbours in one look as one: each piece costs a node to lay out. */
+function joined(spans: readonly Span[], selected: boolean): Span[] {
+  const pieces: Span[] = [];
+  for (const span of spans) {
+    const last = pieces.at(-1);
+    if (last && (selected || isAlike(last, span))) pieces[pieces.length - 1] = { ...last, text: last.text + span.text };
+    else pieces.push(span);
+  }
+  return pieces;
+}
+
+function isAlike(a: Span, b: Span): boolean {
+  return a.color === b.color && a.bold === b.bold && a.dim === b.dim;
 }
 
 /** A row of nothing is a row. */

@@ -97,7 +97,9 @@ test("every view shows what there is, as the guide does, at 80 by 24", async () 
   await shows(screen, "plans", "0.0333 each");
   screen.press("4");
   await shows(screen, "invoices", "void ");
-  screen.press("j", "j", "enter");
+  screen.press("j", "j");
+  await screen.until("▸ INV-000002");
+  screen.press("enter");
   await shows(screen, "invoice", "tier above 100");
   screen.press("escape", "5");
   await shows(screen, "deliveries", "retrying");
@@ -163,7 +165,7 @@ test("a server that goes away is told, and found again; the clock is advanced, a
   screen.press("6");
   await screen.until("press a");
   screen.write("a31d");
-  await screen.until("2015-06-02): 31d");
+  await screen.until("to (2015-06-02): 31d");
   screen.press("enter");
   await screen.until(/On its way/.source);
   await drain();

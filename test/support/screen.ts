@@ -47,10 +47,10 @@ export function startScreen(
   const [file, ...args] = command;
   const child = spawn(file, args, { cols: columns, rows, name: "xterm-256color", env });
   const waiting = new Set<() => void>();
-  let raw = "";
+  let raw = ""; // what is on the screen, so far
   child.onData((data) => {
-    raw += data;
     terminal.write(data, () => {
+      raw += data;
       for (const look of waiting) look();
     });
   });
