@@ -6,6 +6,7 @@ import { LineCounter, parseDocument, type YAMLParseError } from "yaml";
 import { CatalogSchema, MetricSchema, PriceSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { failureOfCall } from "../call-failure.ts";
 import { CliError } from "../cli-error.ts";
+import { type Failure, NONE } from "../failure.ts";
 import { ruleWords } from "../output/rule-words.ts";
 import { fieldPath, printable } from "../output/text.ts";
 import { type Problem, readMessage } from "./read-message.ts";
@@ -93,9 +94,9 @@ export function parseMessage<S extends DescMessage>(schema: S, text: string, nam
     message: fromJson(schema, json),
     says: (path) => offsets.has(path.replace(/[.[].*$/s, "")),
     placed(error, sent, at = "") {
-      if (!(error instanceof ConnectError)) return error;
-      const { code, field, reason, requestId } = failureOfCall(error);
-      const message = ruleWords(printable(error.rawMessage)); // as the server said it: no flag is meant here
+      const told = toldBy(error);
+      if (!told) return error;
+      const { code, field, reason, requestId, message } = told;
       const rest = pathIn(sent, field);
       if (rest === undefined) return error;
       const path = at && rest ? `${at}.${rest}` : at || rest;
@@ -105,6 +106,13 @@ export function parseMessage<S extends DescMessage>(schema: S, text: string, nam
       return new CliError(kind, placed, { reason, field, requestId }, error);
     },
   };
+}
+
+/** What the server or this command says of an error; undefined where neither does. */
+function toldBy(error: unknown): Failure | undefined {
+  if (error instanceof CliError) return { ...NONE, ...error.facts, code: error.code, message: error.message };
+  if (!(error instanceof ConnectError)) return undefined;
+  return { ...failureOfCall(error), message: ruleWords(printable(error.rawMessage)) }; // as said: no flag is meant here
 }
 
 /** The path in what was sent of a path in the request; undefined where that is of something else. */

@@ -55,7 +55,7 @@ export async function startControl(
     try {
       answer(200, await orders[name as Order]((await json(request)) as never));
     } catch (error) {
-      answer(500, failureOf(error));
+      answer(500, await failureOf(error));
     }
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -11,7 +11,9 @@ import { stageEvents, times } from "../webhook/stage-events.ts";
 
 /** Commands that a call of `main` cannot show, and where they are tested as processes. */
 export const AS_PROCESS: Record<string, string> = {
+  dashboard: "dashboard.test.ts",
   demo: "emulator.test.ts",
+  "deliveries tail": "listen.test.ts",
   "emulator env": "emulator-orders.test.ts",
   "emulator exec": "emulator.test.ts",
   "emulator reset": "snapshot.test.ts",
@@ -21,6 +23,7 @@ export const AS_PROCESS: Record<string, string> = {
   "emulator start": "emulator.test.ts",
   "emulator status": "emulator-orders.test.ts",
   "emulator stop": "emulator-orders.test.ts",
+  listen: "listen.test.ts",
   init: "journey/upgrade.test.ts",
   migrate: "journey/upgrade.test.ts",
   serve: "command-line.test.ts",
@@ -165,6 +168,11 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   "deliveries replay": ({ endpoint }) => ["--endpoint", endpoint, "--dry-run"],
   "deliveries retry": ({ delivery }) => [delivery],
   "deliveries show": ({ delivery }) => [delivery],
+  "deliveries skip": async ({ clients, newEndpoint }) => {
+    const endpointId = await newEndpoint();
+    await clients.webhook.pauseEndpoint({ id: endpointId });
+    return [(await clients.webhook.sendTestEvent({ endpointId })).delivery?.id ?? ""];
+  },
   "discounts create": (world) => [world.subscription(), "--name", "Launch", "--percent", "20", "--for-ever"],
   "discounts end": async (world) => [await world.discount()],
   "discounts list": () => [],
@@ -197,6 +205,7 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   "metrics show": () => ["API_CALL"],
   logout: (world) => ["--profile", world.profile()],
   login: () => [],
+  overview: () => [],
   "plans list": () => [],
   "plans show": () => ["pro"],
   "plans simulate": () => ["--plan", "pro"],
