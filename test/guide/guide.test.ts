@@ -24,9 +24,9 @@ const pages = await Promise.all(
 );
 const all = pages.flatMap(blocksOf);
 const isNotRun = ({ words }: Block) => "not-run" in words;
-const isConsole = (block: Block) => block.language === "console" && !isNotRun(block);
+const isPrinted = (block: Block) => (block.language === "console" || "screen" in block.words) && !isNotRun(block);
 
-test.each(pages.filter((page) => blocksOf(page).some(isConsole)).map((page) => [page.name, page] as const))(
+test.each(pages.filter((page) => blocksOf(page).some(isPrinted)).map((page) => [page.name, page] as const))(
   "%s shows what its commands print",
   async (name, page) => {
     await runPage(page);
@@ -43,7 +43,9 @@ test("every block is run, or read, or says that it is not; few are not", () => {
   }
   expect(counts).toEqual(NOT_RUN);
   const known = ["console", "yaml", "json", "js", "ts"];
-  const strange = all.filter((block) => !isNotRun(block) && !known.includes(block.language));
+  const strange = all.filter(
+    (block) => !isNotRun(block) && !("screen" in block.words) && !known.includes(block.language),
+  );
   expect(strange.map(({ place, language }) => `${place} ${language}`)).toEqual([]);
 });
 

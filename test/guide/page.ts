@@ -3,7 +3,7 @@ export interface Block {
   /** The page and the line, for messages. */
   place: string;
   language: string;
-  /** What stands after the language: `file=catalog.yaml`, `terminal=handler`, `any-order`, `exact`, `not-run`. A word without a value has "". */
+  /** What stands after the language: `file=catalog.yaml`, `terminal=handler`, `any-order`, `exact`, `screen=overview`, `not-run`. A word without a value has "". */
   words: Record<string, string>;
   lines: string[];
 }

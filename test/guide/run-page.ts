@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished } from "vitest";
@@ -9,6 +9,8 @@ import { createShell, type Shell, type Terminal } from "./shell.ts";
 
 /** Ports that pages name: of the emulator, and of a reader's own handlers, of a server. A run takes others, that are free. */
 const PORTS = ["8787", "4000", "4001", "8080"];
+/** Screens of the dashboard, as its journeys on a terminal left them. */
+const SCREENS = new URL("../../docs/screens/", import.meta.url).pathname;
 /** The folder that pages speak of. */
 const FOLDER = "/home/you/shop";
 /** Commands that change nothing. What the workers do in the background they may come too early for, as a reader may. */
@@ -37,8 +39,9 @@ export async function runPage(page: Page): Promise<void> {
   if (blocksOf(page).some(({ lines }) => lines.some((line) => line.includes("@db")))) await pairDatabase(names);
   const desk: Desk = { shell, names, terminals: new Map() };
   for (const block of blocksOf(page)) {
-    const { file } = block.words;
-    if (file) await leaveFile(desk, file, block);
+    const { file, screen } = block.words;
+    if (screen) block.lines = (await readFile(`${SCREENS}${screen}.txt`, "utf8")).trimEnd().split("\n");
+    else if (file) await leaveFile(desk, file, block);
     else if (block.language === "console" && !("not-run" in block.words)) await runBlock(desk, block);
   }
 }
