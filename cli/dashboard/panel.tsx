@@ -15,7 +15,7 @@ export function Panel({ title, width, height, lines }: PanelProps): ReactNode {
   const room = width - 6;
   const shown = title.length > room ? fitted(title, room) : title;
   return (
-    <Box flexDirection="column" width={width} height={height}>
+    <Box flexDirection="column" flexShrink={0} width={width} height={height}>
       <Text wrap="truncate">
         <Text dimColor>╭─ </Text>
         <Text bold color="cyan">

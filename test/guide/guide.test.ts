@@ -43,10 +43,22 @@ test("every block is run, or read, or says that it is not; few are not", () => {
   }
   expect(counts).toEqual(NOT_RUN);
   const known = ["console", "yaml", "json", "js", "ts"];
-  const strange = all.filter(
-    (block) => !isNotRun(block) && !("screen" in block.words) && !known.includes(block.language),
-  );
+  const isScreen = ({ language, words }: Block) => language === "text" && "screen" in words;
+  const strange = all.filter((block) => !isNotRun(block) && !isScreen(block) && !known.includes(block.language));
   expect(strange.map(({ place, language }) => `${place} ${language}`)).toEqual([]);
+});
+
+test("screens are those that the dashboard's own test found on a terminal", async () => {
+  const shown = pages.filter((page) => blocksOf(page).some(({ words }) => words.screen));
+  expect(shown.length).toBeGreaterThan(0);
+  for (const page of shown) {
+    for (const { words, lines } of blocksOf(page)) {
+      if (!words.screen) continue;
+      const screen = await readFile(join(root, `docs/screens/${words.screen}.txt`), "utf8");
+      lines.splice(0, lines.length, ...screen.trimEnd().split("\n"));
+    }
+    await expect(writePage(page)).toMatchFileSnapshot(join(root, page.name));
+  }
 });
 
 test("every file of a page is used by a command below it", () => {
