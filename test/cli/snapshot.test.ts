@@ -42,7 +42,11 @@ test("a snapshot is gone back to, survives the emulator, and begins another one"
   const wrong = await Promise.all(["/proc/x", "/dev/null/x"].map((at) => run(["emulator", "snapshot", "save", at])));
   expect(wrong).toEqual([
     { code: 1, stdout: "", stderr: "Error: /proc/x: no folder can be made there\nName another place.\n" },
-    { code: 1, stdout: "", stderr: expect.stringContaining("Error: /dev/null/x: is no folder, or lies below a file\n") },
+    {
+      code: 1,
+      stdout: "",
+      stderr: expect.stringContaining("Error: /dev/null/x: is no folder, or lies below a file\n"),
+    },
   ]);
   await put(first.ready, "cid");
   expect(await run(["emulator", "stop"])).toMatchObject({ code: 0 });
