@@ -65,7 +65,9 @@ export function leftOutWords<Item>({ items, columns }: Listing<Item>): string {
   if (items.length === 0) return "";
   const shown = fitting(columns, items);
   const names = columns.filter((column) => !shown.includes(column)).map(({ title }) => nameOf(title));
-  return names.length > 0 ? `Left out for want of width: ${names.join(", ")}. --columns NAMES shows them.` : "";
+  return names.length > 0
+    ? `Left out for want of width: ${names.join(", ")}. A wider window shows them, or --columns.`
+    : "";
 }
 
 /** Something as YAML, whole: what `--json` gives, for eyes. */

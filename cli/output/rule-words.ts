@@ -38,7 +38,7 @@ const GIVEN_BY: Record<string, string | readonly string[]> = {
   key: "KEY",
   secret: "--secret",
   overlap: "--overlap",
-  url: "URL",
+  url: ["URL", "--to"],
   endpoint_id: "--endpoint",
   event_id: "--event",
   event_types: ["--type", "--events", "--event"],
@@ -85,6 +85,7 @@ const GIVEN_BY: Record<string, string | readonly string[]> = {
   to: "--to",
   by: "--by",
   filter: "--filter",
+  "filter.property": "--filter",
   group_by: "--group-by",
   event_amounts: "--event-amounts",
   "lines.lines.position": "--line",
@@ -125,7 +126,7 @@ function givenBy(field: string, taken: readonly string[]): string {
   const alike = [`--${name}`, `--${short}`, short.toUpperCase()];
   const own = [...usual, ...alike].find((one) => taken.includes(one));
   // What the contract calls an id or a key is the command's first argument, whatever that is called.
-  const first = usual.some((one) => !one.startsWith("-")) ? taken.find((one) => !one.startsWith("-")) : undefined;
+  const first = path === "id" || path === "key" ? taken.find((one) => !one.startsWith("-")) : undefined;
   return own ?? first ?? usual[0] ?? field;
 }
 

@@ -39,7 +39,7 @@ test.each([
   ["event_types[0]", ["--type", "--endpoint"], "--type: is wrong"],
   ["event_types[0]", ["URL", "--event"], "--event: is wrong"],
   ["event_types[0]", ["--event", "--type"], "--type: is wrong"],
-  ["url", ["ENDPOINT", "--url"], "--url: is wrong"],
+  ["url", ["ENDPOINT", "--to"], "--to: is wrong"],
   ["reason", ["INVOICE", "--reason"], "--reason: is wrong"],
 ])("%s is told as the command's own of %j", (field, taken, told) => {
   expect(fieldWords("is wrong", field, taken)).toBe(told);
