@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { Command } from "@oclif/core";
-import { listing, listingText, yamlText } from "./output/listing.ts";
+import { leftOutWords, listing, listingText, yamlText } from "./output/listing.ts";
 import type { Column } from "./output/table.ts";
 import type { Found } from "./pages.ts";
 import { wantsJson } from "./wants-json.ts";
@@ -34,6 +34,8 @@ export abstract class BaseCommand extends Command {
     const list = listing(listed, columns, this.jsonEnabled() ? { ...showing, output: "json" } : showing);
     const whole = () => ({ [name]: list.items.map(({ json }) => json()), ...beside });
     this.answer(whole, () => (showing.output === "yaml" ? yamlText(whole()) : listingText(list, showing.output)));
+    const leftOut = (showing.output ?? "table") === "table" ? leftOutWords(list) : "";
+    if (leftOut) this.say(leftOut);
     if (items.length === 0)
       this.say(`Nothing to show: no ${name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)}.`);
     if (more) this.say(`These are the first ${items.length}. --all shows all.`);

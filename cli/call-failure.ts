@@ -11,8 +11,11 @@ const HINTS: Record<string, string> = {
   deadline_exceeded: "The server took too long. Try again.",
 };
 
-/** The facts of a call that failed: what the server said, or what became of the connection. */
-export function failureOfCall(error: ConnectError): Failure {
+/**
+ * The facts of a call that failed: what the server said, or what became of the connection. Fields are told as the
+ * arguments and flags that the command takes.
+ */
+export function failureOfCall(error: ConnectError, taken: readonly string[] = []): Failure {
   const [detail] = error.findDetails(ErrorDetailSchema);
   if (!detail && error.code !== Code.DeadlineExceeded) return failureOfTransport(error);
   const code = Code[error.code].replace(/\B[A-Z]/g, "_$&").toLowerCase();
@@ -20,7 +23,7 @@ export function failureOfCall(error: ConnectError): Failure {
   return {
     code,
     reason: reason.replace("ERROR_REASON_", ""),
-    message: printable(fieldWords(error.rawMessage, detail?.field ?? "")),
+    message: printable(fieldWords(error.rawMessage, detail?.field ?? "", taken)),
     field: detail?.field ?? "",
     requestId: detail?.requestId ?? "",
     hint: HINTS[code] ?? "",

@@ -8,7 +8,8 @@ export type CliErrorCode =
   | "failed_precondition"
   | "unavailable"
   | "deadline_exceeded"
-  | "interrupted";
+  | "interrupted"
+  | "terminated";
 
 /** What may be said besides. */
 export interface CliErrorFacts {

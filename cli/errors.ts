@@ -4,7 +4,7 @@ import { CliError } from "./cli-error.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { type Failure, NONE } from "./failure.ts";
 import { redacted } from "./redacted.ts";
-import { type CommandLine, usageFailure } from "./usage-failure.ts";
+import { type CommandLine, takenBy, usageFailure } from "./usage-failure.ts";
 import { wantsJson } from "./wants-json.ts";
 
 /** Tells an error, on stderr and in the exit code. */
@@ -12,14 +12,17 @@ export async function report(error: unknown, line: CommandLine): Promise<void> {
   const facts = await failureOf(error, line);
   const failure: Failure = { ...facts, message: redacted(facts.message), hint: redacted(facts.hint) };
   process.exitCode = exitCodeOf(failure.code);
+  if (failure.code === "terminated" && failure.hint === "") return; // whoever ended it knows
   if (wantsJson(line.argv)) {
     process.stderr.write(`${JSON.stringify({ error: failure })}\n`);
     return;
   }
-  const kind = failure.code === "interrupted" ? "Interrupted" : "Error";
+  const kind = KINDS[failure.code] ?? "Error";
   process.stderr.write(`${kind}: ${failure.message}\n${failure.hint && `${failure.hint}\n`}`);
   if (process.env.DEBUG && error instanceof Error) process.stderr.write(`${redacted(error.stack ?? "")}\n`);
 }
+
+const KINDS: Record<string, string> = { interrupted: "Interrupted", terminated: "Ended" };
 
 /** The facts of an error, wherever it came from. */
 export async function failureOf(error: unknown, line: CommandLine = { argv: [], known: [] }): Promise<Failure> {
@@ -27,7 +30,8 @@ export async function failureOf(error: unknown, line: CommandLine = { argv: [], 
   const message = tidied(error);
   if (error instanceof CliError) return { ...NONE, ...error.facts, code: error.code, message };
   // By name, and what reads it loaded now: a wrong flag is told without waiting for code that calls servers.
-  if (error.name === "ConnectError") return (await import("./call-failure.ts")).failureOfCall(error as ConnectError);
+  if (error.name === "ConnectError")
+    return (await import("./call-failure.ts")).failureOfCall(error as ConnectError, takenBy(line));
   if ("oclif" in error) return { ...NONE, code: "usage", ...usageFailure(message, line) };
   if (error.name === "ConfigError") return { ...NONE, code: "usage", message };
   if ("code" in error && UNREACHABLE.test(String(error.code))) return { ...NONE, code: "unavailable", message };

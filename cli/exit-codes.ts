@@ -2,7 +2,12 @@
 export const EXIT_CODES: readonly { exit: number; short: string; kinds: readonly string[]; meaning: string }[] = [
   { exit: 0, short: "done", kinds: [], meaning: "Done." },
   { exit: 1, short: "failed", kinds: ["failed"], meaning: "Failed, for a reason that no other code names." },
-  { exit: 2, short: "wrong usage", kinds: ["usage"], meaning: "The command line is wrong. Nothing was done." },
+  {
+    exit: 2,
+    short: "wrong usage",
+    kinds: ["usage", "invalid_argument"],
+    meaning: "The command line is wrong, or a value in it. Nothing was done.",
+  },
   {
     exit: 3,
     short: "not allowed",
@@ -29,6 +34,7 @@ export const EXIT_CODES: readonly { exit: number; short: string; kinds: readonly
     meaning: "It took too long, or what was waited for did not come.",
   },
   { exit: 130, short: "interrupted", kinds: ["interrupted"], meaning: "Somebody pressed Ctrl-C." },
+  { exit: 143, short: "terminated", kinds: ["terminated"], meaning: "Something ended it with SIGTERM." },
 ];
 
 /** The exit code of a kind of failure: 1 for those that have none. */
@@ -41,5 +47,5 @@ export function exitCodesText(): string {
   const lines = EXIT_CODES.map(
     ({ exit, short, meaning }) => `${String(exit).padStart(5)}  ${short.padEnd(12)}  ${meaning}`,
   );
-  return `EXIT CODES\n${lines.join("\n")}\n\n\`emulator exec\` exits with its command's code.\n`;
+  return `EXIT CODES\n${lines.join("\n")}\n\n\`emulator exec\` exits with its command's code. \`emulator start\` and \`serve\` end with 0 on SIGTERM.\n`;
 }

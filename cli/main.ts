@@ -18,6 +18,8 @@ export async function main(argv: readonly string[], root: string): Promise<void>
     line.known = names.map((id) => id.replaceAll(":", " "));
     line.flagsOf = (command) =>
       Object.keys(config.findCommand(command.replaceAll(" ", ":"))?.flags ?? {}).map((name) => `--${name}`);
+    line.argsOf = (command) =>
+      Object.keys(config.findCommand(command.replaceAll(" ", ":"))?.args ?? {}).map((name) => name.toUpperCase());
     await run(args, config);
   } catch (error) {
     await tell(error);

@@ -41,6 +41,12 @@ export function stopSignal(): AbortSignal {
   return stop.signal;
 }
 
+/** How a command ends that was stopped before its end: by Ctrl-C it says so, by SIGTERM it goes in silence. */
+export function stopError(stop: AbortSignal, words: string, hint = "", cause?: unknown): CliError {
+  const code = /^SIG(TERM|HUP)$/.test(String(stop.reason)) ? "terminated" : "interrupted";
+  return new CliError(code, words, { hint }, cause);
+}
+
 /** Resolves when the signal aborts. */
 export function stopped(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-import { closest, distance } from "fastest-levenshtein";
+import { near } from "./near.ts";
 
 /** What was typed, and what there is. */
 export interface CommandLine {
@@ -7,6 +7,14 @@ export interface CommandLine {
   known: readonly string[];
   /** The flags of a command, such as `--json`. */
   flagsOf?: (command: string) => readonly string[];
+  /** Its arguments in their order, such as `CUSTOMER`. */
+  argsOf?: (command: string) => readonly string[];
+}
+
+/** Arguments and flags of the command that was typed, such as `CUSTOMER` and `--json`. */
+export function takenBy(line: CommandLine): readonly string[] {
+  const command = commandOf(line) ?? "";
+  return [...(line.argsOf?.(command) ?? []), ...(line.flagsOf?.(command) ?? [])];
 }
 
 const ROOT_FLAGS = ["--help", "--version"];
@@ -16,8 +24,10 @@ const OVERVIEW = "See what there is: usageflow --help";
 export function usageFailure(message: string, line: CommandLine): { message: string; hint: string } {
   const { argv, known } = line;
   const words = wordsOf(argv);
-  const command = words.map((_, at) => words.slice(0, at + 1).join(" ")).findLast((start) => known.includes(start));
+  const command = commandOf(line);
   const more = `See: usageflow ${command ?? ""} --help`;
+  const missing = missingWords(message);
+  if (missing !== undefined) return { message: missing, hint: more };
   const [, flag] = /^Nonexistent flag: (\S+)$/.exec(message) ?? [];
   if (flag !== undefined) return { message, hint: meantFlag(flag, line.flagsOf?.(command ?? "") ?? []) + more };
   if (!/^command \S+ not found/i.test(message)) return { message, hint: more };
@@ -28,8 +38,32 @@ export function usageFailure(message: string, line: CommandLine): { message: str
     const extra = words.join(" ").slice(command.length + 1);
     return { message: `Unexpected argument: ${extra}`, hint: more };
   }
-  const said = words.slice(0, 2).join(" "); // no command has more words; others are its arguments
-  return { message: `there is no command "${words.join(" ")}"`, hint: meant(said, known) };
+  const unknown = `there is no command "${words.join(" ")}"`;
+  // What is right so far is not compared: below a long name, everything would be near.
+  if (command !== undefined) return { message: unknown, hint: meantBelow(command, words, known) };
+  const said = words.slice(0, 2).join(" "); // hardly a command has more words; others are its arguments
+  return { message: unknown, hint: meant(said, known) };
+}
+
+/** The command or the topic that a line begins with. */
+function commandOf({ argv, known }: CommandLine): string | undefined {
+  const words = wordsOf(argv);
+  return words.map((_, at) => words.slice(0, at + 1).join(" ")).findLast((start) => known.includes(start));
+}
+
+/** What oclif says at length, with advice on other flags. */
+function missingWords(message: string): string | undefined {
+  const [, args] = /^Missing \d+ required args?:\n(.*?)(?:\n\n|$)/s.exec(message) ?? [];
+  if (args === undefined) {
+    const flags = Array.from(message.matchAll(/Missing required flag (\S+)/g), ([, name]) => `--${name}`);
+    return flags.length > 0 ? areMissing(flags) : undefined;
+  }
+  const names = Array.from(args.matchAll(/^\S+/gm), ([name]) => name.toUpperCase());
+  return areMissing(names);
+}
+
+function areMissing(names: readonly string[]): string {
+  return `${names.join(" and ")} ${names.length === 1 ? "is" : "are"} missing`;
 }
 
 function wordsOf(argv: readonly string[]): readonly string[] {
@@ -47,9 +81,9 @@ function meantFlag(said: string, known: readonly string[]): string {
   return nearest ? `Did you mean: ${nearest}? ` : "";
 }
 
-/** The nearest of those that there are, when it is near. */
-function near(said: string, known: readonly string[]): string | undefined {
-  if (known.length === 0) return undefined;
-  const nearest = closest(said, known);
-  return distance(said, nearest) <= Math.max(2, said.length / 4) ? nearest : undefined;
+function meantBelow(topic: string, words: readonly string[], known: readonly string[]): string {
+  const below = known.filter((one) => one.startsWith(`${topic} `)).map((one) => one.slice(topic.length + 1));
+  const nearest = near(words[topic.split(" ").length] ?? "", below);
+  const all = `See what there is: usageflow ${topic} --help`;
+  return nearest ? `Did you mean: usageflow ${topic} ${nearest}? ${all}` : all;
 }

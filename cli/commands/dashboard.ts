@@ -32,6 +32,7 @@ export default class Dashboard extends ClientCommand {
       import("../dashboard/clients.ts"),
     ]);
     const quitBy = await runDashboard(createClients(settings), tenant, stopSignal());
-    if (quitBy !== "q") throw new CliError("interrupted", quitBy === "" ? "by a signal" : "by Ctrl-C");
+    if (quitBy === "") throw new CliError("terminated", "by a signal");
+    if (quitBy !== "q") throw new CliError("interrupted", "by Ctrl-C");
   }
 }

@@ -12,8 +12,9 @@ import { type ListenerEnd, runListener } from "../listen/run-listener.ts";
 import { forwardedJson, forwardedLine, whatNext } from "../output/forwarded.ts";
 import { facts } from "../output/table.ts";
 import { count, printable } from "../output/text.ts";
-import { stopSignal } from "../stop-signal.ts";
+import { stopError, stopSignal } from "../stop-signal.ts";
 import { spanFlag } from "../time.ts";
+import { checkEventTypes } from "../webhooks/check-event-types.ts";
 
 const NAME_MAX = 255;
 
@@ -57,6 +58,8 @@ With --json each line is an object: {"type":"ready",...}, {"type":"event",...} o
     "allow-remote": Flags.boolean({ description: "Forward to another machine, too." }),
   };
 
+  /** The listener's secret. Somebody may delete it, and then it is another's on the next connection. */
+  private secret = "";
   /** What was said last about a failure: said once, not with each. */
   private hinted = "";
 
@@ -66,6 +69,9 @@ With --json each line is an object: {"type":"ready",...}, {"type":"event",...} o
     if (flags.timeout !== undefined && !isBounded) throw new CliError("usage", "--timeout needs --until or --count");
     const url = localUrl(flags["forward-to"], flags["allow-remote"]);
     const settings = await this.settings(flags);
+    const service = await this.client(WebhookService, flags);
+    if (flags.until !== undefined) await checkEventTypes(service, [flags.until]);
+    const stop = stopSignal();
     const client = `${hostname()} ${process.pid} ${randomBytes(3).toString("hex")}`;
     const place = url.replace(/^https?:\/\//, "");
     const name = flags.name ?? (isBounded ? `${client} ${place}` : `${hostname()} ${place}`).slice(0, NAME_MAX);
@@ -78,7 +84,7 @@ With --json each line is an object: {"type":"ready",...}, {"type":"event",...} o
       until: flags.until,
       count: flags.count,
       timeoutMs: flags.timeout === undefined ? undefined : Number(flags.timeout) * 1_000,
-      stop: stopSignal(),
+      stop,
       onReady: (ready, again) => this.tellReady(ready, url, again),
       onForwarded: (forwarded) => this.tellForwarded(forwarded, url),
       onBreak: (why, waitMs) => this.tellBreak(why, waitMs),
@@ -87,10 +93,9 @@ With --json each line is an object: {"type":"ready",...}, {"type":"event",...} o
       throw isTakenListener(error) ? taken(error) : error;
     });
     if (isBounded && flags.name === undefined && end.endpointId) {
-      const service = await this.client(WebhookService, flags);
       await service.deleteEndpoint({ id: end.endpointId }).catch(() => {}); // else it goes within a day
     }
-    tellEnd(end, flags.count);
+    tellEnd(end, flags, stop);
   }
 
   private tellReady({ endpoint, secret, waitingCount }: ListenReady, url: string, again: boolean): void {
@@ -101,8 +106,10 @@ With --json each line is an object: {"type":"ready",...}, {"type":"event",...} o
       return;
     }
     const waited = waiting > 0 ? ` ${count(waiting, "event")} waited.` : "";
+    const other = secret === this.secret ? "" : ` The secret is another now: ${secret}`;
+    this.secret = secret;
     if (!again) this.say(facts({ Listener: name, Secret: secret, "Forwards to": url }));
-    this.say(again ? `Connected again.${waited}` : `Ready.${waited}\n`);
+    this.say(again ? `Connected again.${waited}${other}` : `Ready.${waited}\n`);
   }
 
   private tellForwarded(forwarded: Forwarded, url: string): void {
@@ -133,10 +140,15 @@ function taken(error: ConnectError): CliError {
   return new CliError("already_exists", printable(error.rawMessage), { reason: "ALREADY_EXISTS", hint }, error);
 }
 
+interface Wanted {
+  until?: string | undefined;
+  count?: number | undefined;
+}
+
 /** Ends with the exit code of what happened. */
-function tellEnd({ why, taken }: ListenerEnd, wanted: number | undefined): void {
-  const done =
-    wanted === undefined ? `${count(taken, "event")} came before` : `${taken} of ${count(wanted, "event")} came`;
-  if (why === "late") throw new CliError("deadline_exceeded", `timed out: ${done}`);
-  if (why === "stopped") throw new CliError("interrupted", `stopped after ${count(taken, "event")}`);
+function tellEnd({ why, taken }: ListenerEnd, wanted: Wanted, stop: AbortSignal): void {
+  const came = wanted.count === undefined ? count(taken, "event") : `${taken} of ${count(wanted.count, "event")}`;
+  const missing = wanted.until === undefined ? "" : `no ${wanted.until} was taken; `;
+  if (why === "late") throw new CliError("deadline_exceeded", `timed out: ${missing}${came} came`);
+  if (why === "stopped") throw stopError(stop, `stopped after ${count(taken, "event")}`);
 }

@@ -12,6 +12,7 @@ import { CliError } from "../cli-error.ts";
 import { connect } from "../client.ts";
 import { startUnlessStopped } from "../emulator/start-unless-stopped.ts";
 import { count, money, time } from "../output/text.ts";
+import { stopError } from "../stop-signal.ts";
 import { demoCatalog } from "./demo-catalog.ts";
 import { DEMO_CLOCK_MS, demoUsage } from "./demo-usage.ts";
 import { type Receiver, startReceiver } from "./receiver.ts";
@@ -94,7 +95,7 @@ function createSteps({ stop, onStep }: DemoOptions) {
   let began = performance.now();
   return (name: string, text: string) => {
     onStep({ name, text, ms: Math.round(performance.now() - began) });
-    if (stop.aborted) throw new CliError("interrupted", "the demo was stopped");
+    if (stop.aborted) throw stopError(stop, "the demo was stopped");
     began = performance.now();
   };
 }

@@ -4,6 +4,7 @@ import { DeliveryState } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { WebhookService } from "../../gen/usageflow/v1/webhook_service_pb.ts";
 import { CliError } from "../cli-error.ts";
 import { readPages } from "../pages.ts";
+import { stopError } from "../stop-signal.ts";
 
 /** So many events of a type that are to arrive. */
 export interface Wanted {
@@ -24,19 +25,9 @@ const POLL_MS = 100;
 
 /** What `--wait-for` says: `invoice.finalized=3`, or `invoice.finalized` for one. */
 export function parseWanted(text: string): Wanted {
-  const [, type, count] = /^([a-z_]+\.[a-z_]+)(?:=([1-9]\d{0,6}))?$/.exec(text) ?? [];
+  const [, type, count] = /^([^=]+)(?:=([1-9]\d{0,6}))?$/.exec(text) ?? [];
   if (type !== undefined) return { type, count: Number(count ?? 1) };
   throw new CliError("usage", `"${text}" is no number of events: write it like invoice.finalized=3`);
-}
-
-/** Refuses types that there are not. */
-export async function checkWanted(transport: Transport, wanted: readonly Wanted[]): Promise<void> {
-  const { eventTypes } = await createClient(WebhookService, transport).listEventTypes({});
-  const known = eventTypes.map(({ type }) => type);
-  for (const { type } of wanted) {
-    if (known.includes(type)) continue;
-    throw new CliError("usage", `there is no event "${type}"`, { hint: `There are: ${known.join(", ")}` });
-  }
 }
 
 /** Waits until all that is wanted has arrived. Throws, with what did, when that takes longer than `ms`. */
@@ -49,7 +40,7 @@ export async function waitForArrivals(
   for (const began = performance.now(); ; await sleep(POLL_MS)) {
     const arrived = await look(webhooks, wanted);
     if (wanted.every(({ count }, at) => (arrived[at]?.arrived ?? 0) >= count)) return arrived;
-    if (stop.aborted) throw new CliError("interrupted", "stopped while it waited for events");
+    if (stop.aborted) throw stopError(stop, "stopped while it waited for events");
     if (performance.now() - began > ms) throw await missing(webhooks, wanted);
   }
 }

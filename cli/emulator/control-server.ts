@@ -36,6 +36,7 @@ export async function startControl(
     },
     reset: async () => {
       await emulator.reset();
+      await onChange(); // a snapshot that was loaded since had keys of its own
       return {};
     },
     save: async ({ to }) => ({ folder: await emulator.save(to) }),

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CliError } from "../cli-error.ts";
 import { isRunning } from "../locator.ts";
+import { makeFolder } from "../make-folder.ts";
 import { copyTree } from "./copy-tree.ts";
 import { endOrphan } from "./postgres.ts";
 import { placeData } from "./prepared-data.ts";
@@ -58,7 +59,7 @@ export async function openDataFolder(path: string | undefined, snapshot?: string
   await sweep();
   const folder = path ? resolve(path) : await makeThrowaway();
   if (path) {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await lock(join(folder, OWNER_FILE));
   }
   const close = () =>

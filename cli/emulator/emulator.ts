@@ -11,7 +11,7 @@ import type { Listeners } from "./emulator-log.ts";
 import { repeatableIds } from "./repeatable-ids.ts";
 import type { RunningServer } from "./running-server.ts";
 import { type Seed, sow } from "./seed.ts";
-import { findSnapshot, saveSnapshot } from "./snapshot.ts";
+import { findSnapshot, preparePlace, saveSnapshot } from "./snapshot.ts";
 import { snapshotFolder } from "./snapshot-folder.ts";
 
 /** The server, its workers and its database in one process, with a test tenant. */
@@ -20,7 +20,7 @@ export interface Emulator {
   readonly url: string;
   readonly apiKey: string;
   readonly webhookSecret: string;
-  /** Begins anew, as it was when it was started on no data: same keys, same clock, same seed. */
+  /** Begins anew, as it was when it was started: with its snapshot, or with no data, same keys, same clock, same seed. */
   reset(): Promise<void>;
   /** Saves all that it holds as a snapshot, which replaces one of the same name. Answers its folder. */
   save(nameOrPath: string): Promise<string>;
@@ -118,12 +118,14 @@ class OwnEmulator implements Emulator {
     if (seed && this.#server.isNew) await sow(seed, transport);
   }
 
-  reset(): Promise<void> {
-    return this.#still(() => this.#folder.empty());
+  async reset(): Promise<void> {
+    if (this.#options.import !== undefined) return this.load(this.#options.import);
+    await this.#still(() => this.#folder.empty());
   }
 
-  save(nameOrPath: string): Promise<string> {
+  async save(nameOrPath: string): Promise<string> {
     const folder = snapshotFolder(nameOrPath);
+    await preparePlace(folder); // before anything is stopped
     return this.#still(async () => {
       await saveSnapshot(this.#folder.path, folder);
       return folder;

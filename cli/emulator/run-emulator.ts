@@ -2,7 +2,7 @@ import { CliError } from "../cli-error.ts";
 import { readLocatorOf, removeLocator, writeLocator } from "../locator.ts";
 import { startControl } from "./control-server.ts";
 import type { Emulator, EmulatorOptions } from "./emulator.ts";
-import { checkPlace } from "./snapshot.ts";
+import { preparePlace } from "./snapshot.ts";
 import { snapshotFolder } from "./snapshot-folder.ts";
 import { startUnlessStopped } from "./start-unless-stopped.ts";
 
@@ -22,7 +22,7 @@ export interface RunOptions extends EmulatorOptions {
 /** Runs an emulator that other commands find and give orders to, for as long as `work` takes. */
 export async function runEmulator<T>(options: RunOptions, work: (emulator: Emulator) => Promise<T>): Promise<T> {
   await checkName(options.name);
-  if (options.exportOnExit !== undefined) await checkPlace(snapshotFolder(options.exportOnExit)); // not only at the end
+  if (options.exportOnExit !== undefined) await preparePlace(snapshotFolder(options.exportOnExit)); // not only at the end
   await using undo = new AsyncDisposableStack();
   const emulator = await startUnlessStopped(options, options.stop);
   undo.defer(() => emulator.close());

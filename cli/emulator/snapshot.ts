@@ -1,8 +1,9 @@
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { access, constants, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readMigrations } from "../../server/db/migrate.ts";
 import { CliError } from "../cli-error.ts";
 import { isRunning } from "../locator.ts";
+import { makeFolder, placeFailure } from "../make-folder.ts";
 import { copyTree } from "./copy-tree.ts";
 import { postgresVersion } from "./postgres.ts";
 
@@ -28,8 +29,7 @@ const DATA = /^data-(\d+)-\d+$/;
 
 /** Saves what a data folder holds, whose database is stopped. The snapshot that was there goes when the new one is whole. */
 export async function saveSnapshot(dataFolder: string, folder: string): Promise<void> {
-  await checkPlace(folder);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await preparePlace(folder);
   const data = `data-${process.pid}-${Date.now()}`;
   await mkdir(join(folder, data), { mode: 0o711 });
   await copyTree(join(dataFolder, "postgres"), join(folder, data, "postgres"));
@@ -48,12 +48,14 @@ export async function saveSnapshot(dataFolder: string, folder: string): Promise<
   await tidy(folder, data);
 }
 
-/** Throws unless a snapshot may be saved in a folder: nothing else is replaced. */
-export async function checkPlace(folder: string): Promise<void> {
-  const found = await readdir(folder).catch((error) => {
-    if (error.code === "ENOENT") return [];
-    throw new CliError("failed", `${folder}: ${error.message}`, {}, error);
-  });
+/** Makes the folder of a snapshot where it is not there. Throws unless one may be saved in it: nothing else is replaced. */
+export async function preparePlace(folder: string): Promise<void> {
+  const refused = (error: Error) => {
+    throw placeFailure(folder, error);
+  };
+  await makeFolder(folder, 0o700);
+  const found = await readdir(folder).catch(refused);
+  await access(folder, constants.W_OK).catch(refused);
   if (found.every((name) => name.startsWith(NOTE) || DATA.test(name))) return;
   throw new CliError("failed_precondition", `${folder} holds something else`, {
     hint: "Name a new folder, an empty one, or a snapshot that is to be replaced.",

@@ -1,4 +1,4 @@
-import { CliError } from "../cli-error.ts";
+import { stopError } from "../stop-signal.ts";
 import { type Emulator, type EmulatorOptions, startEmulator } from "./emulator.ts";
 
 /**
@@ -6,8 +6,7 @@ import { type Emulator, type EmulatorOptions, startEmulator } from "./emulator.t
  * whatever broke. A Ctrl-C also ends programs that the start runs.
  */
 export async function startUnlessStopped(options: EmulatorOptions, stop: AbortSignal): Promise<Emulator> {
-  const interrupted = (cause?: unknown) =>
-    new CliError("interrupted", "stopped before the emulator was ready", {}, cause);
+  const interrupted = (cause?: unknown) => stopError(stop, "stopped before the emulator was ready", "", cause);
   const emulator = await startEmulator(options).catch((error) => {
     throw stop.aborted ? interrupted(error) : error;
   });

@@ -7,7 +7,7 @@ import {
   DeliveryStateSchema,
 } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { facts } from "./table.ts";
-import { time, word } from "./text.ts";
+import { moment, word } from "./text.ts";
 
 /** A delivery in full: each attempt, where its time went, and what was answered. */
 export function deliveryText(delivery: Delivery): string {
@@ -16,10 +16,10 @@ export function deliveryText(delivery: Delivery): string {
     Event: `${delivery.eventType} ${delivery.eventId}`,
     Endpoint: delivery.endpointId,
     State: deliveryState(delivery),
-    Made: time(delivery.createdAt),
-    "Next attempt": time(delivery.nextAttemptAt),
+    Made: moment(delivery.createdAt),
+    "Next attempt": moment(delivery.nextAttemptAt),
     "Held by": delivery.heldBy,
-    Completed: time(delivery.completedAt),
+    Completed: moment(delivery.completedAt),
   });
   return [head, ...delivery.attempts.map(attemptText)].join("\n\n");
 }
@@ -34,7 +34,7 @@ const ANSWER_SHOWN_MAX = 200;
 function attemptText(attempt: Attempt): string {
   const headers = Object.entries(attempt.responseHeaders).map(([name, value]) => `${name}: ${value}`);
   return facts({
-    [`Attempt ${attempt.number}`]: time(attempt.sentAt),
+    [`Attempt ${attempt.number}`]: moment(attempt.sentAt),
     Status: String(attempt.status || "no answer"),
     Error: attempt.error,
     Kind: attempt.errorKind === AttemptErrorKind.UNSPECIFIED ? "" : word(AttemptErrorKindSchema, attempt.errorKind),

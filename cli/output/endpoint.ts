@@ -1,11 +1,18 @@
 import { type Endpoint, SignatureKind } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { facts } from "./table.ts";
-import { time } from "./text.ts";
+import { moment } from "./text.ts";
+
+/** Whether events are sent to it. */
+export function endpointState({ pausedAt, disabledAt }: Endpoint): string {
+  if (disabledAt) return "disabled";
+  return pausedAt ? "paused" : "active";
+}
 
 /** An endpoint for people. */
 export function endpointText(endpoint: Endpoint): string {
   return facts({
     Endpoint: endpoint.id,
+    State: endpointState(endpoint),
     URL: endpoint.url,
     Listener: endpoint.listenerName,
     Description: endpoint.description,
@@ -16,13 +23,13 @@ export function endpointText(endpoint: Endpoint): string {
       .join(", "),
     Signature: endpoint.signatureKind === SignatureKind.V1A ? "v1a" : "v1",
     "Public key": endpoint.publicKey,
-    "Old secret until": time(endpoint.formerSecretsUntil),
+    "Old secret until": moment(endpoint.formerSecretsUntil),
     Ordered: endpoint.ordered ? "by customer" : "",
     "Max per second": endpoint.maxPerSecond ? String(endpoint.maxPerSecond) : "",
     "Max in flight": endpoint.maxInFlight ? String(endpoint.maxInFlight) : "",
-    Made: time(endpoint.createdAt),
-    Paused: time(endpoint.pausedAt),
-    Disabled: [time(endpoint.disabledAt), endpoint.disabledReason].filter((part) => part !== "").join(": "),
+    Made: moment(endpoint.createdAt),
+    Paused: moment(endpoint.pausedAt),
+    Disabled: [moment(endpoint.disabledAt), endpoint.disabledReason].filter((part) => part !== "").join(": "),
   });
 }
 
@@ -33,6 +40,6 @@ export function madeSecretText({ endpoint, secret }: { endpoint?: Endpoint | und
     URL: endpoint?.url ?? "",
     Secret: secret,
     "Public key": endpoint?.publicKey ?? "",
-    "Old secret until": time(endpoint?.formerSecretsUntil),
+    "Old secret until": moment(endpoint?.formerSecretsUntil),
   });
 }

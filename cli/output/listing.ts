@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import Big from "big.js";
 import { CliError } from "../cli-error.ts";
-import { type Column, table } from "./table.ts";
+import { type Column, fitting, table } from "./table.ts";
 import { printable } from "./text.ts";
 
 /** How a list is to be shown: what the flags of every list command say. */
@@ -49,7 +49,7 @@ export function listing<Item>(
     }
     return 0;
   });
-  return { items: sorted, columns: showing.columns?.map(named) ?? titled };
+  return { items: sorted, columns: showing.columns?.map(named) ?? titled.filter(({ asked }) => !asked) };
 }
 
 /** A list as text: a table, or CSV. */
@@ -58,6 +58,16 @@ export function listingText<Item>({ items, columns }: Listing<Item>, output: Sho
   const head = columns.map(({ title }) => nameOf(title));
   const rows = items.map((item) => columns.map(({ value }) => csvText(printable(value(item)))));
   return [head, ...rows].map((cells) => `${cells.map(csvCell).join(",")}\r`).join("\n"); // who prints it ends the line
+}
+
+/** Which columns a narrow terminal leaves out, and how they are seen. Empty: none. */
+export function leftOutWords<Item>({ items, columns }: Listing<Item>): string {
+  if (items.length === 0) return "";
+  const shown = fitting(columns, items);
+  const names = columns.filter((column) => !shown.includes(column)).map(({ title }) => nameOf(title));
+  return names.length > 0
+    ? `Left out for want of width: ${names.join(", ")}. A wider window shows them, or --columns.`
+    : "";
 }
 
 /** Something as YAML, whole: what `--json` gives, for eyes. */

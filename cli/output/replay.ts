@@ -1,6 +1,6 @@
 import { DeliveryStateSchema, type Replay, ReplayStateSchema } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { type Column, facts } from "./table.ts";
-import { time, word } from "./text.ts";
+import { moment, word } from "./text.ts";
 
 /** A replay in full. */
 export function replayText(replay: Replay): string {
@@ -9,13 +9,13 @@ export function replayText(replay: Replay): string {
     Endpoint: replay.endpointId,
     Events: replay.eventTypes.join(", ") || "*",
     Deliveries: replay.deliveryStates.map((state) => word(DeliveryStateSchema, state)).join(", "),
-    From: time(replay.start),
-    To: time(replay.end),
+    From: moment(replay.start),
+    To: moment(replay.end),
     State: word(ReplayStateSchema, replay.state),
     Done: `${replay.doneCount} of ${replay.totalCount}`,
     Waiting: String(replay.waitingCount),
-    Made: time(replay.createdAt),
-    Completed: time(replay.completedAt),
+    Made: moment(replay.createdAt),
+    Completed: moment(replay.completedAt),
   });
 }
 
@@ -26,5 +26,5 @@ export const replayColumns: Column<Replay>[] = [
   { title: "STATE", value: (replay) => word(ReplayStateSchema, replay.state) },
   { title: "DONE", value: (replay) => String(replay.doneCount), right: true },
   { title: "OF", value: (replay) => String(replay.totalCount), right: true },
-  { title: "MADE", value: (replay) => time(replay.createdAt), spare: true },
+  { title: "MADE", value: (replay) => moment(replay.createdAt), spare: true },
 ];

@@ -1,3 +1,7 @@
+import { create } from "@bufbuild/protobuf";
+import { DurationSchema } from "@bufbuild/protobuf/wkt";
+import { span } from "./text.ts";
+
 // The contract's rules in the words of a command line: the server names fields and patterns, people write flags.
 
 const ID = "[0-9A-Za-z]{22}";
@@ -28,16 +32,16 @@ const ALLOWED: Record<string, string> = {
   "^[^\\x00]*$": "text without NUL",
 };
 
-/** Where a field of a request comes from on the command line. */
-const GIVEN_BY: Record<string, string> = {
+/** Where a field of a request comes from on the command line. Of several, the command's own. */
+const GIVEN_BY: Record<string, string | readonly string[]> = {
   id: "ID",
   key: "KEY",
   secret: "--secret",
   overlap: "--overlap",
-  url: "URL",
+  url: ["URL", "--to"],
   endpoint_id: "--endpoint",
   event_id: "--event",
-  event_types: "--event",
+  event_types: ["--type", "--events", "--event"],
   amounts: "--amounts",
   customer_id: "--customer",
   "customer.id": "CUSTOMER",
@@ -81,6 +85,7 @@ const GIVEN_BY: Record<string, string> = {
   to: "--to",
   by: "--by",
   filter: "--filter",
+  "filter.property": "--filter",
   group_by: "--group-by",
   event_amounts: "--event-amounts",
   "lines.lines.position": "--line",
@@ -93,6 +98,7 @@ const GIVEN_BY: Record<string, string> = {
 export function ruleWords(message: string): string {
   return message
     .replace(/must not be in list \[0\]$/, "must be given")
+    .replace(/^((?:[^ ]*: )?must be .*)$/, (words) => words.replace(/\b(\d+)s\b/g, (_, seconds) => spanWords(seconds)))
     .replace(/does not match regex pattern `(.*)`$/s, (whole, pattern: string) => {
       const words = allowed(pattern);
       return words ? `must be ${words}` : whole;
@@ -102,11 +108,31 @@ export function ruleWords(message: string): string {
 /** A message that says something of a field, and not of which: that is in the error's detail. */
 const OF_ITS_FIELD = /^(must|is|lies) /;
 
-/** The same for a message about a field, which it may begin with: the flag or the argument stands in the field's place. */
-export function fieldWords(message: string, field: string): string {
-  const given = GIVEN_BY[field.replace(/\[\d+\]/g, "")] ?? field;
+/**
+ * The same for a message about a field, which it may begin with: the flag or the argument stands in the field's place.
+ * `taken` are those of the command.
+ */
+export function fieldWords(message: string, field: string, taken: readonly string[] = []): string {
+  const given = givenBy(field, taken);
   if (field !== "" && OF_ITS_FIELD.test(message)) return ruleWords(`${given}: ${message}`);
   return ruleWords(message.startsWith(`${field}: `) ? given + message.slice(field.length) : message);
+}
+
+function givenBy(field: string, taken: readonly string[]): string {
+  const path = field.replace(/\[\d+\]/g, "");
+  const usual = [GIVEN_BY[path] ?? []].flat();
+  const name = path.replaceAll("_", "-");
+  const short = name.replace(/-id$/, "");
+  const alike = [`--${name}`, `--${short}`, short.toUpperCase()];
+  const own = [...usual, ...alike].find((one) => taken.includes(one));
+  // What the contract calls an id or a key is the command's first argument, whatever that is called.
+  const first = path === "id" || path === "key" ? taken.find((one) => !one.startsWith("-")) : undefined;
+  return own ?? first ?? usual[0] ?? field;
+}
+
+/** A number of seconds as people write spans of time. */
+function spanWords(seconds: string): string {
+  return span(create(DurationSchema, { seconds: BigInt(seconds) }));
 }
 
 function allowed(pattern: string): string | undefined {

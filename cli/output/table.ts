@@ -11,6 +11,8 @@ export interface Column<Row> {
   cut?: true | "last";
   /** Left out where the terminal is narrow, before anything is cut. */
   spare?: true;
+  /** Shown to those alone who ask for it. */
+  asked?: true;
 }
 
 const GAP = "  ";
@@ -20,16 +22,11 @@ const CUT_WIDTH_MIN = 8;
  * Rows under titles, one line each, without borders: made for eyes and for grep. Cut to the width of the terminal;
  * without one (`width` undefined: a pipe) whole.
  */
-export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], width = terminalWidth()): string {
+export function table<Row>(all: readonly Column<Row>[], rows: readonly Row[], width = terminalWidth()): string {
+  const columns = fitting(all, rows, width);
   const cells = rows.map((row) => columns.map((column) => printable(column.value(row))));
-  const widths = columns.map((column, at) =>
-    cells.reduce((widest, line) => Math.max(widest, (line[at] as string).length), column.title.length),
-  );
-  if (width !== undefined && excess(widths, width) > 0) {
-    const kept = columns.filter((column) => !column.spare);
-    if (kept.length < columns.length) return table(kept, rows, width);
-    shrink(columns, widths, width);
-  }
+  const widths = widthsOf(columns, rows);
+  if (width !== undefined) shrink(columns, widths, width);
   const line = (texts: readonly string[]) =>
     texts
       .map((text, at) => padded(text, widths[at] as number, columns[at]?.right))
@@ -37,6 +34,24 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
       .trimEnd();
   const title = styleText("bold", line(columns.map((column) => column.title)), { stream: process.stdout });
   return [title, ...cells.map(line)].join("\n");
+}
+
+/** The columns that a table has in this width: without those that it can spare, the last of them first. */
+export function fitting<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  width = terminalWidth(),
+): readonly Column<Row>[] {
+  if (width === undefined) return columns;
+  const widths = widthsOf(columns, rows);
+  const kept = columns.map((column, at) => ({ column, width: widths[at] as number }));
+  const isTooWide = () =>
+    excess(
+      kept.map((one) => one.width),
+      width,
+    ) > 0;
+  for (let at = kept.length - 1; at >= 0 && isTooWide(); at--) if (kept[at]?.column.spare) kept.splice(at, 1);
+  return kept.map(({ column }) => column);
 }
 
 /** Names and values below each other, for one thing. What is empty is left out. */
@@ -48,6 +63,12 @@ export function facts(pairs: Record<string, string>): string {
 
 function terminalWidth(): number | undefined {
   return process.stdout.isTTY ? process.stdout.columns : undefined;
+}
+
+function widthsOf<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): number[] {
+  return columns.map((column) =>
+    rows.reduce((widest, row) => Math.max(widest, printable(column.value(row)).length), column.title.length),
+  );
 }
 
 /** By how much lines are too long. */

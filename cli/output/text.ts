@@ -15,6 +15,11 @@ export function time(at: Timestamp | undefined): string {
   return text.endsWith(":00") ? text.slice(0, -3) : text;
 }
 
+/** When something was done, or is to be: such as `2015-05-01 00:00:00`, always with seconds. */
+export function moment(at: Timestamp | undefined): string {
+  return at ? timestampDate(at).toISOString().slice(0, 19).replace("T", " ") : "";
+}
+
 /** A time in a time zone, written alike. Without one: in UTC. */
 export function timeIn(timeZone: string, at: Timestamp | undefined): string {
   if (!at) return "";

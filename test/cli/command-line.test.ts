@@ -17,8 +17,9 @@ test("help and version are found under all their names", async () => {
 
 test.each([
   [["invoices", "list", "--bad"], 2, "usage", "Nonexistent flag: --bad"],
-  [["invoices", "show"], 2, "usage", "Missing 1 required arg:\ninvoice  Its number, or its id (inv_...)."],
+  [["invoices", "show"], 2, "usage", "INVOICE is missing"],
   [["invoices", "lst"], 2, "usage", 'there is no command "invoices lst"'],
+  [["endpoints", "create"], 2, "usage", "URL is missing"],
   [["nothing"], 2, "usage", 'there is no command "nothing"'],
   [["invoices", "list", "extra"], 2, "usage", "Unexpected argument: extra"],
   [["--versoin"], 2, "usage", "there is no flag --versoin"],
@@ -31,7 +32,7 @@ test.each([
   [["invoices", "verify"], 2, "usage", "name the invoices, or say --all"],
   [["invoices", "verify", "INV-000001", "--all"], 2, "usage", "name the invoices, or say --all"],
   [["invoices", "preview"], 2, "usage", "Exactly one of the following must be provided: --customer, --subscription"],
-  [["invoices", "void", "INV-000001"], 2, "usage", "Missing required flag reason"],
+  [["invoices", "void", "INV-000001"], 2, "usage", "--reason is missing"],
   [["clock", "advance"], 2, "usage", "Exactly one of the following must be provided: --by, --to"],
   [
     ["clock", "advance", "--to", "1"],
@@ -79,11 +80,18 @@ test.each([
   expect([code, stderr]).toEqual([2, expect.stringContaining(`\nDid you mean: ${meant}? See what there is: `)]);
 });
 
+test("nobody is led to what takes something away", async () => {
+  const { run } = await createHere();
+  expect((await run(["emulator", "list"])).stderr).toBe(
+    'Error: there is no command "emulator list"\nSee what there is: usageflow emulator --help\n',
+  );
+});
+
 test("the first page of help lists the exit codes", async () => {
   const { run } = await createHere();
   const { stdout } = await run(["--help"]);
   expect(stdout.replace(/\s+/g, " ")).toContain(
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not allowed, 4 not found, 5 conflict, 6 unreachable, 7 timed out, 130 interrupted.",
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not allowed, 4 not found, 5 conflict, 6 unreachable, 7 timed out, 130 interrupted, 143 terminated.",
   );
 });
 
@@ -118,7 +126,7 @@ test("a refusal by the server keeps its code, reason, field and request id", asy
     },
   });
   expect(await failure(["deliveries", "list", "--endpoint", "mine"])).toMatchObject({
-    code: 1,
+    code: 2,
     error: {
       code: "invalid_argument",
       reason: "INVALID_FIELD",

@@ -65,7 +65,7 @@ test("what is wrong is told in the words of the command line", async () => {
   expect(await create("--amount", "1.234")).toEqual([2, expect.stringContaining('"1.234" is no amount of USD')]);
   expect(await create("--line", "0")).toEqual([2, expect.stringContaining('"0" is no line')]);
   expect(await create("--line", "9")).toEqual([
-    1,
+    2,
     expect.stringContaining("--line: is 9, and the charges of the invoice are 1 to "),
   ]);
   expect((await create())[0]).toBe(2);

@@ -172,6 +172,6 @@ test("a server that goes away is told, and found again; the clock is advanced, a
   await screen.until("2015-07-02 02:00 UTC");
   expect(screen.raw()).not.toMatch(/\x1b\[[\d;]*(3\d|4\d|38|48)m/);
   screen.kill("SIGTERM");
-  expect(await screen.ended).toBe(130);
+  expect(await screen.ended).toBe(143);
   expect(screen.isAlternate()).toBe(false);
 });

@@ -96,15 +96,43 @@ describe("listen", { timeout: 60_000 }, () => {
 
   test("fails with 7 when it waited in vain, and with 2 when it is asked for what it does not do", async () => {
     const { receiver, usageflow } = await start();
-    const late = ["listen", "--forward-to", receiver.url, "--count", "3", "--timeout", "1s"];
-    expect(await usageflow(...late).ended).toMatchObject({
+    const late = ["listen", "--forward-to", receiver.url, "--timeout", "1s", "--count", "3", "--until"];
+    const [inVain, unknown] = await Promise.all([
+      usageflow(...late, "invoice.paid").ended,
+      usageflow(...late, "invoice.payed").ended,
+    ]);
+    expect(inVain).toMatchObject({
       code: 7,
-      stderr: expect.stringContaining("Error: timed out: 0 of 3 events came"),
+      stderr: expect.stringContaining("Error: timed out: no invoice.paid was taken; 0 of 3 events came"),
+    });
+    expect(unknown).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('there is no event "invoice.payed"\nDid you mean: invoice.paid?'),
     });
     expect(await usageflow("listen", "--forward-to", "http://example.com/").ended).toMatchObject({ code: 2 });
     const alone = await usageflow("listen", "--forward-to", receiver.url, "--timeout", "1s").ended;
     expect(alone).toMatchObject({ code: 2, stderr: expect.stringContaining("--until or --count") });
   });
+});
+
+test("after a reset of the emulator it says the new secret, and SIGTERM ends it in silence", async () => {
+  const place = await createPlace();
+  await place.startEmulator();
+  const listening = place.start(["listen", "--forward-to", "http://127.0.0.1:1/"]);
+  let said = "";
+  listening.stderr.setEncoding("utf8").on("data", (part) => {
+    said += part;
+  });
+  await expect.poll(() => said, { timeout: 20_000 }).toContain("Ready.");
+  const [first] = /whsec_\S+/.exec(said) ?? [];
+  await place.run(["emulator", "reset"]);
+  await expect
+    .poll(() => said, { timeout: 20_000 })
+    .toMatch(/Connected again\. The secret is another now: whsec_\S+\n/);
+  expect(said.match(/whsec_\S+/g)).toEqual([first, expect.not.stringContaining(first ?? "")]);
+  const before = said;
+  listening.kill("SIGTERM");
+  expect([await ended(listening), said]).toEqual([143, before]);
 });
 
 test("deliveries tail shows attempts from before and as they are made", { timeout: 60_000 }, async () => {

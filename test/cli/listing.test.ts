@@ -15,6 +15,7 @@ const columns: Column<Row>[] = [
   { title: "ID", value: (row) => row.id },
   { title: "FULL NAME", value: (row) => row.name, spare: true },
   { title: "AMOUNT", value: (row) => row.amount, right: true },
+  { title: "NEXT TRY", value: (row) => `${row.id} soon`, asked: true },
 ];
 
 function shown(rows: readonly Partial<Row>[], showing: Showing): string {
@@ -52,6 +53,12 @@ test("columns are chosen by title or by field of the JSON, in the order in which
   expect(() => shown(rows, { columns: ["nmae"] })).toThrow('there is no column "nmae"');
   expect(() => shown(rows, { columns: ["__proto__"] })).toThrow("there is no column");
   expect(() => shown(rows, { columns: ["id"], output: "yaml" })).toThrow("yaml has all fields");
+});
+
+test("a column that is shown to those alone who ask for it is one to show and to sort by", () => {
+  const rows = [{ id: "a" }, { id: "b" }];
+  expect(shown(rows, { columns: ["next-try"], sort: ["-next-try"] })).toBe("NEXT TRY\nb soon\na soon");
+  expect(shown(rows, {})).not.toContain("soon");
 });
 
 test("amounts are sorted by currency and size, to the last digit, and what is empty comes last either way", () => {

@@ -1,8 +1,8 @@
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Column, facts, table } from "../../cli/output/table.ts";
-import { money, printable, time, word } from "../../cli/output/text.ts";
+import { type Column, facts, fitting, table } from "../../cli/output/table.ts";
+import { moment, money, printable, time, word } from "../../cli/output/text.ts";
 import { InvoiceKind, InvoiceKindSchema } from "../../gen/usageflow/v1/invoice_pb.ts";
 import { fromMinor, isCurrency } from "../../server/money.ts";
 
@@ -43,6 +43,16 @@ a_2  a name tha…      26`);
     expect(lineAt(65)).toBe("abcdeabcdeabcde  abcdeabcdeabcde  abcdeabcdeabcdeabcde");
     expect(lineAt(43)).toBe("abcdeabcdeabcde  abcdeabcdeabcde  abcdeabc…");
     expect(lineAt(40)).toBe("abcdeabcdeab…  abcdeabcdeabcde  abcdeab…");
+  });
+
+  test("spares the last column first, and no more than it must", () => {
+    const some: Column<string>[] = [
+      { title: "ID", value: (text) => text },
+      { title: "HELD BY", value: (text) => text, spare: true },
+      { title: "MADE", value: () => "2015-05-01", spare: true },
+    ];
+    const titlesAt = (width?: number) => fitting(some, ["abcde"], width).map(({ title }) => title);
+    expect([titlesAt(26), titlesAt(25), titlesAt(13)]).toEqual([["ID", "HELD BY", "MADE"], ["ID", "HELD BY"], ["ID"]]);
   });
 
   test("never cuts an id", () => {
@@ -89,6 +99,10 @@ test.each([
   ["2015-05-01T12:34:56.789Z", "2015-05-01 12:34:56"],
 ])("the time %s is written %s", (at, text) => {
   expect(time(timestampFromDate(new Date(at)))).toBe(text);
+});
+
+test("the moment of a full minute has its seconds", () => {
+  expect(moment(timestampFromDate(new Date("2015-05-01T00:00:00Z")))).toBe("2015-05-01 00:00:00");
 });
 
 test("a value of an enumeration is words; one that is not known yet is its number", () => {

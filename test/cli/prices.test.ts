@@ -112,7 +112,7 @@ test("a mistake is told with its place", async () => {
     "Error: -:1:43: graduated.billFlatAtZero: must be true or false",
   ]);
   expect(await failure([...given, "--quantity", "x"], "perUnit: { unitAmount: 1 }")).toEqual([
-    1,
+    2,
     expect.stringMatching(/^Error: --quantity: /),
   ]);
   expect(await failure(["--file", "price.yaml"])).toEqual([

@@ -53,7 +53,7 @@ test("what is wrong with a file is told with its place, and what is wrong with a
     code: 1,
     stderr: `Error: given.yaml:1:34: taxRates[0].percent: ${percent}\n`,
   });
-  expect(await put("name: Ann", "--tax", "VAT=190")).toMatchObject({ code: 1, stderr: `Error: --tax: ${percent}\n` });
+  expect(await put("name: Ann", "--tax", "VAT=190")).toMatchObject({ code: 2, stderr: `Error: --tax: ${percent}\n` });
   expect((await put("nam: Ann")).stderr).toContain(
     "given.yaml:1:1: nam: there is no such field; allowed here: id, name",
   );

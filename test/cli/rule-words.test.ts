@@ -18,7 +18,7 @@ test("every pattern of the contract has words", async () => {
 test.each([
   ["endpoint_id", "^(whe_[0-9A-Za-z]{22})?$", "--endpoint: must be an id such as whe_01K0J1ZD8Q5x2nS7mXvTf3"],
   ["catalog.plans[0].currency", "^[A-Z]{3}$", "catalog.plans[0].currency: must be three capital letters such as USD"],
-  ["event_types[1]", "^new$", "--event: does not match regex pattern `^new$`"],
+  ["event_types[1]", "^new$", "--type: does not match regex pattern `^new$`"],
 ])("%s is told as people write it", (field, pattern, told) => {
   expect(fieldWords(`${field}: does not match regex pattern \`${pattern}\``, field)).toBe(told);
 });
@@ -31,4 +31,23 @@ test.each([
   ["to", "the clock stands at noon and never goes back", "the clock stands at noon and never goes back"],
 ])("what is said of %s without naming it names it", (field, message, told) => {
   expect(fieldWords(message, field)).toBe(told);
+});
+
+test.each([
+  ["id", ["DELIVERY", "--url"], "DELIVERY: is wrong"],
+  ["event_id", ["EVENT", "--endpoint"], "EVENT: is wrong"],
+  ["event_types[0]", ["--type", "--endpoint"], "--type: is wrong"],
+  ["event_types[0]", ["URL", "--event"], "--event: is wrong"],
+  ["event_types[0]", ["--event", "--type"], "--type: is wrong"],
+  ["url", ["ENDPOINT", "--to"], "--to: is wrong"],
+  ["reason", ["INVOICE", "--reason"], "--reason: is wrong"],
+])("%s is told as the command's own of %j", (field, taken, told) => {
+  expect(fieldWords("is wrong", field, taken)).toBe(told);
+});
+
+test("spans are told as people write them", () => {
+  const message = "overlap: must be greater than or equal to 0s and less than or equal to 604800s";
+  expect(fieldWords(message, "overlap")).toBe(
+    "--overlap: must be greater than or equal to 0s and less than or equal to 7d",
+  );
 });

@@ -39,15 +39,25 @@ test("a snapshot is gone back to, survives the emulator, and begins another one"
   expect(await clockOf(first.ready)).toBe("2015-05-21T00:00:00.000Z");
   expect(await run(["emulator", "snapshot", "load", "none"])).toMatchObject({ code: 4 });
   expect(await run(["emulator", "snapshot", "save", "."])).toMatchObject({ code: 5 }); // holds something else
+  const wrong = await Promise.all(["/proc/x", "/dev/null/x"].map((at) => run(["emulator", "snapshot", "save", at])));
+  expect(wrong).toEqual([
+    { code: 1, stdout: "", stderr: "Error: /proc/x: no folder can be made there\nName another place.\n" },
+    {
+      code: 1,
+      stdout: "",
+      stderr: expect.stringContaining("Error: /dev/null/x: is no folder, or lies below a file\n"),
+    },
+  ]);
   await put(first.ready, "cid");
   expect(await run(["emulator", "stop"])).toMatchObject({ code: 0 });
   expect(await first.stop("SIGTERM")).toBe(0);
 
   const second = await startEmulator("--import", "./at-the-end");
+  await run(["clock", "advance", "--by", "1d"]);
   expect(second.ready).toMatchObject({ apiKey: first.ready.apiKey, webhookSecret: first.ready.webhookSecret });
   expect(await idsOf(second.ready)).toEqual(["ann", "cid"]);
   expect(await run(["emulator", "reset"])).toMatchObject({ code: 0 });
-  expect(await idsOf(second.ready)).toEqual([]);
+  expect(await idsOf(second.ready)).toEqual(["ann", "cid"]); // as it was when it was started
   expect(await clockOf(second.ready)).toBe("2015-05-21T00:00:00.000Z");
 });
 

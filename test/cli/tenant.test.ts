@@ -36,7 +36,7 @@ test("settings that flags name are changed, and those of the seller one by one",
   const cleared = await run("tenant", "update", "--seller-address", "", "--memo", "", "--json");
   expect(JSON.parse(cleared.stdout)).toMatchObject({ seller: { name: "Acme GmbH", address: [] }, memo: "" });
   const wrong = await run("tenant", "update", "--payment-terms", "366");
-  expect(wrong).toMatchObject({ code: 1, stdout: "" });
+  expect(wrong).toMatchObject({ code: 2, stdout: "" });
   expect(wrong.stderr).toContain("--payment-terms: must be");
   expect((await run("tenant", "update", "--time-zone", "Berlin")).stderr).toContain("such as Europe/Berlin");
 });

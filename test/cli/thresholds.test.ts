@@ -14,11 +14,11 @@ test("spend thresholds are set, shown and taken out, and a mistake is told in wo
   expect(await thresholds("--amounts", "100,250.50")).toEqual({ code: 0, stderr: "", stdout: "100\n250.5\n" });
   expect(JSON.parse((await thresholds("--json")).stdout)).toMatchObject({ spendThresholds: ["100", "250.5"] });
   expect(await thresholds("--amounts", "2,1")).toMatchObject({
-    code: 1,
+    code: 2,
     stderr: expect.stringContaining("1 comes after 2"),
   });
   expect(await thresholds("--amounts", "-1")).toMatchObject({
-    code: 1,
+    code: 2,
     stderr: expect.stringContaining("--amounts: must be a decimal such as 0.05"),
   });
   expect(await thresholds("--none")).toEqual({ code: 0, stderr: "No thresholds are set.\n", stdout: "" });

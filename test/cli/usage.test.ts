@@ -198,7 +198,7 @@ us      Total                    2       1
 `,
   });
   const unknown = await show("--filter", "zone=eu");
-  expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining("which declares region, model")]);
+  expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining("which declares region, model")]);
 });
 
 describe("filters as they are written", () => {

@@ -5,6 +5,7 @@ import { ClientCommand } from "../../client-command.ts";
 import { statusClassOf, statusFlag } from "../../deliveries/status-flag.ts";
 import { deliveryState } from "../../output/delivery.ts";
 import type { Column } from "../../output/table.ts";
+import { moment } from "../../output/text.ts";
 import { listFlags, readPages } from "../../pages.ts";
 import { timeFlag } from "../../time.ts";
 
@@ -22,6 +23,9 @@ const columns: Column<Delivery>[] = [
   { title: "TRIES", value: (delivery) => String(delivery.attemptCount), right: true },
   { title: "LAST ANSWER", value: lastAnswer, cut: true },
   { title: "HELD BY", value: (delivery) => delivery.heldBy, spare: true },
+  { title: "ENDPOINT", value: (delivery) => delivery.endpointId, asked: true },
+  { title: "MADE", value: (delivery) => moment(delivery.createdAt), asked: true },
+  { title: "NEXT TRY", value: (delivery) => moment(delivery.nextAttemptAt), asked: true },
 ];
 
 function lastAnswer(delivery: Delivery): string {

@@ -7,14 +7,13 @@ import {
   type TailDeliveriesResponse,
   WebhookService,
 } from "../../../gen/usageflow/v1/webhook_service_pb.ts";
-import { CliError } from "../../cli-error.ts";
 import { ClientCommand } from "../../client-command.ts";
 import { statusClassOf, statusFlag } from "../../deliveries/status-flag.ts";
 import { longStream } from "../../listen/long-stream.ts";
 import { exchangeLine, statusWord } from "../../output/forwarded.ts";
 import { bare } from "../../output/json.ts";
 import { count, printable } from "../../output/text.ts";
-import { stopSignal } from "../../stop-signal.ts";
+import { stopError, stopSignal } from "../../stop-signal.ts";
 
 export default class DeliveriesTail extends ClientCommand {
   static override summary = "Show attempts at deliveries as they are made.";
@@ -74,7 +73,7 @@ With --json each line is an object: {"type":"ready",...}, {"type":"attempt",...}
       this.tellAttempt(message.value, place);
       if (++seen === flags.count) end.abort();
     }
-    if (stop.aborted) throw new CliError("interrupted", `stopped after ${count(seen, "attempt")}`);
+    if (stop.aborted) throw stopError(stop, `stopped after ${count(seen, "attempt")}`);
   }
 
   private tellReady(again: boolean, cursor: string): void {

@@ -1,16 +1,19 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
+import { createClient } from "@connectrpc/connect";
 import { Flags } from "@oclif/core";
+import { WebhookService } from "../../../gen/usageflow/v1/webhook_service_pb.ts";
 import { BaseCommand } from "../../base-command.ts";
 import { CliError } from "../../cli-error.ts";
 import { connect } from "../../client.ts";
-import { type Arrived, checkWanted, parseWanted, type Wanted, waitForArrivals } from "../../emulator/arrivals.ts";
+import { type Arrived, parseWanted, type Wanted, waitForArrivals } from "../../emulator/arrivals.ts";
 import type { Emulator } from "../../emulator/emulator.ts";
 import { emulatorFlags, optionsOf } from "../../emulator/flags.ts";
 import { runEmulator } from "../../emulator/run-emulator.ts";
 import { emulatorVariables } from "../../emulator/variables.ts";
 import { stopped, stopSignal } from "../../stop-signal.ts";
 import { spanFlag } from "../../time.ts";
+import { checkEventTypes } from "../../webhooks/check-event-types.ts";
 
 /** What a shell answers for a command that was not found. */
 const NOT_FOUND = 127;
@@ -61,7 +64,8 @@ With --random-seed and the same --clock two runs are equal: the ids, the bodies 
     const listeners = { onTrouble: (words: string) => this.say(words) };
     await runEmulator({ ...options, ...own, listeners }, async (emulator) => {
       const transport = connect(emulator);
-      if (wanted.length > 0) await checkWanted(transport, wanted);
+      const types = wanted.map(({ type }) => type);
+      if (wanted.length > 0) await checkEventTypes(createClient(WebhookService, transport), types);
       const ending = AbortSignal.any([stop, asked.signal]);
       process.exitCode = await runChild(command, args, environment(emulator, name), ending);
       if (process.exitCode !== 0 || wanted.length === 0) return;

@@ -1,16 +1,18 @@
 import { type Endpoint, EndpointSchema } from "../../../gen/usageflow/v1/webhook_pb.ts";
 import { WebhookService } from "../../../gen/usageflow/v1/webhook_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
+import { endpointState } from "../../output/endpoint.ts";
 import type { Column } from "../../output/table.ts";
-import { time } from "../../output/text.ts";
+import { moment } from "../../output/text.ts";
 import { listFlags, readPages } from "../../pages.ts";
 
 const columns: Column<Endpoint>[] = [
   { title: "ENDPOINT", value: (endpoint) => endpoint.id },
+  { title: "STATE", value: endpointState },
   { title: "URL", value: (endpoint) => endpoint.url || `listener ${endpoint.listenerName}`, cut: "last" },
   { title: "EVENTS", value: (endpoint) => endpoint.eventTypes.join(", ") || "*", cut: true },
-  { title: "PAUSED", value: (endpoint) => time(endpoint.pausedAt), spare: true },
-  { title: "MADE", value: (endpoint) => time(endpoint.createdAt), spare: true },
+  { title: "PAUSED", value: (endpoint) => moment(endpoint.pausedAt), spare: true },
+  { title: "MADE", value: (endpoint) => moment(endpoint.createdAt), spare: true },
 ];
 
 export default class EndpointsList extends ClientCommand {

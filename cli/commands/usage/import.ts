@@ -1,11 +1,10 @@
 import { addAbortSignal } from "node:stream";
 import { Args, Flags } from "@oclif/core";
 import { UsageService } from "../../../gen/usageflow/v1/usage_service_pb.ts";
-import { CliError } from "../../cli-error.ts";
 import { ClientCommand } from "../../client-command.ts";
 import { createProgress } from "../../output/progress.ts";
 import { count, printable } from "../../output/text.ts";
-import { stopSignal } from "../../stop-signal.ts";
+import { stopError, stopSignal } from "../../stop-signal.ts";
 import { importUsage, type Tally } from "../../usage/import-usage.ts";
 import { openInput } from "../../usage/open-input.ts";
 import { readLines } from "../../usage/read-lines.ts";
@@ -59,9 +58,11 @@ Lines that were not stored are named on stderr, the rest goes in, and the exit c
       });
     } catch (error) {
       if (!stop.aborted) throw error;
-      throw new CliError("interrupted", `stopped after ${count(sent, "event")}`, {
-        hint: "Run it again to go on: nothing is counted twice.",
-      });
+      throw stopError(
+        stop,
+        `stopped after ${count(sent, "event")}`,
+        "Run it again to go on: nothing is counted twice.",
+      );
     } finally {
       progress.end();
     }

@@ -1,5 +1,5 @@
 import { Args, Flags } from "@oclif/core";
-import { ErrorReasonSchema } from "../../../gen/usageflow/v1/error_pb.ts";
+import { ErrorReason, ErrorReasonSchema } from "../../../gen/usageflow/v1/error_pb.ts";
 import {
   UsageOutcome,
   UsageOutcomeSchema,
@@ -81,7 +81,8 @@ export default class UsageTrack extends ClientCommand {
 }
 
 function refusal({ outcome, reason, field, message }: UsageResult): CliError {
-  const kind = outcome === UsageOutcome.CONFLICT ? "failed_precondition" : "failed";
+  const refused = reason === ErrorReason.INVALID_FIELD ? "usage" : "failed";
+  const kind = outcome === UsageOutcome.CONFLICT ? "failed_precondition" : refused;
   const name = ErrorReasonSchema.value[reason]?.name.replace("ERROR_REASON_", "") ?? "";
   const words = ruleWords(message);
   const given = GIVEN_BY[field.replace(/[.[].*$/s, "")];
