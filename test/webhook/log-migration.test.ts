@@ -57,7 +57,10 @@ async function fillBefore(ownerUrl: string, adminDb: Db) {
   const { error } = await migrator.migrateTo(BEFORE);
   await db.destroy();
   if (error) throw error;
-  const parts = { secrets: createSecrets(randomBytes(32), randomBytes(32)), clock: new TestClock() };
+  const parts = {
+    secrets: createSecrets({ masterKey: randomBytes(32), keyPepper: randomBytes(32) }),
+    clock: new TestClock(),
+  };
   const { live } = await createOrganization(ownerUrl, parts, { name: "Acme" });
   const { tenantId } = live;
   const [endpointId, delivered, waiting, undispatched, one, two] = Array.from({ length: 6 }, oldId) as [
