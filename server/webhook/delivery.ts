@@ -76,7 +76,8 @@ export function toAttempt(row: Selectable<AttemptRow>) {
   });
 }
 
-function durationOf(us: bigint): Duration {
+/** A span of microseconds. */
+export function durationOf(us: bigint): Duration {
   return create(DurationSchema, { seconds: us / 1_000_000n, nanos: Number(us % 1_000_000n) * 1000 });
 }
 
@@ -111,6 +112,7 @@ export async function getDelivery(tx: Tx, tenantId: string, id: string) {
     .selectAll()
     .where("tenant_id", "=", tenantId)
     .where("delivery_id", "=", row.id)
+    .where("number", "<=", row.attempt_count) // one that came after the row was read does not belong to what it says
     .orderBy("number")
     .execute();
   return toDelivery(row, attempts);

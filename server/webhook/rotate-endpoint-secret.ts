@@ -26,6 +26,9 @@ export function rotateEndpointSecret(app: App, caller: Caller, request: RotateEn
   return change(app, caller, RotateEndpointSecretResponseSchema, async (tx) => {
     const before = await getEndpoint(tx, tenantId, request.id, "lock");
     const kind = request.signatureKind || SignatureKind[before.signature_kind as keyof typeof SignatureKind];
+    if (before.listener_name !== null && kind !== SignatureKind.V1) {
+      throw stateConflict("a listener signs with v1: its client is shown the secret each time it calls Listen");
+    }
     const { bytes, publicKey, shown, ...secret } = takeSecret(kind, request.secret);
     const now = app.clock.now();
     const until = plusMs(now, request.overlap ? durationMs(request.overlap) : OVERLAP_MS);

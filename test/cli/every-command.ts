@@ -11,6 +11,7 @@ import { stageEvents, times } from "../webhook/stage-events.ts";
 
 /** Commands that a call of `main` cannot show, and where they are tested as processes. */
 export const AS_PROCESS: Record<string, string> = {
+  dashboard: "dashboard.test.ts",
   demo: "emulator.test.ts",
   "deliveries tail": "listen.test.ts",
   "emulator env": "emulator-orders.test.ts",
@@ -207,6 +208,7 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   "metrics show": () => ["API_CALL"],
   logout: (world) => ["--profile", world.profile()],
   login: () => [],
+  overview: () => [],
   "plans list": () => [],
   "plans show": () => ["pro"],
   "plans simulate": () => ["--plan", "pro"],
