@@ -1,16 +1,21 @@
 import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { Role } from "../gen/usageflow/v1/permission_pb.ts";
 import { startApi } from "../server/api.ts";
-import { inTenant } from "../server/db/database.ts";
+import { inTenant, openDatabase } from "../server/db/database.ts";
+import { migrate } from "../server/db/migrate.ts";
 import { rotateSecrets } from "../server/rotate-secrets.ts";
+import { answerPlace } from "../server/rpc/change.ts";
 import { sealedColumns } from "../server/sealed-column.ts";
 import { readSecretUse } from "../server/secret-use.ts";
 import { createSecrets, keyIdOf, type Secrets } from "../server/secrets.ts";
+import { createOrganization } from "../server/tenant/create-organization.ts";
 import { createClients } from "./support/clients.ts";
 import { type Harness, setup } from "./support/harness.ts";
+import { createOwnedDatabase } from "./support/owned-database.ts";
 import { refused } from "./support/refused.ts";
+import { TestClock } from "./support/test-clock.ts";
 
 const keyPepper = randomBytes(32);
 const [old, now] = [randomBytes(32), randomBytes(32)];
@@ -156,6 +161,31 @@ test("what was put in another row or tenant is left as it is, and told", async (
   const uses = await readSecretUse(database.ownerUrl, secrets, harness.clock.now());
   const other = uses.filter(({ key, what }) => key !== "today" && what !== "API keys");
   expect(other).toMatchObject([{ what: "endpoint secrets", key: "other", count: 1 }]);
+});
+
+test("an owner of the schema that is no superuser rotates too: it sees every tenant in its turn", async () => {
+  const { ownerUrl } = await createOwnedDatabase();
+  await migrate(ownerUrl);
+  const before = secretsOf(old);
+  const { live, test: other } = await createOrganization(
+    ownerUrl,
+    { secrets: before, clock: new TestClock() },
+    { name: "Acme" },
+  );
+  const { db } = openDatabase({ url: ownerUrl, connectionsMax: 1, statementTimeoutMs: 10_000, onIdleError: () => {} });
+  onTestFinished(() => db.destroy());
+  for (const { tenantId } of [live, other]) {
+    const answer = before.seal(Buffer.from("answer"), answerPlace(tenantId, "a"));
+    await inTenant(db, tenantId, (tx) =>
+      sql`insert into rpc_answer values (${tenantId}, 'a', 'm', '', ${answer}, now())`.execute(tx),
+    );
+  }
+  expect(await rotateSecrets(ownerUrl, secretsOf(now, old))).toEqual({ sealed: 2, unreadable: 0 });
+  const uses = await readSecretUse(ownerUrl, secretsOf(now), new Date());
+  expect(uses.map(({ what, key, count }) => [what, key, count])).toEqual([
+    ["stored answers", "today", 2],
+    ["API keys", "today", 2],
+  ]);
 });
 
 test("keys outlive a change of the pepper, and are hashed anew when they are used", async () => {
