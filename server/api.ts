@@ -69,6 +69,7 @@ export async function startApi(app: App): Promise<Api> {
       health.stop();
       streams.stop();
       await port.close(app.config.shutdownGraceMs);
+      await authenticator.close();
     },
   };
 }

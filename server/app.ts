@@ -57,7 +57,7 @@ export async function createApp(
     hints,
     clock,
     log,
-    secrets: createSecrets(config.masterKey, config.keyPepper),
+    secrets: createSecrets(config),
     lockstep: parts.lockstep,
   };
   try {

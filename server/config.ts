@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto";
-import { isIP } from "node:net";
+import { isCidr } from "./cidr.ts";
 import type { LogLevel } from "./log.ts";
+import { weaknessOf } from "./weak-key.ts";
 
 /** All settings of a server. Every number says its unit. */
 export interface Config {
@@ -18,8 +18,14 @@ export interface Config {
   port: number;
   /** Encrypts what must be opened again: webhook secrets, stored answers. 32 bytes. */
   masterKey: Buffer;
+  /** Master keys that open what they encrypted and encrypt nothing: those before, and one that is coming. */
+  otherMasterKeys: readonly Buffer[];
   /** Keyed into the hash of API keys. 32 bytes. */
   keyPepper: Buffer;
+  /** Peppers whose hashes are known too: those before, and one that is coming. */
+  otherKeyPeppers: readonly Buffer[];
+  /** Proxies whose word for the caller's address (`x-forwarded-for`) is taken. */
+  trustedProxies: readonly string[];
   /** True in the emulator alone: webhooks go to loopback addresses, and live keys are refused. */
   emulator: boolean;
   logLevel: LogLevel;
@@ -63,6 +69,9 @@ const HOUR = 60 * MINUTE;
 
 export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "masterKey" | "keyPepper"> = {
   listenUrl: undefined,
+  otherMasterKeys: [],
+  otherKeyPeppers: [],
+  trustedProxies: [],
   databaseConnectionsMax: 16,
   statementTimeoutMs: 30 * SECOND,
   host: "127.0.0.1",
@@ -129,12 +138,15 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     return list;
   };
   const key = (name: string): Buffer => {
-    const value = env[name];
-    const bytes = Buffer.from(value ?? "", "base64");
-    if (bytes.length !== 32) {
-      problems.push(`${name} must be 32 random bytes in base64 (for example: ${exampleKey()})`);
-    }
-    return bytes;
+    const weakness = weaknessOf(env[name]);
+    if (weakness) problems.push(`${name} ${weakness}`);
+    return Buffer.from(env[name] ?? "", "base64");
+  };
+  const keys = (name: string): readonly Buffer[] => {
+    const list = (env[name] ?? "").split(",").flatMap((part) => part.trim() || []);
+    for (const weakness of list.flatMap((one) => weaknessOf(one) ?? []))
+      problems.push(`each key of ${name} ${weakness}`);
+    return list.map((one) => Buffer.from(one, "base64"));
   };
   const logLevel = text("USAGEFLOW_LOG_LEVEL", defaults.logLevel);
   if (!["info", "warn", "error", "silent"].includes(logLevel)) {
@@ -153,7 +165,10 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     host: text("USAGEFLOW_HOST", defaults.host),
     port: integer("USAGEFLOW_PORT", defaults.port, 0),
     masterKey: key("USAGEFLOW_MASTER_KEY"),
+    otherMasterKeys: keys("USAGEFLOW_OTHER_MASTER_KEYS"),
     keyPepper: key("USAGEFLOW_KEY_PEPPER"),
+    otherKeyPeppers: keys("USAGEFLOW_OTHER_KEY_PEPPERS"),
+    trustedProxies: cidrs("USAGEFLOW_TRUSTED_PROXIES"),
     logLevel: logLevel as LogLevel,
     shutdownGraceMs: integer("USAGEFLOW_SHUTDOWN_GRACE_MS", defaults.shutdownGraceMs),
     requestBytesMax: integer("USAGEFLOW_REQUEST_BYTES_MAX", defaults.requestBytesMax),
@@ -175,6 +190,11 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   if (config.deliveryLeaseMs <= config.deliveryTimeoutMs) {
     problems.push("USAGEFLOW_DELIVERY_LEASE_MS must be more than USAGEFLOW_DELIVERY_TIMEOUT_MS");
   }
+  if (config.masterKey.length > 0 && config.masterKey.equals(config.keyPepper)) {
+    problems.push(
+      "USAGEFLOW_KEY_PEPPER must be another than USAGEFLOW_MASTER_KEY: one that leaks must not give away the other",
+    );
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }
@@ -187,14 +207,4 @@ export class ConfigError extends Error {
     super(`configuration:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
     this.problems = problems;
   }
-}
-
-function isCidr(text: string): boolean {
-  const [, address = "", bits] = text.match(/^([\d.]+|[\da-f:.]+)\/(\d{1,3})$/i) ?? [];
-  const longest = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  return Number(bits) <= longest;
-}
-
-function exampleKey(): string {
-  return randomBytes(32).toString("base64");
 }

@@ -1,52 +1,105 @@
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, randomBytes } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  type KeyObject,
+  randomBytes,
+} from "node:crypto";
+import type { Config } from "./config.ts";
 
 /** What is kept secret at rest: things to be opened again, and API keys, which are only ever compared. */
 export interface Secrets {
   /** Encrypts `plain`. `place` (such as `tenant|table|row`) is bound to it: moved elsewhere, it does not open. */
   seal(plain: Uint8Array, place: string): Buffer;
-  /** Opens what `seal` made for the same place. Throws when it was changed, moved, or sealed with another key. */
+  /** Opens what `seal` made for the same place. Throws when it was changed, moved, or sealed with a key that is not here. */
   open(sealed: Uint8Array, place: string): Buffer;
   /** HMAC-SHA-256 of an API key with the pepper: what is stored and looked up in its stead. */
   hashKey(key: string): Buffer;
+  /** The same with every pepper that is known, that of today first. */
+  hashesOf(key: string): readonly [KeyHash, ...KeyHash[]];
+  /** Ids of the master keys; the first one seals. */
+  readonly masterKeyIds: readonly Buffer[];
+  /** Ids of the peppers; the first one is hashed with. */
+  readonly pepperIds: readonly Buffer[];
 }
 
+/** The hash of an API key, and of which pepper. */
+export interface KeyHash {
+  readonly hash: Buffer;
+  readonly pepperId: Buffer;
+}
+
+/** The keys of a server. */
+export type SecretKeys = Pick<Config, "masterKey" | "keyPepper"> &
+  Partial<Pick<Config, "otherMasterKeys" | "otherKeyPeppers">>;
+
 const VERSION = 1;
+const KEY_ID_AT = 1;
 const KEY_ID_BYTES = 4;
+const NONCE_AT = KEY_ID_AT + KEY_ID_BYTES;
 const NONCE_BYTES = 12;
+const TAG_AT = NONCE_AT + NONCE_BYTES;
 const TAG_BYTES = 16;
+const TEXT_AT = TAG_AT + TAG_BYTES;
 
 /**
  * AES-256-GCM (NIST SP 800-38D). A sealed value is version (1 byte), id of the key (4), nonce (12), tag (16),
- * ciphertext. The key's id lets a later key open what an earlier one sealed.
+ * ciphertext. The key's id says which of several master keys opens it. An id is derived from its key: nobody numbers them.
  */
-export function createSecrets(masterKey: Buffer, pepper: Buffer): Secrets {
-  if (masterKey.length !== 32) throw new Error("the master key must be 32 bytes");
-  // As objects: a buffer would be made into one anew by each call, which costs more than the call.
-  const master = createSecretKey(masterKey);
-  const pepperKey = createSecretKey(pepper);
-  const keyId = createHmac("sha256", master).update("key id").digest().subarray(0, KEY_ID_BYTES);
+export function createSecrets({
+  masterKey,
+  keyPepper,
+  otherMasterKeys = [],
+  otherKeyPeppers = [],
+}: SecretKeys): Secrets {
+  const masters = [masterKey, ...otherMasterKeys].map(withId);
+  const peppers = [keyPepper, ...otherKeyPeppers].map(withId);
+  const [master] = masters as [Known];
+  const [pepper] = peppers as [Known];
   return {
     seal(plain, place) {
       const nonce = randomBytes(NONCE_BYTES);
-      const cipher = createCipheriv("aes-256-gcm", master, nonce).setAAD(Buffer.from(place));
+      const cipher = createCipheriv("aes-256-gcm", master.key, nonce).setAAD(Buffer.from(place));
       const text = Buffer.concat([cipher.update(plain), cipher.final()]);
-      return Buffer.concat([Buffer.of(VERSION), keyId, nonce, cipher.getAuthTag(), text]);
+      return Buffer.concat([Buffer.of(VERSION), master.id, nonce, cipher.getAuthTag(), text]);
     },
     open(sealed, place) {
       const bytes = Buffer.from(sealed);
-      const nonceAt = 1 + KEY_ID_BYTES;
-      const tagAt = nonceAt + NONCE_BYTES;
-      const textAt = tagAt + TAG_BYTES;
-      if (bytes[0] !== VERSION || !bytes.subarray(1, nonceAt).equals(keyId)) {
-        throw new Error("sealed with a key that this server does not have");
-      }
-      const decipher = createDecipheriv("aes-256-gcm", master, bytes.subarray(nonceAt, tagAt), {
+      const keyId = keyIdOf(bytes);
+      const known = masters.find(({ id }) => bytes[0] === VERSION && id.equals(keyId));
+      if (!known) throw new Error(`sealed with a key that this server does not have (id ${keyId.toString("hex")})`);
+      const decipher = createDecipheriv("aes-256-gcm", known.key, bytes.subarray(NONCE_AT, TAG_AT), {
         authTagLength: TAG_BYTES,
       })
         .setAAD(Buffer.from(place))
-        .setAuthTag(bytes.subarray(tagAt, textAt));
-      return Buffer.concat([decipher.update(bytes.subarray(textAt)), decipher.final()]);
+        .setAuthTag(bytes.subarray(TAG_AT, TEXT_AT));
+      return Buffer.concat([decipher.update(bytes.subarray(TEXT_AT)), decipher.final()]);
     },
-    hashKey: (key) => createHmac("sha256", pepperKey).update(key).digest(),
+    hashKey: (key) => hashOf(pepper, key).hash,
+    hashesOf: (key) => [hashOf(pepper, key), ...peppers.slice(1).map((one) => hashOf(one, key))],
+    masterKeyIds: masters.map(({ id }) => id),
+    pepperIds: peppers.map(({ id }) => id),
   };
+}
+
+/** The id of the key that a value was sealed with. */
+export function keyIdOf(sealed: Buffer): Buffer {
+  return sealed.subarray(KEY_ID_AT, NONCE_AT);
+}
+
+interface Known {
+  /** An object: a buffer would be made into one anew by each call, which costs more than the call. */
+  key: KeyObject;
+  id: Buffer;
+}
+
+function withId(bytes: Buffer): Known {
+  if (bytes.length !== 32) throw new Error("a master key or pepper must be 32 bytes");
+  const key = createSecretKey(bytes);
+  return { key, id: createHmac("sha256", key).update("key id").digest().subarray(0, KEY_ID_BYTES) };
+}
+
+function hashOf({ key, id }: Known, apiKey: string): KeyHash {
+  return { hash: createHmac("sha256", key).update(apiKey).digest(), pepperId: id };
 }

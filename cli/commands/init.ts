@@ -25,8 +25,7 @@ export default class Init extends BaseCommand {
     const { flags } = await this.parse(Init);
     const ownerUrl = ownerUrlOf(flags);
     const roles = { DATABASE_URL: ownerUrl, USAGEFLOW_WORKER_DATABASE_URL: ownerUrl }; // needed by servers only
-    const { masterKey, keyPepper } = readConfig({ ...roles, ...process.env });
-    const parts = { secrets: createSecrets(masterKey, keyPepper), clock: systemClock };
+    const parts = { secrets: createSecrets(readConfig({ ...roles, ...process.env })), clock: systemClock };
     const { live, test } = await createOrganization(ownerUrl, parts, { name: flags.organization }).catch((error) => {
       if (error.code !== UNDEFINED_TABLE) throw error;
       const hint = "Run first, with the same --owner-url: usageflow migrate";

@@ -84,7 +84,10 @@ function configOf(folder: DataFolder, ownerUrl: string, options: ServerOptions, 
 /** Makes the organization; where the folder has a key from before, it is that of the test tenant. */
 async function makeTenant(folder: DataFolder, ownerUrl: string, clock: Date | undefined): Promise<void> {
   const { empty: _, clock: __, ...kept } = folder.kept;
-  const secrets = createSecrets(Buffer.from(kept.masterKey, "base64"), Buffer.from(kept.keyPepper, "base64"));
+  const secrets = createSecrets({
+    masterKey: Buffer.from(kept.masterKey, "base64"),
+    keyPepper: Buffer.from(kept.keyPepper, "base64"),
+  });
   const parts = { secrets, clock: systemClock };
   const { test } = await createOrganization(ownerUrl, parts, {
     name: "Emulator",

@@ -26,11 +26,16 @@ export type Numeric = ColumnType<string, number | string, number | string>;
 export type Timestamp = ColumnType<Date, Date | string, Date | string>;
 
 export interface ApiKey {
+  allowed_cidrs: Generated<string[]>;
   created_at: Timestamp;
+  expires_at: Timestamp | null;
   hash: Buffer;
   id: string;
+  last_used_at: Timestamp | null;
   name: string;
+  pepper_id: Buffer | null;
   prefix: string;
+  replaced_by: string | null;
   revoked_at: Timestamp | null;
   role: string;
   tenant_id: string;

@@ -1,9 +1,13 @@
+import type { BlockList } from "node:net";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
+import { contains, ranges } from "../cidr.ts";
 import { inTenant } from "../db/database.ts";
 import { readSecret, roleOf } from "../tenant/api-key.ts";
+import { KeyUses } from "../tenant/key-use.ts";
 import type { Caller } from "./caller.ts";
 import { forbidden, unauthenticated } from "./errors.ts";
+import { callerAddress, type Origin } from "./origin.ts";
 
 // How long a key that was found good is taken without asking again: a revoked key works no longer than this anywhere.
 const CACHE_MS = 1_000;
@@ -13,19 +17,38 @@ const CACHE_KEYS_MAX = 10_000;
 /** Finds out who is calling. */
 export interface Authenticator {
   /** The caller of a key, or a refusal. `key` is undefined when none was sent. */
-  authenticate(key: string | undefined): Caller | Promise<Caller>;
+  authenticate(key: string | undefined, origin: Origin): Caller | Promise<Caller>;
+  /** Returns when all that is noted of keys is written. */
+  close(): Promise<void>;
+}
+
+/** A key that was found good. */
+interface GoodKey {
+  caller: Caller;
+  /** Undefined: from everywhere. */
+  allowed: BlockList | undefined;
+  /** Process time. */
+  until: number;
 }
 
 /** An authenticator with a memory of one second. */
 export function createAuthenticator(app: App): Authenticator {
-  const cache = new Map<string, { caller: Caller; until: number }>();
-  const remember = (key: string, caller: Caller) => {
+  const cache = new Map<string, GoodKey>();
+  const proxies = ranges(...app.config.trustedProxies);
+  const uses = new KeyUses(app);
+  const remember = (key: string, found: GoodKey) => {
     if (cache.size >= CACHE_KEYS_MAX) cache.clear();
-    cache.set(key, { caller, until: app.clock.now().getTime() + CACHE_MS });
-    return caller;
+    cache.set(key, found);
+    return found;
+  };
+  const admit = ({ caller, allowed }: GoodKey, origin: Origin): Caller => {
+    if (!allowed) return caller;
+    const address = callerAddress(proxies, origin);
+    if (address && contains(allowed, address)) return caller;
+    throw forbidden(`this API key may not be used from ${address ?? "where you are"}`, ErrorReason.KEY_ADDRESS_REFUSED);
   };
   return {
-    authenticate(key) {
+    authenticate(key, origin) {
       if (!key) {
         throw unauthenticated(
           ErrorReason.KEY_MISSING,
@@ -33,13 +56,19 @@ export function createAuthenticator(app: App): Authenticator {
         );
       }
       const known = cache.get(key);
-      if (known && known.until > app.clock.now().getTime()) return known.caller;
-      return lookUp(app, key).then((caller) => remember(key, caller));
+      if (known && known.until > app.clock.now().getTime()) return admit(known, origin);
+      return lookUp(app, uses, key).then((found) => admit(remember(key, found), origin));
     },
+    close: () => uses.written(),
   };
 }
 
-async function lookUp(app: App, key: string): Promise<Caller> {
+/**
+ * Asks the database, in the same way whether the tenant exists, the key is wrong or was revoked: one statement, over an
+ * index of keyed hashes, whose time tells nothing of any key.
+ */
+async function lookUp(app: App, uses: KeyUses, key: string): Promise<GoodKey> {
+  const asked = app.clock.now(); // before the look: a key that is revoked after it is known no longer than a second
   const named = readSecret(key);
   if (!named) {
     throw unauthenticated(ErrorReason.KEY_MALFORMED, "this is no API key: its form or checksum is wrong");
@@ -47,22 +76,33 @@ async function lookUp(app: App, key: string): Promise<Caller> {
   if (app.config.emulator && named.kind === "LIVE") {
     throw forbidden("this is an emulator: it takes test keys (uf_test_...) only", ErrorReason.LIVE_KEY_REFUSED);
   }
-  const row = await inTenant(app.db, named.tenantId, (tx) =>
+  const { tenantId } = named;
+  const hashes = app.secrets.hashesOf(key);
+  const row = await inTenant(app.db, tenantId, (tx) =>
     tx
       .selectFrom("api_key")
       .innerJoin("tenant", "tenant.tenant_id", "api_key.tenant_id")
-      .select(["api_key.id", "api_key.role", "tenant.kind"])
-      .where("api_key.tenant_id", "=", named.tenantId)
-      .where("api_key.hash", "=", app.secrets.hashKey(key))
+      .select(["api_key.id", "api_key.role", "api_key.expires_at", "api_key.allowed_cidrs", "api_key.last_used_at"])
+      .select("tenant.kind")
+      .where("api_key.tenant_id", "=", tenantId)
+      .where(
+        "api_key.hash",
+        "in",
+        hashes.map(({ hash }) => hash),
+      )
       .where("api_key.revoked_at", "is", null)
       .executeTakeFirst(),
   );
   if (!row) throw unauthenticated(ErrorReason.KEY_UNKNOWN, "this API key is not known, or was revoked");
+  const { expires_at } = row;
+  if (expires_at && expires_at <= asked) {
+    throw unauthenticated(ErrorReason.KEY_EXPIRED, `this API key expired at ${expires_at.toISOString()}`);
+  }
+  uses.note({ tenantId, id: row.id, at: asked, newest: hashes[0] }, row.last_used_at);
   return {
-    tenantId: named.tenantId,
-    kind: row.kind === "LIVE" ? "LIVE" : "TEST",
-    keyId: row.id,
-    role: roleOf(row.role),
+    caller: { tenantId, kind: row.kind === "LIVE" ? "LIVE" : "TEST", keyId: row.id, role: roleOf(row.role) },
+    allowed: row.allowed_cidrs.length > 0 ? ranges(...row.allowed_cidrs) : undefined,
+    until: Math.min(asked.getTime() + CACHE_MS, expires_at?.getTime() ?? Number.POSITIVE_INFINITY),
   };
 }
 

@@ -34,7 +34,7 @@ async function changeOnce<A extends DescMessage>(
       const stored = await storedAnswer(app, tx, tenantId, idempotency, answer);
       if (stored) return stored;
       const made = await work(tx);
-      const place = placeOf(tenantId, idempotency);
+      const place = answerPlace(tenantId, idempotency.key);
       await tx
         .insertInto("rpc_answer")
         .values({
@@ -79,9 +79,10 @@ async function storedAnswer<A extends DescMessage>(
       "idempotency-key",
     );
   }
-  return fromBinary(answer, app.secrets.open(row.answer, placeOf(tenantId, idempotency)));
+  return fromBinary(answer, app.secrets.open(row.answer, answerPlace(tenantId, idempotency.key)));
 }
 
-function placeOf(tenantId: string, idempotency: Idempotency): string {
-  return `${tenantId}|rpc_answer|${idempotency.key}`;
+/** What a stored answer is bound to when it is sealed. */
+export function answerPlace(tenantId: string, idempotencyKey: string): string {
+  return `${tenantId}|rpc_answer|${idempotencyKey}`;
 }

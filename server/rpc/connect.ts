@@ -12,6 +12,7 @@ import type { Authenticator } from "./authenticate.ts";
 import { explained } from "./explain.ts";
 import { accessLog, createGate, deadline, idempotency, type OpenServices, validate } from "./interceptors.ts";
 import type { NodeHandler } from "./one-port.ts";
+import { originKey, originOf } from "./origin.ts";
 
 /** All RPCs, over Connect, gRPC and gRPC-Web. `fallback` answers every other path. */
 export function connectHandler(
@@ -38,7 +39,14 @@ export function connectHandler(
   return (request, response) => {
     const handler = handlers.get((request.url ?? "").split("?", 1)[0] as string);
     if (!handler) return options.fallback(request, response);
-    handler(universalRequestFromNodeRequest(request, response, undefined, createContextValues()))
+    handler(
+      universalRequestFromNodeRequest(
+        request,
+        response,
+        undefined,
+        createContextValues().set(originKey, originOf(request)),
+      ),
+    )
       .then(explained)
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error) => app.log.warn("rpc.broken_off", errorFacts(error)));

@@ -9,6 +9,7 @@ import { type Authenticator, keyFrom } from "./authenticate.ts";
 import { type Caller, callerKey } from "./caller.ts";
 import { checkContract } from "./contract.ts";
 import { forbidden, invalid, refusal } from "./errors.ts";
+import { originKey } from "./origin.ts";
 import { allows, permissionOf } from "./permission.ts";
 
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
@@ -29,7 +30,10 @@ export function createGate(app: App, authenticator: Authenticator, open: OpenSer
     call.responseHeader.set("x-request-id", requestId);
     if (open.has(call.service.typeName)) return;
     try {
-      const caller = await authenticator.authenticate(keyFrom((name) => call.requestHeader.get(name)));
+      const caller = await authenticator.authenticate(
+        keyFrom((name) => call.requestHeader.get(name)),
+        call.values.get(originKey),
+      );
       permit(caller, call.method);
       call.values.set(callerKey, caller);
     } catch (error) {

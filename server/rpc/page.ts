@@ -43,7 +43,7 @@ export function openPage(app: App, scope: PageScope, request: { pageSize: number
 
 /** A token for the key of a row. */
 export function tokenOf(app: App, scope: PageScope, key: string): string {
-  return Buffer.concat([tagOf(app, scope, key), Buffer.from(key)]).toString("base64url");
+  return Buffer.concat([tagsOf(app, scope, key)[0] as Buffer, Buffer.from(key)]).toString("base64url");
 }
 
 /** The key in a token; undefined for an empty one. Refuses tokens of another list or tenant. */
@@ -51,7 +51,7 @@ export function keyOfToken(app: App, scope: PageScope, token: string, field = "p
   if (token === "") return undefined;
   const bytes = Buffer.from(token, "base64url");
   const key = bytes.subarray(TAG_BYTES).toString("utf8");
-  if (bytes.length <= TAG_BYTES || !tagOf(app, scope, key).equals(bytes.subarray(0, TAG_BYTES))) {
+  if (bytes.length <= TAG_BYTES || !tagsOf(app, scope, key).some((tag) => tag.equals(bytes.subarray(0, TAG_BYTES)))) {
     throw invalid(
       field,
       `this ${field.replace("_", " ")} does not belong to this list; begin again without one`,
@@ -61,7 +61,9 @@ export function keyOfToken(app: App, scope: PageScope, token: string, field = "p
   return key;
 }
 
-function tagOf(app: App, scope: PageScope, key: string): Buffer {
-  const secret = app.secrets.hashKey("page token");
-  return createHmac("sha256", secret).update(`${scope.tenantId}|${scope.list}|${key}`).digest().subarray(0, TAG_BYTES);
+/** Of every pepper, that of today first: a token outlives a change of it. */
+function tagsOf(app: App, scope: PageScope, key: string): Buffer[] {
+  const text = `${scope.tenantId}|${scope.list}|${key}`;
+  const tagOf = (secret: Buffer) => createHmac("sha256", secret).update(text).digest().subarray(0, TAG_BYTES);
+  return app.secrets.hashesOf("page token").map(({ hash }) => tagOf(hash));
 }

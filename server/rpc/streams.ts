@@ -7,6 +7,7 @@ import { plusMs } from "../clock.ts";
 import { type Authenticator, keyFrom } from "./authenticate.ts";
 import { callerOf } from "./caller.ts";
 import { refusal } from "./errors.ts";
+import { originKey } from "./origin.ts";
 
 /** How long a stream is silent at most: its client tells a slow day from a dead line. */
 export const HEARTBEAT_MS = 3_000;
@@ -76,11 +77,12 @@ export class Streams {
   #keyCheck(call: HandlerContext): () => Promise<void> {
     const { clock } = this.#app;
     const key = keyFrom((name) => call.requestHeader.get(name));
+    const origin = call.values.get(originKey);
     let askedAt = clock.now();
     return async () => {
       if (clock.now() < plusMs(askedAt, KEY_CHECK_MS)) return;
       askedAt = clock.now();
-      await this.#authenticator.authenticate(key);
+      await this.#authenticator.authenticate(key, origin);
     };
   }
 }

@@ -50,8 +50,13 @@ export function newApiKeyRow(app: Pick<App, "secrets" | "clock">, key: NewApiKey
     // The start says what kind it is, the end which one: the tenant's id between them is the same for all of its keys.
     prefix: `${key.secret.slice(0, SHOWN_AT_START)}...${key.secret.slice(-SHOWN_AT_END)}`,
     hash: app.secrets.hashKey(key.secret),
+    pepper_id: app.secrets.pepperIds[0] as Buffer,
     created_at: app.clock.now(),
     revoked_at: null,
+    expires_at: key.expiresAt ?? null,
+    allowed_cidrs: [...(key.allowedCidrs ?? [])],
+    last_used_at: null,
+    replaced_by: null,
   };
 }
 
@@ -61,6 +66,10 @@ export interface NewApiKey {
   name: string;
   role: Role;
   secret: string;
+  /** Left out: never. */
+  expiresAt?: Date | null;
+  /** Left out: it may be used from everywhere. */
+  allowedCidrs?: readonly string[];
 }
 
 /** The key as callers see it. */
@@ -72,6 +81,10 @@ export function toApiKey(row: Selectable<ApiKeyRow>) {
     prefix: row.prefix,
     createdAt: timestampFromDate(row.created_at),
     ...(row.revoked_at ? { revokedAt: timestampFromDate(row.revoked_at) } : {}),
+    ...(row.expires_at ? { expiresAt: timestampFromDate(row.expires_at) } : {}),
+    allowedCidrs: row.allowed_cidrs,
+    ...(row.last_used_at ? { lastUsedAt: timestampFromDate(row.last_used_at) } : {}),
+    replacedBy: row.replaced_by ? formatId("key", row.replaced_by) : "",
   });
 }
 

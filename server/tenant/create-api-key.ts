@@ -1,20 +1,27 @@
 import { create } from "@bufbuild/protobuf";
+import { durationMs } from "@bufbuild/protobuf/wkt";
 import { type CreateApiKeyRequest, CreateApiKeyResponseSchema } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
+import { plusMs } from "../clock.ts";
 import { newId } from "../id.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { forbidden } from "../rpc/errors.ts";
 import { covers } from "../rpc/permission.ts";
 import { makeSecret, newApiKeyRow, toApiKey } from "./api-key.ts";
+import { checkCidrs, checkWithinOwn } from "./key-limits.ts";
 
-/** Makes an API key of a role that the caller's own role covers: nobody raises themselves. */
+/** Makes an API key of a role that the caller's own role covers, and within the limits of its own key. */
 export function createApiKey(app: App, caller: Caller, request: CreateApiKeyRequest) {
-  if (!covers(caller.role, request.role)) throw forbidden("your key may not make a key that may do more than itself");
+  const { name, role, expiresIn, allowedCidrs } = request;
+  if (!covers(caller.role, role)) throw forbidden("your key may not make a key that may do more than itself");
+  checkCidrs(allowedCidrs);
   const { tenantId } = caller;
   return change(app, caller, CreateApiKeyResponseSchema, async (tx) => {
     const secret = makeSecret(caller.kind, tenantId);
-    const row = newApiKeyRow(app, { tenantId, id: newId(), name: request.name, role: request.role, secret });
+    const expiresAt = expiresIn ? plusMs(app.clock.now(), durationMs(expiresIn)) : null;
+    const row = newApiKeyRow(app, { tenantId, id: newId(), name, role, secret, expiresAt, allowedCidrs });
+    await checkWithinOwn(tx, caller, row);
     await tx.insertInto("api_key").values(row).execute();
     return create(CreateApiKeyResponseSchema, { apiKey: toApiKey(row), secret });
   });

@@ -14,6 +14,7 @@ import { createApiKey } from "./create-api-key.ts";
 import { getCustomer, listCustomers, toCustomer } from "./customer.ts";
 import { putCustomer } from "./put-customer.ts";
 import { revokeApiKey } from "./revoke-api-key.ts";
+import { rotateApiKey } from "./rotate-api-key.ts";
 import { getTenant } from "./tenant.ts";
 import { updateTenant } from "./update-tenant.ts";
 
@@ -32,6 +33,7 @@ export function tenantService(app: App): ServiceImpl<typeof TenantService> {
     createApiKey: (request, call) => createApiKey(app, callerOf(call), request),
     listApiKeys: (request, call) => listApiKeys(app, callerOf(call).tenantId, request),
     revokeApiKey: (request, call) => revokeApiKey(app, callerOf(call), request),
+    rotateApiKey: (request, call) => rotateApiKey(app, callerOf(call), request),
     putCustomer: (request, call) => putCustomer(app, callerOf(call), request),
     getCustomer: (request, call) => {
       const { tenantId } = callerOf(call);

@@ -16,6 +16,7 @@ import { checkContract } from "../rpc/contract.ts";
 import { invalid, tooLarge } from "../rpc/errors.ts";
 import { permit } from "../rpc/interceptors.ts";
 import type { StreamLane } from "../rpc/one-port.ts";
+import { originOf } from "../rpc/origin.ts";
 import type { Tracker } from "./track-usage.ts";
 
 // A lane of its own for unary gRPC calls of TrackUsage: Connect spends several times what the call itself costs on each
@@ -52,7 +53,10 @@ async function answer(
   // A client that begins a message and never ends it would hold the stream for ever.
   stream.setTimeout(app.config.requestTimeoutMs, () => stream.close(constants.NGHTTP2_CANCEL));
   try {
-    const caller = await authenticator.authenticate(keyFrom((name) => headers[name]?.toString()));
+    const caller = await authenticator.authenticate(
+      keyFrom((name) => headers[name]?.toString()),
+      originOf({ socket: stream.session?.socket, headers }),
+    );
     permit(caller, UsageService.method.trackUsage);
     facts.tenant_id = caller.tenantId;
     facts.key_id = caller.keyId;

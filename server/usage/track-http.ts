@@ -12,6 +12,7 @@ import type { Caller } from "../rpc/caller.ts";
 import { detailOf, invalid, refusal, tooLarge } from "../rpc/errors.ts";
 import { permit } from "../rpc/interceptors.ts";
 import type { NodeHandler, NodeRequest } from "../rpc/one-port.ts";
+import { originOf } from "../rpc/origin.ts";
 import { reasonName, sendError, sendJson } from "../rpc/plain-answer.ts";
 import { parseExactJson, readEvent } from "./read-json.ts";
 import { rejected, type Tracker } from "./track-usage.ts";
@@ -58,7 +59,10 @@ async function track(
   request: NodeRequest,
 ): Promise<{ caller: Caller; status: number; body: unknown }> {
   const { headers } = request;
-  const caller = await authenticator.authenticate(keyFrom((name) => headers[name]?.toString()));
+  const caller = await authenticator.authenticate(
+    keyFrom((name) => headers[name]?.toString()),
+    originOf(request),
+  );
   permit(caller, UsageService.method.trackUsage);
   if (!isJson(headers["content-type"]) || (headers["content-encoding"] ?? "identity") !== "identity") {
     throw refusal(

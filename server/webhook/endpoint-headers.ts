@@ -35,6 +35,7 @@ export function openHeaders(secrets: Secrets, tenantId: string, id: string, seal
   return JSON.parse(secrets.open(sealed, headersPlace(tenantId, id)).toString());
 }
 
-function headersPlace(tenantId: string, id: string): string {
+/** What headers are bound to when they are sealed. */
+export function headersPlace(tenantId: string, id: string): string {
   return `${tenantId}|endpoint_headers|${id}`;
 }

@@ -1,4 +1,5 @@
-import { BlockList, isIPv4 } from "node:net";
+import { isIPv4 } from "node:net";
+import { contains, ranges } from "../cidr.ts";
 
 // Where webhooks do not go: addresses that mean something else inside a network than outside of it. From the registries
 // of special-purpose addresses (RFC 6890 and its updates), and the metadata services of clouds.
@@ -67,17 +68,4 @@ export function isLoopback(address: string): boolean {
 export function isAllowed(address: string, cidrs: readonly string[]): boolean {
   if (cidrs.length === 0 || !contains(ranges(...cidrs), address)) return false;
   return isLoopback(address) || !contains(neverAllowed, address);
-}
-
-function contains(list: BlockList, address: string): boolean {
-  return list.check(address, isIPv4(address) ? "ipv4" : "ipv6");
-}
-
-function ranges(...texts: string[]): BlockList {
-  const list = new BlockList();
-  for (const text of texts) {
-    const [address = "", bits] = text.split("/");
-    list.addSubnet(address, Number(bits), isIPv4(address) ? "ipv4" : "ipv6");
-  }
-  return list;
 }

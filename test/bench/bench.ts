@@ -98,7 +98,7 @@ try {
   await migrate(postgres.url);
   await setLoginPasswords(postgres.url);
   const key = randomBytes(32);
-  const parts = { secrets: createSecrets(key, key), clock: systemClock };
+  const parts = { secrets: createSecrets({ masterKey: key, keyPepper: key }), clock: systemClock };
   const keys: string[] = [];
   for (let number = 0; number < TENANTS; number++) {
     const made = await createOrganization(postgres.url, parts, { name: `Tenant ${number}` });

@@ -33,7 +33,7 @@ export async function openMonths(adminUrl: string, log: number): Promise<(custom
   await query(adminUrl, `create database ${DATABASE}`);
   await migrate(ownerUrl);
   const key = randomBytes(32);
-  const parts = { secrets: createSecrets(key, key), clock: systemClock };
+  const parts = { secrets: createSecrets({ masterKey: key, keyPepper: key }), clock: systemClock };
   return async (customers) => {
     const testClock = new Date("2015-05-31T12:00:00Z");
     const { test } = await createOrganization(ownerUrl, parts, { name: `${customers} customers`, testClock });

@@ -52,7 +52,7 @@ process.disconnect();
 
 async function prepare(app: App): Promise<DeliveriesDone> {
   const api = await startApi(app);
-  const secrets = createSecrets(key, key);
+  const secrets = createSecrets({ masterKey: key, keyPepper: key });
   for (let number = 0; number < task.tenants; number++) {
     const made = await createOrganization(task.ownerUrl, { secrets, clock: systemClock }, { name: `Tenant ${number}` });
     const { tenantId, secret } = made.test;

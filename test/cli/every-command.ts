@@ -26,11 +26,13 @@ export const AS_PROCESS: Record<string, string> = {
   listen: "listen.test.ts",
   init: "journey/upgrade.test.ts",
   migrate: "journey/upgrade.test.ts",
+  "secrets rotate": "secrets.test.ts",
+  "secrets show": "secrets.test.ts",
   serve: "command-line.test.ts",
 };
 
 /** Commands that show a secret, because they made it. */
-export const SHOWS_SECRET = ["endpoints create", "endpoints rotate-secret", "keys create"];
+export const SHOWS_SECRET = ["endpoints create", "endpoints rotate-secret", "keys create", "keys rotate"];
 
 /** What the examples below need. */
 export interface World extends Harness {
@@ -199,6 +201,7 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   "invoices void": (world) => [world.invoice(), "--reason", "x"],
   "keys create": () => ["--role", "ingest"],
   "keys list": () => [],
+  "keys rotate": async (world) => [await world.key()],
   "keys revoke": async (world) => [await world.key()],
   "metrics list": () => [],
   "metrics put": () => ["JOBS", "--aggregation", "count"],

@@ -183,6 +183,7 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.invoice.simulatePlan({ plan: { case: "published", value: { key: "pro" } } }),
     stranger.tenant.getCustomer({ id: "user_123" }),
     stranger.tenant.revokeApiKey({ id: idOf(keys) }),
+    stranger.tenant.rotateApiKey({ id: idOf(keys) }),
   ];
   for (const answer of await Promise.allSettled(questions)) {
     expect(answer).toMatchObject({ status: "rejected", reason: { code: 5 } });

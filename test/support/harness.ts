@@ -83,7 +83,7 @@ export async function setup(options: SetupOptions = {}): Promise<Harness> {
     return app;
   };
   const addOrganization = async (name: string): Promise<Organization> => {
-    const parts = { secrets: createSecrets(config.masterKey, config.keyPepper), clock };
+    const parts = { secrets: createSecrets(config), clock };
     const { live, test } = await createOrganization(database.ownerUrl, parts, {
       name,
       testClock: new Date(TEST_CLOCK),

@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import { Migrator } from "kysely/migration";
-import pg from "pg";
-import { expect, inject, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { type App, closeApp, createApp } from "../../server/app.ts";
 import { type Config, defaults } from "../../server/config.ts";
 import { type Db, inTenant, openDatabase } from "../../server/db/database.ts";
@@ -10,40 +9,15 @@ import { appUrls } from "../../server/db/login.ts";
 import { migrate, readMigrations } from "../../server/db/migrate.ts";
 import { newId } from "../../server/id.ts";
 import { createLog } from "../../server/log.ts";
-import { createSecrets } from "../../server/secrets.ts";
-import { createOrganization } from "../../server/tenant/create-organization.ts";
 import { keepLog } from "../../server/webhook/keep-log.ts";
 import { DAY_MS, idBoundary, LOGS } from "../../server/webhook/log-week.ts";
+import { createOwnedDatabase } from "../support/owned-database.ts";
 import { TestClock } from "../support/test-clock.ts";
 import { weeksOf } from "./age-log.ts";
 
 // The log becomes partitioned with the rows that it has, by an owner of the schema that is no superuser: policies bind it.
 
 const BEFORE = "0033_delivery_due";
-
-/** An empty database and its owner. */
-async function createOwnedDatabase() {
-  const name = `owned_${randomBytes(8).toString("hex")}`;
-  const admin = new pg.Client(inject("adminUrl"));
-  await admin.connect();
-  await admin.query(`create role ${name} login createrole password 'test'`);
-  for (const role of ["usageflow_ingest", "usageflow_invoice", "usageflow_app", "usageflow_worker"]) {
-    await admin.query(`grant ${role} to ${name} with admin option`);
-  }
-  await admin.query(`create database ${name} owner ${name}`);
-  onTestFinished(async () => {
-    await admin.query(`drop database ${name} with (force)`);
-    await admin.query(`drop owned by ${name}`);
-    await admin.query(`drop role ${name}`);
-    await admin.end();
-  });
-  const url = new URL(inject("adminUrl"));
-  url.pathname = `/${name}`;
-  const adminUrl = url.href;
-  url.username = name;
-  url.password = "test";
-  return { ownerUrl: url.href, adminUrl };
-}
 
 /** A schema without what this is about, with events: one was delivered, one waits to be, and one to be dispatched. */
 async function fillBefore(ownerUrl: string, adminDb: Db) {
@@ -57,9 +31,12 @@ async function fillBefore(ownerUrl: string, adminDb: Db) {
   const { error } = await migrator.migrateTo(BEFORE);
   await db.destroy();
   if (error) throw error;
-  const parts = { secrets: createSecrets(randomBytes(32), randomBytes(32)), clock: new TestClock() };
-  const { live } = await createOrganization(ownerUrl, parts, { name: "Acme" });
-  const { tenantId } = live;
+  // As they were then: the server's own way to make a tenant is of today's schema.
+  const [organizationId, tenantId] = [newId(), newId()];
+  await sql`insert into organization (id, name, created_at) values (${organizationId}, 'Acme', now())`.execute(adminDb);
+  await sql`
+    insert into tenant (tenant_id, organization_id, kind, created_at)
+    values (${tenantId}, ${organizationId}, 'LIVE', now())`.execute(adminDb);
   const [endpointId, delivered, waiting, undispatched, one, two] = Array.from({ length: 6 }, oldId) as [
     string,
     string,

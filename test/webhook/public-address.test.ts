@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { defaults, readConfig } from "../../server/config.ts";
 import { isLoopback } from "../../server/webhook/public-address.ts";
@@ -16,12 +17,12 @@ describe("isLoopback", () => {
 });
 
 describe("the ranges that an operator allows", () => {
-  const key = Buffer.alloc(32).toString("base64");
+  const key = () => randomBytes(32).toString("base64");
   const env = {
     DATABASE_URL: "postgres://app@db/usageflow",
     USAGEFLOW_WORKER_DATABASE_URL: "postgres://worker@db/usageflow",
-    USAGEFLOW_MASTER_KEY: key,
-    USAGEFLOW_KEY_PEPPER: key,
+    USAGEFLOW_MASTER_KEY: key(),
+    USAGEFLOW_KEY_PEPPER: key(),
   };
   const read = (value: string) => readConfig({ ...env, USAGEFLOW_DELIVERY_ALLOWED_CIDRS: value }).deliveryAllowedCidrs;
 

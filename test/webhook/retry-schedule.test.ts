@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { defaults, readConfig } from "../../server/config.ts";
@@ -46,12 +47,12 @@ describe("nextDelayMs", () => {
 });
 
 describe("USAGEFLOW_RETRY_SCHEDULE_SECONDS", () => {
-  const key = Buffer.alloc(32).toString("base64");
+  const key = () => randomBytes(32).toString("base64");
   const env = {
     DATABASE_URL: "postgres:",
     USAGEFLOW_WORKER_DATABASE_URL: "postgres:",
-    USAGEFLOW_MASTER_KEY: key,
-    USAGEFLOW_KEY_PEPPER: key,
+    USAGEFLOW_MASTER_KEY: key(),
+    USAGEFLOW_KEY_PEPPER: key(),
   };
 
   test("is the waits after the first, second and third failure", () => {

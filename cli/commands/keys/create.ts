@@ -1,9 +1,9 @@
 import { Flags } from "@oclif/core";
-import { Role, RoleSchema } from "../../../gen/usageflow/v1/permission_pb.ts";
+import { Role } from "../../../gen/usageflow/v1/permission_pb.ts";
 import { CreateApiKeyResponseSchema, TenantService } from "../../../gen/usageflow/v1/tenant_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
-import { facts } from "../../output/table.ts";
-import { word } from "../../output/text.ts";
+import { madeKeyText } from "../../output/api-key.ts";
+import { spanFlag } from "../../time.ts";
 
 const ROLES = {
   owner: Role.OWNER,
@@ -22,24 +22,29 @@ export default class KeysCreate extends ClientCommand {
   static override examples = [
     "<%= config.bin %> <%= command.id %> --role ingest --name backend",
     "<%= config.bin %> <%= command.id %> --role viewer --json",
+    "<%= config.bin %> <%= command.id %> --role admin --expires-in 90d --allow-cidr 203.0.113.0/24",
   ];
   static override flags = {
     role: Flags.option({ options: roleNames, description: "What it may do.", required: true })(),
     name: Flags.string({ description: "What it is for." }),
+    "expires-in": spanFlag({ description: "How long it works, such as 90d. Default: until it is revoked." }),
+    "allow-cidr": Flags.string({
+      description: "A range of addresses that it may be used from, such as 203.0.113.0/24. Default: from everywhere.",
+      helpValue: "RANGE",
+      multiple: true,
+    }),
   };
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(KeysCreate);
     const service = await this.client(TenantService, flags);
-    const made = await service.createApiKey({ role: ROLES[flags.role], name: flags.name ?? "" });
-    this.answerOne(CreateApiKeyResponseSchema, made, () =>
-      facts({
-        Id: made.apiKey?.id ?? "",
-        Name: made.apiKey?.name ?? "",
-        Role: word(RoleSchema, made.apiKey?.role ?? Role.UNSPECIFIED),
-        Key: made.secret,
-      }),
-    );
+    const made = await service.createApiKey({
+      role: ROLES[flags.role],
+      name: flags.name ?? "",
+      allowedCidrs: flags["allow-cidr"] ?? [],
+      ...(flags["expires-in"] === undefined ? {} : { expiresIn: { seconds: flags["expires-in"] } }),
+    });
+    this.answerOne(CreateApiKeyResponseSchema, made, () => madeKeyText(made));
     this.say("Keep the key now: it is not shown again.");
   }
 }

@@ -2,8 +2,9 @@ import { RoleSchema } from "../../../gen/usageflow/v1/permission_pb.ts";
 import { type ApiKey, ApiKeySchema } from "../../../gen/usageflow/v1/tenant_pb.ts";
 import { TenantService } from "../../../gen/usageflow/v1/tenant_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
+import { keyState } from "../../output/api-key.ts";
 import type { Column } from "../../output/table.ts";
-import { word } from "../../output/text.ts";
+import { time, word } from "../../output/text.ts";
 import { listFlags, readPages } from "../../pages.ts";
 
 const columns: Column<ApiKey>[] = [
@@ -11,12 +12,16 @@ const columns: Column<ApiKey>[] = [
   { title: "NAME", value: (key) => key.name, cut: true },
   { title: "ROLE", value: (key) => word(RoleSchema, key.role) },
   { title: "LOOKS LIKE", value: (key) => key.prefix },
-  { title: "STATE", value: (key) => (key.revokedAt ? "revoked" : "good") },
+  { title: "STATE", value: keyState },
+  { title: "EXPIRES", value: (key) => time(key.expiresAt) },
+  { title: "LAST USED", value: (key) => time(key.lastUsedAt) },
+  { title: "FROM", value: (key) => key.allowedCidrs.join(" "), cut: "last" },
 ];
 
 export default class KeysList extends ClientCommand {
   static override summary = "List API keys, newest first, revoked ones included.";
-  static override description = "The keys themselves are not kept: only how they begin and end.";
+  static override description =
+    "The keys themselves are not kept: only how they begin and end. When one was last used is known to the minute.";
   static override examples = ["<%= config.bin %> <%= command.id %>", "<%= config.bin %> <%= command.id %> --json"];
   static override flags = listFlags;
 

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/tenant_service.proto.
  */
 export const file_usageflow_v1_tenant_service: GenFile = /*@__PURE__*/
-  fileDesc("CiF1c2FnZWZsb3cvdjEvdGVuYW50X3NlcnZpY2UucHJvdG8SDHVzYWdlZmxvdy52MSISChBHZXRUZW5hbnRSZXF1ZXN0ImAKEUdldFRlbmFudFJlc3BvbnNlEiQKBnRlbmFudBgBIAEoCzIULnVzYWdlZmxvdy52MS5UZW5hbnQSJQoHYXBpX2tleRgCIAEoCzIULnVzYWdlZmxvdy52MS5BcGlLZXkivAMKE1VwZGF0ZVRlbmFudFJlcXVlc3QSQAoMZ3JhY2VfcGVyaW9kGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAvaMBMgASQwoPYmFja2ZpbGxfd2luZG93GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAsL0QMgASPwoOaW52b2ljZV9wcmVmaXgYAyABKAlCJ7pIJHIiMiBeKFtBLVphLXowLTktXXswLDE1fVtBLVphLXotXSk/JBI5Cgl0aW1lX3pvbmUYCCABKAlCJrpII3IhGEAyHV4oW0EtWmEtel1bQS1aYS16MC05XysvLV0qKT8kEiMKBnNlbGxlchgJIAEoCzITLnVzYWdlZmxvdy52MS5QYXJ0eRIrChJwYXltZW50X3Rlcm1zX2RheXMYCiABKAVCCrpIBxoFGO0CKABIAIgBARIwCgRtZW1vGAsgASgJQh26SBpyGBjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJEgBiAEBQhUKE19wYXltZW50X3Rlcm1zX2RheXNCBwoFX21lbW8iPAoUVXBkYXRlVGVuYW50UmVzcG9uc2USJAoGdGVuYW50GAEgASgLMhQudXNhZ2VmbG93LnYxLlRlbmFudCKgAQoTQWR2YW5jZUNsb2NrUmVxdWVzdBI4CgJ0bxgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCDrpIC7IBCBoGCICy+IQbSAASOQoCYnkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIGCMCdvZYBMgBIAEIUCgtkZXN0aW5hdGlvbhIFukgCCAEiOgoUQWR2YW5jZUNsb2NrUmVzcG9uc2USIgoFY2xvY2sYASABKAsyEy51c2FnZWZsb3cudjEuQ2xvY2sicAoTQ3JlYXRlQXBpS2V5UmVxdWVzdBIrCgRuYW1lGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIsCgRyb2xlGAIgASgOMhIudXNhZ2VmbG93LnYxLlJvbGVCCrpIB4IBBBABIAAiTQoUQ3JlYXRlQXBpS2V5UmVzcG9uc2USJQoHYXBpX2tleRgBIAEoCzIULnVzYWdlZmxvdy52MS5BcGlLZXkSDgoGc2VjcmV0GAIgASgJImMKEkxpc3RBcGlLZXlzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiVgoTTGlzdEFwaUtleXNSZXNwb25zZRImCghhcGlfa2V5cxgBIAMoCzIULnVzYWdlZmxvdy52MS5BcGlLZXkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIj8KE1Jldm9rZUFwaUtleVJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVea2V5X1swLTlBLVphLXpdezIyfSQiPQoUUmV2b2tlQXBpS2V5UmVzcG9uc2USJQoHYXBpX2tleRgBIAEoCzIULnVzYWdlZmxvdy52MS5BcGlLZXkiRgoSUHV0Q3VzdG9tZXJSZXF1ZXN0EjAKCGN1c3RvbWVyGAEgASgLMhYudXNhZ2VmbG93LnYxLkN1c3RvbWVyQga6SAPIAQEiPwoTUHV0Q3VzdG9tZXJSZXNwb25zZRIoCghjdXN0b21lchgBIAEoCzIWLnVzYWdlZmxvdy52MS5DdXN0b21lciJBChJHZXRDdXN0b21lclJlcXVlc3QSKwoCaWQYASABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQiPwoTR2V0Q3VzdG9tZXJSZXNwb25zZRIoCghjdXN0b21lchgBIAEoCzIWLnVzYWdlZmxvdy52MS5DdXN0b21lciJlChRMaXN0Q3VzdG9tZXJzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiWwoVTGlzdEN1c3RvbWVyc1Jlc3BvbnNlEikKCWN1c3RvbWVycxgBIAMoCzIWLnVzYWdlZmxvdy52MS5DdXN0b21lchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkyvgcKDVRlbmFudFNlcnZpY2USYAoJR2V0VGVuYW50Eh4udXNhZ2VmbG93LnYxLkdldFRlbmFudFJlcXVlc3QaHy51c2FnZWZsb3cudjEuR2V0VGVuYW50UmVzcG9uc2UiEpACAYq1GAt0ZW5hbnQ6cmVhZBJqCgxVcGRhdGVUZW5hbnQSIS51c2FnZWZsb3cudjEuVXBkYXRlVGVuYW50UmVxdWVzdBoiLnVzYWdlZmxvdy52MS5VcGRhdGVUZW5hbnRSZXNwb25zZSITkAICirUYDHRlbmFudDp3cml0ZRJmCgxBZHZhbmNlQ2xvY2sSIS51c2FnZWZsb3cudjEuQWR2YW5jZUNsb2NrUmVxdWVzdBoiLnVzYWdlZmxvdy52MS5BZHZhbmNlQ2xvY2tSZXNwb25zZSIPirUYC2Nsb2NrOndyaXRlEmQKDENyZWF0ZUFwaUtleRIhLnVzYWdlZmxvdy52MS5DcmVhdGVBcGlLZXlSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLkNyZWF0ZUFwaUtleVJlc3BvbnNlIg2KtRgJa2V5OndyaXRlEmMKC0xpc3RBcGlLZXlzEiAudXNhZ2VmbG93LnYxLkxpc3RBcGlLZXlzUmVxdWVzdBohLnVzYWdlZmxvdy52MS5MaXN0QXBpS2V5c1Jlc3BvbnNlIg+QAgGKtRgIa2V5OnJlYWQSZwoMUmV2b2tlQXBpS2V5EiEudXNhZ2VmbG93LnYxLlJldm9rZUFwaUtleVJlcXVlc3QaIi51c2FnZWZsb3cudjEuUmV2b2tlQXBpS2V5UmVzcG9uc2UiEJACAoq1GAlrZXk6d3JpdGUSaQoLUHV0Q3VzdG9tZXISIC51c2FnZWZsb3cudjEuUHV0Q3VzdG9tZXJSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLlB1dEN1c3RvbWVyUmVzcG9uc2UiFZACAoq1GA5jdXN0b21lcjp3cml0ZRJoCgtHZXRDdXN0b21lchIgLnVzYWdlZmxvdy52MS5HZXRDdXN0b21lclJlcXVlc3QaIS51c2FnZWZsb3cudjEuR2V0Q3VzdG9tZXJSZXNwb25zZSIUkAIBirUYDWN1c3RvbWVyOnJlYWQSbgoNTGlzdEN1c3RvbWVycxIiLnVzYWdlZmxvdy52MS5MaXN0Q3VzdG9tZXJzUmVxdWVzdBojLnVzYWdlZmxvdy52MS5MaXN0Q3VzdG9tZXJzUmVzcG9uc2UiFJACAYq1GA1jdXN0b21lcjpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_permission, file_usageflow_v1_tenant]);
+  fileDesc("CiF1c2FnZWZsb3cvdjEvdGVuYW50X3NlcnZpY2UucHJvdG8SDHVzYWdlZmxvdy52MSISChBHZXRUZW5hbnRSZXF1ZXN0ImAKEUdldFRlbmFudFJlc3BvbnNlEiQKBnRlbmFudBgBIAEoCzIULnVzYWdlZmxvdy52MS5UZW5hbnQSJQoHYXBpX2tleRgCIAEoCzIULnVzYWdlZmxvdy52MS5BcGlLZXkivAMKE1VwZGF0ZVRlbmFudFJlcXVlc3QSQAoMZ3JhY2VfcGVyaW9kGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAvaMBMgASQwoPYmFja2ZpbGxfd2luZG93GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAsL0QMgASPwoOaW52b2ljZV9wcmVmaXgYAyABKAlCJ7pIJHIiMiBeKFtBLVphLXowLTktXXswLDE1fVtBLVphLXotXSk/JBI5Cgl0aW1lX3pvbmUYCCABKAlCJrpII3IhGEAyHV4oW0EtWmEtel1bQS1aYS16MC05XysvLV0qKT8kEiMKBnNlbGxlchgJIAEoCzITLnVzYWdlZmxvdy52MS5QYXJ0eRIrChJwYXltZW50X3Rlcm1zX2RheXMYCiABKAVCCrpIBxoFGO0CKABIAIgBARIwCgRtZW1vGAsgASgJQh26SBpyGBjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJEgBiAEBQhUKE19wYXltZW50X3Rlcm1zX2RheXNCBwoFX21lbW8iPAoUVXBkYXRlVGVuYW50UmVzcG9uc2USJAoGdGVuYW50GAEgASgLMhQudXNhZ2VmbG93LnYxLlRlbmFudCKgAQoTQWR2YW5jZUNsb2NrUmVxdWVzdBI4CgJ0bxgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCDrpIC7IBCBoGCICy+IQbSAASOQoCYnkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIGCMCdvZYBMgBIAEIUCgtkZXN0aW5hdGlvbhIFukgCCAEiOgoUQWR2YW5jZUNsb2NrUmVzcG9uc2USIgoFY2xvY2sYASABKAsyEy51c2FnZWZsb3cudjEuQ2xvY2si9QEKE0NyZWF0ZUFwaUtleVJlcXVlc3QSKwoEbmFtZRgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSLAoEcm9sZRgCIAEoDjISLnVzYWdlZmxvdy52MS5Sb2xlQgq6SAeCAQQQASAAEj8KCmV4cGlyZXNfaW4YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIGCMCdvZYBKgASQgoNYWxsb3dlZF9jaWRycxgEIAMoCUIrukgokgElEGQiIXIfGEAyG15bMC05QS1GYS1mOi5dKy9bMC05XXsxLDN9JCJNChRDcmVhdGVBcGlLZXlSZXNwb25zZRIlCgdhcGlfa2V5GAEgASgLMhQudXNhZ2VmbG93LnYxLkFwaUtleRIOCgZzZWNyZXQYAiABKAkiYwoSTGlzdEFwaUtleXNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAIgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJWChNMaXN0QXBpS2V5c1Jlc3BvbnNlEiYKCGFwaV9rZXlzGAEgAygLMhQudXNhZ2VmbG93LnYxLkFwaUtleRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiPwoTUmV2b2tlQXBpS2V5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5rZXlfWzAtOUEtWmEtel17MjJ9JCI9ChRSZXZva2VBcGlLZXlSZXNwb25zZRIlCgdhcGlfa2V5GAEgASgLMhQudXNhZ2VmbG93LnYxLkFwaUtleSJ7ChNSb3RhdGVBcGlLZXlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmtleV9bMC05QS1aYS16XXsyMn0kEjoKB292ZXJsYXAYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDrpIC6oBCCIECID1JDIAInMKFFJvdGF0ZUFwaUtleVJlc3BvbnNlEiUKB2FwaV9rZXkYASABKAsyFC51c2FnZWZsb3cudjEuQXBpS2V5Eg4KBnNlY3JldBgCIAEoCRIkCgZmb3JtZXIYAyABKAsyFC51c2FnZWZsb3cudjEuQXBpS2V5IkYKElB1dEN1c3RvbWVyUmVxdWVzdBIwCghjdXN0b21lchgBIAEoCzIWLnVzYWdlZmxvdy52MS5DdXN0b21lckIGukgDyAEBIj8KE1B1dEN1c3RvbWVyUmVzcG9uc2USKAoIY3VzdG9tZXIYASABKAsyFi51c2FnZWZsb3cudjEuQ3VzdG9tZXIiQQoSR2V0Q3VzdG9tZXJSZXF1ZXN0EisKAmlkGAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskIj8KE0dldEN1c3RvbWVyUmVzcG9uc2USKAoIY3VzdG9tZXIYASABKAsyFi51c2FnZWZsb3cudjEuQ3VzdG9tZXIiZQoUTGlzdEN1c3RvbWVyc1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAiABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokIlsKFUxpc3RDdXN0b21lcnNSZXNwb25zZRIpCgljdXN0b21lcnMYASADKAsyFi51c2FnZWZsb3cudjEuQ3VzdG9tZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMqQICg1UZW5hbnRTZXJ2aWNlEmAKCUdldFRlbmFudBIeLnVzYWdlZmxvdy52MS5HZXRUZW5hbnRSZXF1ZXN0Gh8udXNhZ2VmbG93LnYxLkdldFRlbmFudFJlc3BvbnNlIhKQAgGKtRgLdGVuYW50OnJlYWQSagoMVXBkYXRlVGVuYW50EiEudXNhZ2VmbG93LnYxLlVwZGF0ZVRlbmFudFJlcXVlc3QaIi51c2FnZWZsb3cudjEuVXBkYXRlVGVuYW50UmVzcG9uc2UiE5ACAoq1GAx0ZW5hbnQ6d3JpdGUSZgoMQWR2YW5jZUNsb2NrEiEudXNhZ2VmbG93LnYxLkFkdmFuY2VDbG9ja1JlcXVlc3QaIi51c2FnZWZsb3cudjEuQWR2YW5jZUNsb2NrUmVzcG9uc2UiD4q1GAtjbG9jazp3cml0ZRJkCgxDcmVhdGVBcGlLZXkSIS51c2FnZWZsb3cudjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBoiLnVzYWdlZmxvdy52MS5DcmVhdGVBcGlLZXlSZXNwb25zZSINirUYCWtleTp3cml0ZRJjCgtMaXN0QXBpS2V5cxIgLnVzYWdlZmxvdy52MS5MaXN0QXBpS2V5c1JlcXVlc3QaIS51c2FnZWZsb3cudjEuTGlzdEFwaUtleXNSZXNwb25zZSIPkAIBirUYCGtleTpyZWFkEmcKDFJldm9rZUFwaUtleRIhLnVzYWdlZmxvdy52MS5SZXZva2VBcGlLZXlSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLlJldm9rZUFwaUtleVJlc3BvbnNlIhCQAgKKtRgJa2V5OndyaXRlEmQKDFJvdGF0ZUFwaUtleRIhLnVzYWdlZmxvdy52MS5Sb3RhdGVBcGlLZXlSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLlJvdGF0ZUFwaUtleVJlc3BvbnNlIg2KtRgJa2V5OndyaXRlEmkKC1B1dEN1c3RvbWVyEiAudXNhZ2VmbG93LnYxLlB1dEN1c3RvbWVyUmVxdWVzdBohLnVzYWdlZmxvdy52MS5QdXRDdXN0b21lclJlc3BvbnNlIhWQAgKKtRgOY3VzdG9tZXI6d3JpdGUSaAoLR2V0Q3VzdG9tZXISIC51c2FnZWZsb3cudjEuR2V0Q3VzdG9tZXJSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkdldEN1c3RvbWVyUmVzcG9uc2UiFJACAYq1GA1jdXN0b21lcjpyZWFkEm4KDUxpc3RDdXN0b21lcnMSIi51c2FnZWZsb3cudjEuTGlzdEN1c3RvbWVyc1JlcXVlc3QaIy51c2FnZWZsb3cudjEuTGlzdEN1c3RvbWVyc1Jlc3BvbnNlIhSQAgGKtRgNY3VzdG9tZXI6cmVhZGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_permission, file_usageflow_v1_tenant]);
 
 /**
  * Asks for the caller's tenant.
@@ -226,6 +226,21 @@ export type CreateApiKeyRequest = Message<"usageflow.v1.CreateApiKeyRequest"> & 
    * @generated from field: usageflow.v1.Role role = 2;
    */
   role: Role;
+
+  /**
+   * How long it works, at most 10 years. Absent: until it is revoked.
+   *
+   * @generated from field: google.protobuf.Duration expires_in = 3;
+   */
+  expiresIn?: Duration | undefined;
+
+  /**
+   * The ranges of addresses that it may be used from, such as `203.0.113.0/24` or `2001:db8::/32`, at most 100. Empty: from
+   * everywhere.
+   *
+   * @generated from field: repeated string allowed_cidrs = 4;
+   */
+  allowedCidrs: string[];
 };
 
 /**
@@ -362,6 +377,69 @@ export const RevokeApiKeyResponseSchema: GenMessage<RevokeApiKeyResponse> = /*@_
   messageDesc(file_usageflow_v1_tenant_service, 11);
 
 /**
+ * A key to put another in the place of.
+ *
+ * @generated from message usageflow.v1.RotateApiKeyRequest
+ */
+export type RotateApiKeyRequest = Message<"usageflow.v1.RotateApiKeyRequest"> & {
+  /**
+   * The key's id, `key_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * How long the key before works too, 0 to 7 days. Absent: 24 hours.
+   *
+   * @generated from field: google.protobuf.Duration overlap = 2;
+   */
+  overlap?: Duration | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.RotateApiKeyRequest.
+ * Use `create(RotateApiKeyRequestSchema)` to create a new message.
+ */
+export const RotateApiKeyRequestSchema: GenMessage<RotateApiKeyRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 12);
+
+/**
+ * Both keys.
+ *
+ * @generated from message usageflow.v1.RotateApiKeyResponse
+ */
+export type RotateApiKeyResponse = Message<"usageflow.v1.RotateApiKeyResponse"> & {
+  /**
+   * The new key.
+   *
+   * @generated from field: usageflow.v1.ApiKey api_key = 1;
+   */
+  apiKey?: ApiKey | undefined;
+
+  /**
+   * The new key itself, `uf_live_...` or `uf_test_...`. Keep it: it cannot be shown again.
+   *
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+
+  /**
+   * The key before, and when it expires.
+   *
+   * @generated from field: usageflow.v1.ApiKey former = 3;
+   */
+  former?: ApiKey | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.RotateApiKeyResponse.
+ * Use `create(RotateApiKeyResponseSchema)` to create a new message.
+ */
+export const RotateApiKeyResponseSchema: GenMessage<RotateApiKeyResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 13);
+
+/**
  * A customer to create or replace.
  *
  * @generated from message usageflow.v1.PutCustomerRequest
@@ -380,7 +458,7 @@ export type PutCustomerRequest = Message<"usageflow.v1.PutCustomerRequest"> & {
  * Use `create(PutCustomerRequestSchema)` to create a new message.
  */
 export const PutCustomerRequestSchema: GenMessage<PutCustomerRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_tenant_service, 12);
+  messageDesc(file_usageflow_v1_tenant_service, 14);
 
 /**
  * The customer as it is now.
@@ -401,7 +479,7 @@ export type PutCustomerResponse = Message<"usageflow.v1.PutCustomerResponse"> & 
  * Use `create(PutCustomerResponseSchema)` to create a new message.
  */
 export const PutCustomerResponseSchema: GenMessage<PutCustomerResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_tenant_service, 13);
+  messageDesc(file_usageflow_v1_tenant_service, 15);
 
 /**
  * Asks for one customer.
@@ -422,7 +500,7 @@ export type GetCustomerRequest = Message<"usageflow.v1.GetCustomerRequest"> & {
  * Use `create(GetCustomerRequestSchema)` to create a new message.
  */
 export const GetCustomerRequestSchema: GenMessage<GetCustomerRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_tenant_service, 14);
+  messageDesc(file_usageflow_v1_tenant_service, 16);
 
 /**
  * One customer.
@@ -443,7 +521,7 @@ export type GetCustomerResponse = Message<"usageflow.v1.GetCustomerResponse"> & 
  * Use `create(GetCustomerResponseSchema)` to create a new message.
  */
 export const GetCustomerResponseSchema: GenMessage<GetCustomerResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_tenant_service, 15);
+  messageDesc(file_usageflow_v1_tenant_service, 17);
 
 /**
  * Asks for customers.
@@ -471,7 +549,7 @@ export type ListCustomersRequest = Message<"usageflow.v1.ListCustomersRequest"> 
  * Use `create(ListCustomersRequestSchema)` to create a new message.
  */
 export const ListCustomersRequestSchema: GenMessage<ListCustomersRequest> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_tenant_service, 16);
+  messageDesc(file_usageflow_v1_tenant_service, 18);
 
 /**
  * A page of customers.
@@ -499,7 +577,7 @@ export type ListCustomersResponse = Message<"usageflow.v1.ListCustomersResponse"
  * Use `create(ListCustomersResponseSchema)` to create a new message.
  */
 export const ListCustomersResponseSchema: GenMessage<ListCustomersResponse> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_tenant_service, 17);
+  messageDesc(file_usageflow_v1_tenant_service, 19);
 
 /**
  * The tenant itself: its settings, its clock, its API keys and its customers.
@@ -548,7 +626,10 @@ export const TenantService: GenService<{
     output: typeof AdvanceClockResponseSchema;
   },
   /**
-   * Makes an API key. The answer is the only place where the key is ever shown.
+   * Makes an API key. The answer is the only place where the key is ever shown. A key cannot make one that may do more,
+   * lives longer or is used from more places than itself.
+   *
+   * Errors: PERMISSION_DENIED; INVALID_FIELD for a range that there is not.
    *
    * @generated from rpc usageflow.v1.TenantService.CreateApiKey
    */
@@ -578,6 +659,20 @@ export const TenantService: GenService<{
     methodKind: "unary";
     input: typeof RevokeApiKeyRequestSchema;
     output: typeof RevokeApiKeyResponseSchema;
+  },
+  /**
+   * Puts a new API key in the place of one: the same name, role and ranges of addresses, and as long a life. Both work until
+   * the overlap ends. The answer is the only place where the new key is ever shown.
+   *
+   * Errors: NOT_FOUND; PERMISSION_DENIED as in CreateApiKey; STATE_CONFLICT when the key was revoked, has expired or was
+   * rotated before.
+   *
+   * @generated from rpc usageflow.v1.TenantService.RotateApiKey
+   */
+  rotateApiKey: {
+    methodKind: "unary";
+    input: typeof RotateApiKeyRequestSchema;
+    output: typeof RotateApiKeyResponseSchema;
   },
   /**
    * Creates a customer, or replaces what is known of it: what is left out, goes. Customers that send usage exist without

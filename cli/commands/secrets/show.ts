@@ -1,0 +1,44 @@
+import { systemClock } from "../../../server/clock.ts";
+import { readConfig } from "../../../server/config.ts";
+import { readSecretUse, type SecretUse } from "../../../server/secret-use.ts";
+import { createSecrets } from "../../../server/secrets.ts";
+import { BaseCommand } from "../../base-command.ts";
+import { type Column, table } from "../../output/table.ts";
+import { ownerUrlFlag, ownerUrlOf } from "../../owner-url.ts";
+
+const WORDS: Record<SecretUse["key"], string> = {
+  today: "of today",
+  other: "another that is given",
+  missing: "not given here",
+  unknown: "not known before its next use",
+};
+
+const columns: Column<SecretUse>[] = [
+  { title: "WHAT", value: (use) => use.what },
+  { title: "COUNT", value: (use) => String(use.count), right: true },
+  { title: "KEY ID", value: (use) => use.keyId },
+  { title: "KEY", value: (use) => WORDS[use.key] },
+];
+
+export default class SecretsShow extends BaseCommand {
+  static override summary = "Show how much depends on which master key and pepper. No secret is shown.";
+  static override description =
+    "A key on which nothing depends any more may be put away. The environment gives USAGEFLOW_MASTER_KEY and USAGEFLOW_KEY_PEPPER, and the other keys where there are some: those that the servers have.";
+  static override examples = [
+    "<%= config.bin %> <%= command.id %> --owner-url postgres://owner@localhost/usageflow",
+    "USAGEFLOW_OWNER_DATABASE_URL=postgres://owner@localhost/usageflow <%= config.bin %> <%= command.id %> --json",
+  ];
+  static override flags = { "owner-url": ownerUrlFlag };
+
+  override async run(): Promise<void> {
+    const { flags } = await this.parse(SecretsShow);
+    const ownerUrl = ownerUrlOf(flags);
+    const roles = { DATABASE_URL: ownerUrl, USAGEFLOW_WORKER_DATABASE_URL: ownerUrl }; // needed by servers only
+    const secrets = createSecrets(readConfig({ ...roles, ...process.env }));
+    const uses = await readSecretUse(ownerUrl, secrets, systemClock.now());
+    this.answer(
+      () => ({ uses }),
+      () => table(columns, uses),
+    );
+  }
+}

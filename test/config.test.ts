@@ -1,0 +1,64 @@
+import { createHash, randomBytes } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { readConfig } from "../server/config.ts";
+
+const key = () => randomBytes(32).toString("base64");
+const env = {
+  DATABASE_URL: "postgres:",
+  USAGEFLOW_WORKER_DATABASE_URL: "postgres:",
+  USAGEFLOW_MASTER_KEY: key(),
+  USAGEFLOW_KEY_PEPPER: key(),
+};
+const half = randomBytes(16);
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+
+/** What people put in the place of a random key. */
+const weak: Record<string, string> = {
+  nothing: "",
+  "a word": "changeme",
+  "too short a key": randomBytes(16).toString("base64"),
+  "too long a key": randomBytes(33).toString("base64"),
+  "a random key in hex": randomBytes(32).toString("hex"),
+  "a random key and a blank": `${key()} `,
+  zeros: Buffer.alloc(32).toString("base64"),
+  "one letter many times": `${"A".repeat(43)}=`,
+  "a word many times": `${"Changeme".repeat(6).slice(0, 42)}0=`,
+  "counted bytes": Buffer.from(Array.from({ length: 32 }, (_, place) => place)).toString("base64"),
+  "bytes counted by threes": Buffer.from(Array.from({ length: 32 }, (_, place) => place * 3)).toString("base64"),
+  "a short key twice": Buffer.concat([half, half]).toString("base64"),
+  "a phrase in base64": base64("correct-horse-battery-staple-123"),
+  "small letters": "correcthorsebatterystaplewithninemorewords0=",
+};
+
+describe.each(["USAGEFLOW_MASTER_KEY", "USAGEFLOW_KEY_PEPPER"])("%s", (name) => {
+  test.each(Object.entries(weak))("is not %s, and the error says what to do and repeats no key", (_, value) => {
+    const read = () => readConfig({ ...env, [name]: value });
+    expect(read).toThrow(new RegExp(`${name} .*openssl rand -base64 32`));
+    if (value !== "") expect(read).not.toThrow(value);
+  });
+
+  test("is 32 random bytes", () => {
+    // Not of a seed: what the operator's own generator makes has to pass, whatever it is.
+    const some = Array.from({ length: 2_000 }, (_, place) => createHash("sha256").update(`${place}`).digest("base64"));
+    for (const value of some) expect(() => readConfig({ ...env, [name]: value })).not.toThrow();
+  });
+});
+
+test("one key is not taken for both", () => {
+  const same = env.USAGEFLOW_MASTER_KEY;
+  expect(() => readConfig({ ...env, USAGEFLOW_KEY_PEPPER: same })).toThrow("must be another than");
+});
+
+test("other keys are a list, and each of them is held to the same", () => {
+  const [one, two] = [key(), key()];
+  const config = readConfig({
+    ...env,
+    USAGEFLOW_OTHER_MASTER_KEYS: `${one}, ${two}`,
+    USAGEFLOW_OTHER_KEY_PEPPERS: two,
+  });
+  expect(config.otherMasterKeys.map((bytes) => bytes.toString("base64"))).toEqual([one, two]);
+  expect(config.otherKeyPeppers.map((bytes) => bytes.toString("base64"))).toEqual([two]);
+  expect(readConfig(env)).toMatchObject({ otherMasterKeys: [], otherKeyPeppers: [], trustedProxies: [] });
+  const wrong = { ...env, USAGEFLOW_OTHER_MASTER_KEYS: `${one},changeme` };
+  expect(() => readConfig(wrong)).toThrow("each key of USAGEFLOW_OTHER_MASTER_KEYS must be 32 random bytes");
+});

@@ -1,0 +1,100 @@
+import { sql } from "kysely";
+import { expect, test } from "vitest";
+import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
+import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
+import { startApi } from "../../server/api.ts";
+import { createAuthenticator } from "../../server/rpc/authenticate.ts";
+import { makeSecret } from "../../server/tenant/api-key.ts";
+import { createClients } from "../support/clients.ts";
+import { setup } from "../support/harness.ts";
+import { refused } from "../support/refused.ts";
+import { watchStatements } from "../support/statements.ts";
+
+const HERE = { socketAddress: "127.0.0.1", forwardedFor: undefined };
+
+test("a wrong checksum costs no statement, and the wrong, the unknown and the revoked cost the same ones", async () => {
+  const { addApp, clients, tenant } = await setup();
+  const { apiKey, secret: revoked } = await clients.tenant.createApiKey({ role: Role.INGEST });
+  await clients.tenant.revokeApiKey({ id: apiKey?.id ?? "" });
+  const app = await addApp();
+  const authenticator = createAuthenticator(app);
+  const sent = watchStatements(app.pool);
+  const costOf = async (key: string, reason: ErrorReason) => {
+    sent.length = 0;
+    const answer = await refused((async () => authenticator.authenticate(key, HERE))());
+    expect(answer).toMatchObject({ code: 16, reason });
+    return sent.map((text) => text.replace(/'.*'/, "'...'"));
+  };
+  const unknownTenant = makeSecret("TEST", "00000000-0000-7000-8000-000000000000");
+  const unknown = await costOf(unknownTenant, ErrorReason.KEY_UNKNOWN);
+  expect(unknown).toHaveLength(4); // begin, whose rows, the look, commit
+  expect(await costOf(makeSecret("TEST", tenant.testId), ErrorReason.KEY_UNKNOWN)).toEqual(unknown);
+  expect(await costOf(revoked, ErrorReason.KEY_UNKNOWN)).toEqual(unknown);
+  const last = tenant.testKey.endsWith("0") ? "1" : "0";
+  expect(await costOf(tenant.testKey.slice(0, -1) + last, ErrorReason.KEY_MALFORMED)).toEqual([]);
+});
+
+test("a key that is revoked at one process works for a second at most at another", async () => {
+  const { addApp, clients, clock } = await setup();
+  const other = await startApi(await addApp());
+  const { apiKey, secret } = await clients.tenant.createApiKey({ role: Role.VIEWER });
+  const call = () => refused(createClients(other.url, secret).tenant.getTenant({}));
+  expect(await call()).toBeUndefined();
+  await clients.tenant.revokeApiKey({ id: apiKey?.id ?? "" });
+  clock.advance(999);
+  expect(await call()).toBeUndefined(); // not asked again yet
+  clock.advance(1);
+  expect(await call()).toMatchObject({ code: 16, reason: ErrorReason.KEY_UNKNOWN });
+  await other.close();
+});
+
+test("a key that is revoked while it is looked up is known for no longer", async () => {
+  const { addApp, clients, clock } = await setup();
+  const { apiKey, secret } = await clients.tenant.createApiKey({ role: Role.VIEWER });
+  const authenticator = createAuthenticator(await addApp());
+  const looking = authenticator.authenticate(secret, HERE);
+  clock.advance(700); // the look took that long
+  await looking;
+  await clients.tenant.revokeApiKey({ id: apiKey?.id ?? "" });
+  clock.advance(300);
+  expect(await refused((async () => authenticator.authenticate(secret, HERE))())).toMatchObject({ code: 16 });
+  await authenticator.close();
+});
+
+test("the last use is written once a minute, by as many processes as there are", async () => {
+  const { addApp, clients, clock, ownerDb } = await setup();
+  const { apiKey, secret } = await clients.tenant.createApiKey({ role: Role.VIEWER });
+  expect(apiKey?.lastUsedAt).toBeUndefined();
+  const apps = [await addApp(), await addApp()];
+  const written = apps.map((app) => watchStatements(app.pool));
+  const authenticators = apps.map(createAuthenticator);
+  const use = async () => {
+    for (const one of authenticators) await one.authenticate(secret, HERE);
+    for (const one of authenticators) await one.close();
+    const row = await ownerDb
+      .selectFrom("api_key")
+      .select("last_used_at")
+      .where("prefix", "=", apiKey?.prefix ?? "")
+      .executeTakeFirstOrThrow();
+    return row.last_used_at;
+  };
+  const first = clock.now();
+  expect(await use()).toEqual(first);
+  for (let seconds = 1; seconds < 60; seconds++) {
+    clock.advance(1_000);
+    expect(await use()).toEqual(first);
+  }
+  clock.advance(1_000);
+  expect(await use()).toEqual(clock.now());
+  const updates = written.flat().filter((text) => /^update/.test(text));
+  expect(updates.length).toBeLessThanOrEqual(4); // at most one of each process a minute; the database takes one of them
+});
+
+test("a use that cannot be written refuses nobody", async () => {
+  const { addApp, clients, ownerDb } = await setup();
+  const { secret } = await clients.tenant.createApiKey({ role: Role.VIEWER });
+  const authenticator = createAuthenticator(await addApp());
+  await sql`revoke update on api_key from usageflow_app`.execute(ownerDb);
+  expect(await authenticator.authenticate(secret, HERE)).toMatchObject({ role: Role.VIEWER });
+  await authenticator.close();
+});

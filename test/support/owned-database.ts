@@ -1,0 +1,27 @@
+import { randomBytes } from "node:crypto";
+import pg from "pg";
+import { inject, onTestFinished } from "vitest";
+
+/** An empty database and its owner, who is no superuser: policies bind it. Dropped when the test is finished. */
+export async function createOwnedDatabase() {
+  const name = `owned_${randomBytes(8).toString("hex")}`;
+  const admin = new pg.Client(inject("adminUrl"));
+  await admin.connect();
+  await admin.query(`create role ${name} login createrole password 'test'`);
+  for (const role of ["usageflow_ingest", "usageflow_invoice", "usageflow_app", "usageflow_worker"]) {
+    await admin.query(`grant ${role} to ${name} with admin option`);
+  }
+  await admin.query(`create database ${name} owner ${name}`);
+  onTestFinished(async () => {
+    await admin.query(`drop database ${name} with (force)`);
+    await admin.query(`drop owned by ${name}`);
+    await admin.query(`drop role ${name}`);
+    await admin.end();
+  });
+  const url = new URL(inject("adminUrl"));
+  url.pathname = `/${name}`;
+  const adminUrl = url.href;
+  url.username = name;
+  url.password = "test";
+  return { ownerUrl: url.href, adminUrl };
+}
