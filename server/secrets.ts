@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, randomBytes } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  randomBytes,
+  timingSafeEqual,
+} from "node:crypto";
 
 /** What is kept secret at rest: things to be opened again, and API keys, which are only ever compared. */
 export interface Secrets {
@@ -8,6 +15,10 @@ export interface Secrets {
   open(sealed: Uint8Array, place: string): Buffer;
   /** HMAC-SHA-256 of an API key with the pepper: what is stored and looked up in its stead. */
   hashKey(key: string): Buffer;
+  /** HMAC-SHA-256 of `data` with a key of the master key's, and that one's id before it. */
+  sign(data: Uint8Array): Buffer;
+  /** Whether `sign` made `signature` of `data`. Undefined: with a key that this server does not have. */
+  isSigned(data: Uint8Array, signature: Uint8Array): boolean | undefined;
 }
 
 const VERSION = 1;
@@ -25,6 +36,8 @@ export function createSecrets(masterKey: Buffer, pepper: Buffer): Secrets {
   const master = createSecretKey(masterKey);
   const pepperKey = createSecretKey(pepper);
   const keyId = createHmac("sha256", master).update("key id").digest().subarray(0, KEY_ID_BYTES);
+  const signKey = createSecretKey(createHmac("sha256", master).update("sign").digest());
+  const sign = (data: Uint8Array) => Buffer.concat([keyId, createHmac("sha256", signKey).update(data).digest()]);
   return {
     seal(plain, place) {
       const nonce = randomBytes(NONCE_BYTES);
@@ -48,5 +61,11 @@ export function createSecrets(masterKey: Buffer, pepper: Buffer): Secrets {
       return Buffer.concat([decipher.update(bytes.subarray(textAt)), decipher.final()]);
     },
     hashKey: (key) => createHmac("sha256", pepperKey).update(key).digest(),
+    sign,
+    isSigned(data, signature) {
+      if (!keyId.equals(signature.subarray(0, KEY_ID_BYTES))) return undefined;
+      const own = sign(data);
+      return signature.length === own.length && timingSafeEqual(own, signature);
+    },
   };
 }

@@ -1,3 +1,4 @@
+import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 import type { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 
@@ -10,6 +11,17 @@ export interface Caller {
   readonly role: Role;
   /** Set when the call carries an `idempotency-key` header; read by `change`. */
   readonly idempotency?: Idempotency;
+  /** The call itself; read by `change`, for the audit log. */
+  readonly call?: Call;
+}
+
+export interface Call {
+  readonly method: DescMethod;
+  readonly requestId: string;
+  /** Where it came from, as the network says. */
+  readonly address: string;
+  /** What was asked. Undefined for what streams. */
+  readonly request?: Message;
 }
 
 export interface Idempotency {
@@ -20,6 +32,9 @@ export interface Idempotency {
 }
 
 export const callerKey = createContextKey<Caller | undefined>(undefined, { description: "caller" });
+
+/** Where a call came from, as the network says: of a proxy, where one stands before the server. */
+export const addressKey = createContextKey("", { description: "address" });
 
 /** The caller that the authenticating interceptor found. */
 export function callerOf(call: HandlerContext): Caller {
