@@ -1,31 +1,43 @@
-import type { DescMessage, DescService, JsonValue, MessageShape } from "@bufbuild/protobuf";
-import { type Client, createClient } from "@connectrpc/connect";
+import type { DescMessage, DescService, JsonObject, JsonValue, MessageShape } from "@bufbuild/protobuf";
+import type { Client } from "@connectrpc/connect";
 import { Flags } from "@oclif/core";
 import { BaseCommand } from "./base-command.ts";
-import { connect } from "./client.ts";
 import { bare } from "./output/json.ts";
-import { type Column, table } from "./output/table.ts";
+import type { Column } from "./output/table.ts";
 import type { Found } from "./pages.ts";
-import { readSettings, type ServerFlags } from "./settings.ts";
+import { readSettings, type ServerFlags, type Settings } from "./settings.ts";
 
 /** A command that calls a server. */
 export abstract class ClientCommand extends BaseCommand {
   static override baseFlags = {
     url: Flags.string({
-      description: "The server. Default: the emulator that was started last.",
+      description: "The server. Default: that of the profile in use, else the emulator that was started last.",
       env: "USAGEFLOW_URL",
       helpGroup: "GLOBAL",
     }),
     "api-key": Flags.string({
-      description: "The API key, which also says for which tenant. Default: the emulator's.",
+      description: "The API key, which also says for which tenant. Default: the profile's or the emulator's.",
       env: "USAGEFLOW_API_KEY",
+      helpGroup: "GLOBAL",
+    }),
+    profile: Flags.string({
+      description: "A server that was logged in to; emulator for the one that was started last.",
+      env: "USAGEFLOW_PROFILE",
       helpGroup: "GLOBAL",
     }),
   };
 
   /** A client of one service. */
   protected async client<S extends DescService>(service: S, flags: ServerFlags): Promise<Client<S>> {
-    return createClient(service, connect(await readSettings(flags, (words) => this.say(words))));
+    const settings = await this.settings(flags);
+    // Loaded when a server is called, and not when a flag is wrong.
+    const [{ createClient }, { connect }] = await Promise.all([import("@connectrpc/connect"), import("./client.ts")]);
+    return createClient(service, connect(settings));
+  }
+
+  /** Which server is called, and as whom. */
+  protected settings(flags: ServerFlags): Promise<Settings> {
+    return readSettings(flags, this.argv, (words) => this.say(words));
   }
 
   /** Answers one message. */
@@ -33,20 +45,14 @@ export abstract class ClientCommand extends BaseCommand {
     this.answer(() => bare(schema, message), text);
   }
 
-  /** Answers a list: under `--json` as `{"<name>": [...]}`, with what belongs beside it. */
+  /** Answers a list of messages, as its flags say. */
   protected answerList<S extends DescMessage>(
     name: string,
     schema: S,
-    { items, more }: Found<MessageShape<S>>,
+    found: Found<MessageShape<S>>,
     columns: readonly Column<MessageShape<S>>[],
     beside: Record<string, JsonValue> = {},
   ): void {
-    this.answer(
-      () => ({ [name]: items.map((item) => bare(schema, item)), ...beside }),
-      () => (items.length > 0 ? table(columns, items) : ""),
-    );
-    if (items.length === 0)
-      this.say(`Nothing to show: no ${name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)}.`);
-    if (more) this.say(`These are the first ${items.length}. --all shows all.`);
+    this.answerItems(name, found, columns, (item) => bare(schema, item) as JsonObject, beside);
   }
 }

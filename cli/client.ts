@@ -1,12 +1,16 @@
 import type { Interceptor, Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { openConnection } from "./first-contact.ts";
 import type { Settings } from "./settings.ts";
 
 const CALL_TIMEOUT_MS = 60_000;
 
+/** Where calls go, and with which key. */
+export type Server = Pick<Settings, "url" | "apiKey">;
+
 /** Calls a server over gRPC, for generated clients. It need not be closed: an idle connection holds no process. */
-export function connect(settings: Settings): Transport {
-  return connectBy(new Http2SessionManager(settings.url), settings);
+export function connect(server: Server): Transport {
+  return connectBy(openSession(server), server);
 }
 
 /** A connection of one's own, for streams: one that may be dead is given up with all that is on it. */
@@ -16,12 +20,16 @@ export interface Line {
 }
 
 /** Opens a connection of one's own. */
-export function openLine(settings: Settings): Line {
-  const sessionManager = new Http2SessionManager(settings.url);
-  return { transport: connectBy(sessionManager, settings), close: () => sessionManager.abort() };
+export function openLine(server: Server): Line {
+  const session = openSession(server);
+  return { transport: connectBy(session, server), close: () => session.abort() };
 }
 
-function connectBy(sessionManager: Http2SessionManager, { url, apiKey }: Settings): Transport {
+function openSession({ url }: Server): Http2SessionManager {
+  return new Http2SessionManager(url, {}, { createConnection: (authority) => openConnection(authority) });
+}
+
+function connectBy(sessionManager: Http2SessionManager, { url, apiKey }: Server): Transport {
   const withKey: Interceptor = (next) => (request) => {
     request.header.set("authorization", `Bearer ${apiKey}`);
     return next(request);

@@ -1,45 +1,97 @@
 import { CliError } from "./cli-error.ts";
 import { httpUrl } from "./http-url.ts";
-import { readLocators } from "./locator.ts";
+import { type Locator, readLocators } from "./locator.ts";
+import { EMULATOR, type Profile, profileNamed, readProfiles } from "./profiles.ts";
 
 /** Which server a command calls, and as whom. */
 export interface Settings {
   url: string;
   apiKey: string;
+  /** Name of the profile that one of the two came from; `emulator`; empty for neither. */
+  profile: string;
 }
 
 /** The flags that every command has which calls a server. */
 export interface ServerFlags {
   url: string | undefined;
   "api-key": string | undefined;
+  profile: string | undefined;
 }
 
 /**
- * What the flags say (oclif fills them from `USAGEFLOW_URL` and `USAGEFLOW_API_KEY`), else the emulator that was started
- * last; `say` is told which one where there are several. An emulator's key goes to its own URL only.
+ * What flags say, else `USAGEFLOW_URL` and `USAGEFLOW_API_KEY` (oclif fills the flags from them), else the profile in
+ * use, else the emulator of this folder, else the one that was started last; `say` is told where that may not be meant. A
+ * key of a profile or of an emulator goes to its own URL only.
  */
-export async function readSettings(flags: ServerFlags, say: (words: string) => void): Promise<Settings> {
+export async function readSettings(
+  given: ServerFlags,
+  argv: readonly string[],
+  say: (words: string) => void,
+): Promise<Settings> {
+  const flags = overVariables(given, argv);
   const emulators = await readLocators();
-  const given = flags.url ?? emulators[0]?.url;
+  const named = await profileInUse(flags, say);
+  const url = urlOf(flags, named?.profile, emulators);
+  if (flags.url === undefined) sayWhichOf({ url, named, emulators }, say);
+  const ofProfile = named && httpUrl(named.profile.url) === url ? named.profile.apiKey : undefined;
+  const ofEmulator = emulators.find((emulator) => emulator.url === url)?.apiKey;
+  const apiKey = flags["api-key"] ?? ofProfile ?? ofEmulator;
+  if (!apiKey) {
+    const hint = "Give one with --api-key or USAGEFLOW_API_KEY, or log in: usageflow login";
+    throw new CliError("unauthenticated", `no API key for ${url}`, { hint });
+  }
+  if (ofProfile !== undefined && (flags.url === undefined || apiKey === ofProfile)) {
+    return { url, apiKey, profile: named?.name ?? "" };
+  }
+  return { url, apiKey, profile: apiKey === ofEmulator ? EMULATOR : "" };
+}
+
+/** A profile that was typed goes before variables: those say what is usual, and it what is meant now. */
+function overVariables(flags: ServerFlags, argv: readonly string[]): ServerFlags {
+  const typed = (name: string) => argv.some((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`));
+  if (!typed("profile")) return flags;
+  return {
+    profile: flags.profile,
+    url: typed("url") ? flags.url : undefined,
+    "api-key": typed("api-key") ? flags["api-key"] : undefined,
+  };
+}
+
+interface Named {
+  name: string;
+  profile: Profile;
+}
+
+async function profileInUse(flags: ServerFlags, say: (words: string) => void): Promise<Named | undefined> {
+  if (flags.url !== undefined && flags["api-key"] !== undefined && flags.profile === undefined) return undefined;
+  const all = await readProfiles(say);
+  const name = flags.profile ?? all.current;
+  return name === "" || name === EMULATOR ? undefined : { name, profile: profileNamed(all, name) };
+}
+
+function urlOf(flags: ServerFlags, profile: Profile | undefined, emulators: readonly Locator[]): string {
+  const given = flags.url ?? profile?.url ?? emulators[0]?.url;
   if (given === undefined) {
     throw new CliError("unavailable", "no emulator is running, and no other server was named", {
-      hint: "Start one with: usageflow emulator start. Or give --url and --api-key.",
+      hint: "Start one with: usageflow emulator start. Or give --url and --api-key, or log in to one: usageflow login",
     });
   }
   const url = httpUrl(given);
-  if (!url) {
-    throw new CliError("usage", `"${given}" is no http or https URL`, {
-      hint: "Give one with --url or USAGEFLOW_URL.",
-    });
+  if (url) return url;
+  const hint = "Give one with --url or USAGEFLOW_URL.";
+  throw new CliError("usage", `"${given}" is no http or https URL`, { hint });
+}
+
+interface Choice {
+  url: string;
+  named: Named | undefined;
+  emulators: readonly Locator[];
+}
+
+function sayWhichOf({ url, named, emulators }: Choice, say: (words: string) => void): void {
+  if (named && emulators.length > 0) {
+    say(`Used is profile ${named.name}, ${url}. An emulator is running too: --profile ${EMULATOR} takes it.`);
+  } else if (!named && emulators.length > 1) {
+    say(`${emulators.length} emulators are running. Used is ${url}, of ${emulators[0]?.folder}; --url takes another.`);
   }
-  if (flags.url === undefined && emulators.length > 1) {
-    say(`${emulators.length} emulators are running. Used is ${url}, which was started last; --url takes another.`);
-  }
-  const apiKey = flags["api-key"] ?? emulators.find((emulator) => emulator.url === url)?.apiKey;
-  if (!apiKey) {
-    throw new CliError("unauthenticated", `no API key for ${url}`, {
-      hint: "Give one with --api-key or USAGEFLOW_API_KEY.",
-    });
-  }
-  return { url, apiKey };
 }

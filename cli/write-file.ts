@@ -1,8 +1,11 @@
 import { realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { CliError } from "./cli-error.ts";
 
-/** Writes a file whole or not at all: whoever reads it meanwhile has the old one or the new one. */
-export async function writeWhole(file: string, content: string | Uint8Array): Promise<void> {
+/**
+ * Writes a file whole or not at all: whoever reads it meanwhile has the old one or the new one. Without a mode, the old
+ * file's stays.
+ */
+export async function writeWhole(file: string, content: string | Uint8Array, mode?: number): Promise<void> {
   try {
     const found = await stat(file).catch((error) => {
       if (error.code === "ENOENT") return undefined;
@@ -15,7 +18,7 @@ export async function writeWhole(file: string, content: string | Uint8Array): Pr
     const target = found ? await realpath(file) : file;
     const beside = `${target}.${process.pid}.tmp`;
     try {
-      await writeFile(beside, content, { flag: "wx", ...(found ? { mode: found.mode } : {}) });
+      await writeFile(beside, content, { flag: "wx", ...(found || mode ? { mode: mode ?? found?.mode } : {}) });
       await rename(beside, target);
     } catch (error) {
       await rm(beside, { force: true });

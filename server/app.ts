@@ -6,6 +6,7 @@ import { type Db, openDatabase } from "./db/database.ts";
 import { checkLogin, hasStatementTimeout } from "./db/login.ts";
 import { checkSchema } from "./db/migrate.ts";
 import { createHints, type Hints } from "./hint.ts";
+import type { Lockstep } from "./lockstep.ts";
 import { createLog, errorFacts, type Log } from "./log.ts";
 import { createSecrets, type Secrets } from "./secrets.ts";
 
@@ -23,10 +24,15 @@ export interface App {
   readonly clock: Clock;
   readonly log: Log;
   readonly secrets: Secrets;
+  /** Calls and the work that follows from them go one after the other. Undefined, as in production: side by side. */
+  readonly lockstep: Lockstep | undefined;
 }
 
 /** Opens the database under both roles. Throws when a login is not what it should be, or the schema is another. */
-export async function createApp(config: Config, parts: { clock?: Clock; log?: Log } = {}): Promise<App> {
+export async function createApp(
+  config: Config,
+  parts: { clock?: Clock; log?: Log; lockstep?: Lockstep | undefined } = {},
+): Promise<App> {
   const log = parts.log ?? createLog(config.logLevel);
   const clock = parts.clock ?? systemClock;
   const open = (url: string) =>
@@ -52,6 +58,7 @@ export async function createApp(config: Config, parts: { clock?: Clock; log?: Lo
     clock,
     log,
     secrets: createSecrets(config.masterKey, config.keyPepper),
+    lockstep: parts.lockstep,
   };
   try {
     await checkLogin(db, "usageflow_app");

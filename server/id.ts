@@ -9,12 +9,30 @@ export type IdPrefix = "ten" | "key" | "sub" | "dsc" | "inv" | "crg" | "crn" | "
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const DIGITS_128 = 22;
 
+/** What ids are made of. */
+export interface IdSource {
+  /** Time, in milliseconds since 1970. */
+  now(): number;
+  /** A random UUID. */
+  uuid(): string;
+}
+
+const system: IdSource = { now: () => Date.now(), uuid: () => randomUUID() };
+
+let source = system;
 let lastMs = 0;
 let counter = 0;
 
+/** Makes ids of something else from now on: for an emulator whose runs are to be equal. Undefined: as ever. */
+export function setIdSource(given: IdSource | undefined): void {
+  source = given ?? system;
+  lastMs = 0;
+  counter = 0;
+}
+
 /** A new UUIDv7. Ids made by one process grow: the 12 bits after the time count within a millisecond. */
 export function newId(): string {
-  const now = Date.now();
+  const now = source.now();
   if (now > lastMs) {
     lastMs = now;
     counter = 0;
@@ -25,7 +43,7 @@ export function newId(): string {
   const time = lastMs.toString(16).padStart(12, "0");
   const count = counter.toString(16).padStart(3, "0");
   // The second half of a random UUID is what version 7 has there: the variant and 62 random bits.
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${count}-${randomUUID().slice(19)}`;
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${count}-${source.uuid().slice(19)}`;
 }
 
 /** A UUID as people see it. */

@@ -5,7 +5,9 @@ import { checkThresholds } from "./invoice/check-thresholds.ts";
 import { closePeriods } from "./invoice/close-periods.ts";
 import { expireCredits } from "./invoice/expire-credits.ts";
 import { finalizeInvoices } from "./invoice/finalize-invoices.ts";
-import { type LoopBody, startLoop } from "./loop.ts";
+import type { Lockstep } from "./lockstep.ts";
+import { errorFacts } from "./log.ts";
+import { type Loop, type LoopBody, startLoop } from "./loop.ts";
 import { dispatchEvents, dispatchEventsOf } from "./outbox/dispatch-events.ts";
 import { subscribeArrivals } from "./pricing/subscribe-arrivals.ts";
 import { purgeAnswers } from "./rpc/purge-answers.ts";
@@ -40,16 +42,44 @@ const loops = {
   purge: { runOnce: purge },
 } satisfies Record<HintedLoop, LoopBody> & Record<string, LoopBody>;
 
+/** The loops that make something of what calls left, in the only order in which two runs are equal. */
+const following: readonly (keyof typeof loops)[] = ["foldUsage", "billTenants", "walkClock", "dispatchEvents"];
+
 /** A running worker. `close` lets the passes under way end, and gives back what they hold. */
 export interface Worker {
   close(): Promise<void>;
 }
 
-/** Starts all loops. */
+/** Starts all loops. Where the app goes in lockstep, those that follow from calls run after each call, one after the other. */
 export function startWorker(app: App): Worker {
   app.hints.listen();
-  const running = Object.entries(loops).map(([name, body]) => startLoop(app, name, body));
+  const { lockstep } = app;
+  const alone = Object.entries(loops).filter(([name]) => !lockstep || !following.some((one) => one === name));
+  const running = alone.map(([name, body]) => startLoop(app, name, body));
+  if (lockstep) running.push(startFollowing(app, lockstep));
   return { close: async () => void (await Promise.all(running.map((loop) => loop.close()))) };
+}
+
+/** Does what follows after each call, and between calls what falls due. */
+function startFollowing(app: App, lockstep: Lockstep): Loop {
+  const stop = new AbortController();
+  const follow = async () => {
+    for (let done = 1; done > 0 && !stop.signal.aborted; ) {
+      done = 0;
+      for (const name of following) done += await loops[name].runOnce(app, stop.signal);
+    }
+  };
+  lockstep.follow(() =>
+    follow().catch((error) => app.log.error("loop.failed", { loop: "follow", ...errorFacts(error) })),
+  );
+  const looking = startLoop(app, "follow", { runOnce: () => lockstep.take(async () => 0) });
+  return {
+    async close() {
+      stop.abort();
+      await looking.close();
+      await lockstep.take(async () => {}); // a call that is under way is followed by nothing any more
+    },
+  };
 }
 
 /** Runs every loop until none finds work: for tests, which have no running worker. */

@@ -18,6 +18,10 @@ const checks: Record<string, string[][]> = {
     ["buf", "generate", "--template", "proto/buf.gen.yaml", "--output", generated],
     ["diff", "--recursive", join(generated, "gen"), "gen"],
   ],
+  "the page of commands is up to date (npm run gen:docs)": [
+    ["node", "test/generate-command-page.ts", join(generated, "cli.md")],
+    ["diff", join(generated, "cli.md"), "docs/cli.md"],
+  ],
 };
 
 let failed = 0;

@@ -17,6 +17,12 @@ if (process.argv[2] === "--version" || process.argv[2] === "-v") {
   process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
   process.channel?.unref();
   module.enableCompileCache?.();
+  if (process.argv[2] === "__complete") {
+    // A shell that completes a command line (cli/completion): a person waits for each answer.
+    const { complete } = await import("../../dist/cli/completion/complete.js");
+    await complete(process.argv.slice(3), fileURLToPath(root));
+    process.exit(); // and not for connections
+  }
   const { main } = await import("../../dist/cli/main.js");
   await main(process.argv.slice(2), fileURLToPath(root));
 }

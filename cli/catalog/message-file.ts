@@ -1,21 +1,34 @@
 import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
-import { type DescMessage, fromJson, type MessageShape } from "@bufbuild/protobuf";
+import { create, type DescMessage, fromJson, type MessageShape } from "@bufbuild/protobuf";
+import { ConnectError } from "@connectrpc/connect";
 import { LineCounter, parseDocument, type YAMLParseError } from "yaml";
+import { CatalogSchema, MetricSchema, PriceSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { failureOfCall } from "../call-failure.ts";
 import { CliError } from "../cli-error.ts";
-import { failureOf } from "../errors.ts";
-import { fieldPath } from "../output/text.ts";
+import { type Failure, NONE } from "../failure.ts";
+import { ruleWords } from "../output/rule-words.ts";
+import { fieldPath, printable } from "../output/text.ts";
 import { type Problem, readMessage } from "./read-message.ts";
 
 /** A message from a file, and the way back from an error of the server's to the line at fault. */
 export interface MessageFile<S extends DescMessage> {
   message: MessageShape<S>;
+  /** Whether the field of its own that a path begins with stands in the file. */
+  says(path: string): boolean;
   /**
    * The error with its place in the file, when it names a field of what was sent; else as it is. `sent` is the
-   * request's field that it was sent in, `at` the path of that part in the file: none for the whole.
+   * request's field that it was sent in (empty: it was the request), `at` the path of that part in the file: none for the whole.
    */
   placed(error: unknown, sent: string, at?: string): unknown;
 }
+
+/** Reasons that the server gives for the same, where they are not INVALID_FIELD. */
+const INVALID: Record<string, string> = {
+  [CatalogSchema.typeName]: "INVALID_CATALOG",
+  [PriceSchema.typeName]: "INVALID_CATALOG",
+  [MetricSchema.typeName]: "INVALID_CATALOG",
+};
 
 const PROBLEMS_TOLD_MAX = 20;
 
@@ -37,6 +50,25 @@ export async function readText(name: string): Promise<string> {
   }
 }
 
+/**
+ * A message from the file that a flag names; without one, an empty message. What the file does not say came from other
+ * flags: an error about it is told as it is.
+ */
+export async function readMessageFile<S extends DescMessage>(
+  schema: S,
+  name: string | undefined,
+): Promise<Pick<MessageFile<S>, "message" | "placed">> {
+  if (name === undefined) return { message: create(schema), placed: (error) => error };
+  const { message, says, placed } = parseMessage(schema, await readText(name), name);
+  return {
+    message,
+    placed(error, sent) {
+      if (!(error instanceof ConnectError)) return error;
+      return says(pathIn(sent, failureOfCall(error).field) ?? "") ? placed(error, sent) : error;
+    },
+  };
+}
+
 /** A message from its text: YAML, or JSON, which is YAML too. Throws one error that names every problem with its place. */
 export function parseMessage<S extends DescMessage>(schema: S, text: string, name: string): MessageFile<S> {
   const lines = new LineCounter();
@@ -48,7 +80,10 @@ export function parseMessage<S extends DescMessage>(schema: S, text: string, nam
   const refuse = (problems: Problem[]): never => {
     const told = problems.slice(0, PROBLEMS_TOLD_MAX).map(place);
     if (problems.length > told.length) told.push(`and ${problems.length - told.length} more`);
-    throw new CliError("failed", told.join("\n"), { reason: "INVALID_CATALOG", field: problems[0]?.path ?? "" });
+    throw new CliError("failed", told.join("\n"), {
+      reason: INVALID[schema.typeName] ?? "INVALID_FIELD",
+      field: problems[0]?.path ?? "",
+    });
   };
   if (doc.errors.length > 0) {
     refuse(doc.errors.map((error) => ({ offset: error.pos[0], path: "", message: yamlMessage(error) })));
@@ -57,17 +92,34 @@ export function parseMessage<S extends DescMessage>(schema: S, text: string, nam
   if (problems.length > 0) refuse(problems);
   return {
     message: fromJson(schema, json),
+    says: (path) => offsets.has(path.replace(/[.[].*$/s, "")),
     placed(error, sent, at = "") {
-      const { code, field, message, reason, requestId } = failureOf(error);
-      if (field !== sent && !field.startsWith(`${sent}.`)) return error;
-      const rest = fieldPath(field.slice(sent.length + 1));
+      const told = toldBy(error);
+      if (!told) return error;
+      const { code, field, reason, requestId, message } = told;
+      const rest = pathIn(sent, field);
+      if (rest === undefined) return error;
       const path = at && rest ? `${at}.${rest}` : at || rest;
       const said = message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
-      const told = place({ offset: nearest(offsets, path), path, message: said });
+      const placed = place({ offset: nearest(offsets, path), path, message: said });
       const kind = code === "failed_precondition" ? code : "failed";
-      return new CliError(kind, told, { reason, field, requestId }, error);
+      return new CliError(kind, placed, { reason, field, requestId }, error);
     },
   };
+}
+
+/** What the server or this command says of an error; undefined where neither does. */
+function toldBy(error: unknown): Failure | undefined {
+  if (error instanceof CliError) return { ...NONE, ...error.facts, code: error.code, message: error.message };
+  if (!(error instanceof ConnectError)) return undefined;
+  return { ...failureOfCall(error), message: ruleWords(printable(error.rawMessage)) }; // as said: no flag is meant here
+}
+
+/** The path in what was sent of a path in the request; undefined where that is of something else. */
+function pathIn(sent: string, field: string): string | undefined {
+  if (sent === "") return field === "" ? undefined : fieldPath(field);
+  if (field !== sent && !field.startsWith(`${sent}.`)) return undefined;
+  return fieldPath(field.slice(sent.length + 1));
 }
 
 /** Where a path stands or, when it is left out, what it would stand in. */

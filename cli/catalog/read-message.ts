@@ -5,8 +5,11 @@ import {
   type JsonObject,
   type JsonValue,
   ScalarType,
+  toJson,
 } from "@bufbuild/protobuf";
+import { DurationSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Scalar } from "yaml";
+import { parseSpan, parseTime } from "../time.ts";
 
 /** Something in a file that is not as the contract says. */
 export interface Problem {
@@ -23,6 +26,12 @@ export interface Reading {
   problems: Problem[];
   offsets: Map<string, number>;
 }
+
+/** Messages that JSON writes as a text, in the forms that flags take too. */
+const WRITTEN_AS_TEXT: Record<string, (text: string) => JsonValue> = {
+  [TimestampSchema.typeName]: (text) => toJson(TimestampSchema, parseTime(text)),
+  [DurationSchema.typeName]: (text) => `${parseSpan(text)}s`,
+};
 
 /** Reads a YAML document as a message, guided by its descriptor. Goes on after a problem, so that all are found. */
 export function readMessage(schema: DescMessage, doc: Document.Parsed): Reading {
@@ -71,6 +80,7 @@ function createReader(doc: Document.Parsed, { problems, offsets }: Reading) {
   function fieldValue(field: DescField, given: Node | null, path: string): JsonValue | undefined {
     const node = followed(given, path);
     if (!node || (isScalar(node) && node.value === null)) return undefined;
+    if (field.fieldKind === "map") return pairs(field, node, path);
     if (field.fieldKind !== "list") return single(field, node, path);
     if (!isSeq(node)) return problem(node, path, "must be a list");
     return node.items.flatMap((item, at) => {
@@ -78,6 +88,19 @@ function createReader(doc: Document.Parsed, { problems, offsets }: Reading) {
       offsets.set(here, offsetOf(item as Node));
       return single(field, followed(item as Node, here), here) ?? [];
     });
+  }
+
+  function pairs(field: DescField & { fieldKind: "map" }, node: Node, path: string): JsonObject | undefined {
+    if (!isMap(node)) return problem(node, path, "must be a mapping");
+    const read: [string, JsonValue][] = [];
+    for (const { key, value } of node.items) {
+      const name = isScalar(key) ? String(key.value) : "";
+      const here = `${path}["${name}"]`;
+      offsets.set(here, offsetOf((value ?? key) as Node));
+      const text = single(field, followed(value as Node | null, here), here);
+      if (text !== undefined) read.push([name, text]);
+    }
+    return Object.fromEntries(read);
   }
 
   /** What an alias (`*name`) stands for; every other node as it is. */
@@ -88,14 +111,20 @@ function createReader(doc: Document.Parsed, { problems, offsets }: Reading) {
 
   function single(field: DescField, node: Node | undefined, path: string): JsonValue | undefined {
     if (!node) return undefined;
-    if (field.message) return message(field.message, node, path);
+    const written = field.message && WRITTEN_AS_TEXT[field.message.typeName];
+    if (field.message && !written) return message(field.message, node, path);
     if (!isScalar(node)) return problem(node, path, "must be a single value");
+    if (written) return wellKnown(written, node, path);
     if (field.enum) return enumValue(field.enum, node, path);
     if (field.scalar === ScalarType.STRING) return text(node, path);
     if (field.scalar === ScalarType.BOOL) {
       return typeof node.value === "boolean" ? node.value : problem(node, path, "must be true or false");
     }
-    // Of the other scalars a catalog has 32-bit integers only.
+    if (field.scalar === ScalarType.INT64) {
+      return /^-?\d{1,19}$/.test(node.source ?? "")
+        ? (node.source as string)
+        : problem(node, path, "must be a whole number");
+    }
     if (typeof node.value === "number" && (node.value | 0) === node.value) return node.value;
     return problem(node, path, "must be a whole number");
   }
@@ -105,6 +134,14 @@ function createReader(doc: Document.Parsed, { problems, offsets }: Reading) {
     if (value) return value.name;
     const allowed = schema.values.filter((each) => each.number !== 0).map((each) => each.localName);
     return problem(node, path, `"${node.source ?? node.value}" is not allowed; allowed: ${allowed.join(", ")}`);
+  }
+
+  function wellKnown(read: (text: string) => JsonValue, node: Scalar, path: string): JsonValue | undefined {
+    try {
+      return read(String(node.source ?? node.value));
+    } catch (error) {
+      return problem(node, path, (error as Error).message);
+    }
   }
 
   /** A number without quotes keeps its digits: it is taken as it is written. */

@@ -12,7 +12,6 @@ import { type ListenerEnd, runListener } from "../listen/run-listener.ts";
 import { forwardedJson, forwardedLine, whatNext } from "../output/forwarded.ts";
 import { facts } from "../output/table.ts";
 import { count, printable } from "../output/text.ts";
-import { readSettings } from "../settings.ts";
 import { stopSignal } from "../stop-signal.ts";
 import { spanFlag } from "../time.ts";
 
@@ -66,7 +65,7 @@ With --json each line is an object: {"type":"ready",...}, {"type":"event",...} o
     const isBounded = flags.until !== undefined || flags.count !== undefined;
     if (flags.timeout !== undefined && !isBounded) throw new CliError("usage", "--timeout needs --until or --count");
     const url = localUrl(flags["forward-to"], flags["allow-remote"]);
-    const settings = await readSettings(flags, (words) => this.say(words));
+    const settings = await this.settings(flags);
     const client = `${hostname()} ${process.pid} ${randomBytes(3).toString("hex")}`;
     const place = url.replace(/^https?:\/\//, "");
     const name = flags.name ?? (isBounded ? `${client} ${place}` : `${hostname()} ${place}`).slice(0, NAME_MAX);

@@ -4,7 +4,10 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CliError } from "../cli-error.ts";
 import { isRunning } from "../locator.ts";
+import { copyTree } from "./copy-tree.ts";
 import { endOrphan } from "./postgres.ts";
+import { placeData } from "./prepared-data.ts";
+import { findSnapshot } from "./snapshot.ts";
 import { abandonedThrowaways, makeThrowaway, OWNER_FILE } from "./throwaway.ts";
 
 /** What an emulator keeps beside its database, so that a restart is the same emulator. */
@@ -15,19 +18,30 @@ export interface Kept {
   webhookSecret: string;
   /** Of the database's logins: it listens on a port that everybody on the machine can reach. */
   databasePassword: string;
-  /** The test tenant's owner key. Undefined until there is a tenant. */
+  /** Whether there is no tenant yet. */
+  empty?: boolean;
+  /** The test tenant's owner key. Undefined before the first tenant. */
   apiKey?: string;
   /** The time at which the clock stood in the beginning. Undefined: it runs. */
   clock?: string;
+  /** What ids are made from, when runs are to be equal, and how often that was begun. */
+  randomSeed?: number;
+  runs?: number;
 }
 
 /** The folder of an emulator: `usageflow.json`, which nobody else may read, and the database. */
 export interface DataFolder {
   path: string;
   kept: Kept;
+  /** Whether the database was made by this process, and so has its schema. */
+  hasSchema: boolean;
   /** Whether the folder outlives the emulator. */
   durable: boolean;
   save(kept: Kept): Promise<void>;
+  /** Begins anew with an empty database; the keys stay. The database is stopped. */
+  empty(): Promise<void>;
+  /** Takes what a snapshot has in place of what is there, its keys too. The database is stopped. */
+  load(snapshot: string): Promise<void>;
   /** Lets go of it; a folder that is thrown away goes. */
   close(): Promise<void>;
 }
@@ -36,39 +50,92 @@ const FILE = "usageflow.json";
 /** How long an emulator that is being stopped may take. */
 const STOPPING_MS = 5_000;
 
-/** Opens the folder at `path`, which is kept, or makes one that is thrown away. */
-export async function openDataFolder(path: string | undefined): Promise<DataFolder> {
+/**
+ * Opens the folder at `path`, which is kept, or makes one that is thrown away. One that is new begins with an empty
+ * database, or with that of a snapshot.
+ */
+export async function openDataFolder(path: string | undefined, snapshot?: string): Promise<DataFolder> {
   await sweep();
   const folder = path ? resolve(path) : await makeThrowaway();
   if (path) {
     await mkdir(folder, { recursive: true });
     await lock(join(folder, OWNER_FILE));
   }
-  const save = async (kept: Kept) => {
-    const file = join(folder, FILE);
-    await writeFile(`${file}.new`, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600 });
-    await rename(`${file}.new`, file);
+  const close = () =>
+    path ? rm(join(folder, OWNER_FILE), { force: true }) : rm(folder, { recursive: true, force: true });
+  try {
+    return await openLocked(folder, path !== undefined, snapshot, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openLocked(
+  path: string,
+  durable: boolean,
+  snapshot: string | undefined,
+  close: () => Promise<void>,
+): Promise<DataFolder> {
+  const folder: DataFolder = {
+    path,
+    durable,
+    hasSchema: false,
+    kept: { masterKey: "", keyPepper: "", webhookSecret: "", databasePassword: "" },
+    close,
+    async save(kept) {
+      const file = join(path, FILE);
+      await writeFile(`${file}.new`, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600 });
+      await rename(`${file}.new`, file);
+      folder.kept = kept;
+    },
+    async empty() {
+      const databasePassword = await place(path, placeData);
+      const { runs: _, ...kept } = folder.kept;
+      await folder.save({ ...kept, databasePassword, empty: true });
+      folder.hasSchema = true;
+    },
+    async load(from) {
+      const data = await findSnapshot(from);
+      const kept = JSON.parse(await readFile(join(data, FILE), "utf8")) as Kept;
+      await place(path, (dataDir) => copyTree(join(data, "postgres"), dataDir));
+      await folder.save(kept);
+      folder.hasSchema = false;
+    },
   };
-  const found = await readFile(join(folder, FILE), "utf8").catch(() => undefined);
-  const kept = found === undefined ? newKept() : (JSON.parse(found) as Kept);
-  if (found === undefined) await save(kept);
-  return {
-    path: folder,
-    kept,
-    durable: path !== undefined,
-    save,
-    close: () => (path ? rm(join(folder, OWNER_FILE), { force: true }) : rm(folder, { recursive: true, force: true })),
-  };
+  const found = await readFile(join(path, FILE), "utf8").catch(() => undefined);
+  if (found !== undefined) {
+    if (snapshot) throw notNew(path);
+    folder.kept = JSON.parse(found);
+  } else if (snapshot) await folder.load(snapshot);
+  else {
+    folder.kept = newKept();
+    await folder.empty();
+  }
+  return folder;
+}
+
+/** Makes the database's data beside its place, so that what is there is whole, and puts it there. */
+async function place<T>(folder: string, make: (dataDir: string) => Promise<T>): Promise<T> {
+  const dataDir = join(folder, "postgres");
+  const beside = join(folder, "postgres.new");
+  await rm(beside, { recursive: true, force: true });
+  const made = await make(beside);
+  await endOrphan(dataDir);
+  await rm(dataDir, { recursive: true, force: true });
+  await rename(beside, dataDir);
+  return made;
+}
+
+function notNew(folder: string): CliError {
+  return new CliError("failed_precondition", `there is data in ${folder} already`, {
+    hint: "Take another --data folder for what is imported, or start it and load the snapshot: emulator snapshot load.",
+  });
 }
 
 function newKept(): Kept {
   const key = () => randomBytes(32).toString("base64");
-  return {
-    masterKey: key(),
-    keyPepper: key(),
-    webhookSecret: `whsec_${key()}`,
-    databasePassword: randomBytes(24).toString("hex"),
-  };
+  return { masterKey: key(), keyPepper: key(), webhookSecret: `whsec_${key()}`, databasePassword: "" };
 }
 
 /** Throws away what emulators that were killed could not. What cannot go is left for the next: it is in nobody's way. */

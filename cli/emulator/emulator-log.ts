@@ -9,6 +9,8 @@ export interface DeliveryNote {
   eventId: string;
   eventType: string;
   endpointId: string;
+  /** From 1. */
+  attempt: number;
   /** Status of the answer. 0: there was none. */
   status: number;
   durationMs: number;
@@ -47,6 +49,7 @@ function noteOf(facts: LogFacts): DeliveryNote {
     eventId: String(facts.event_id),
     eventType: String(facts.type),
     endpointId: String(facts.endpoint_id),
+    attempt: Number(facts.attempt),
     status: Number(facts.status ?? 0),
     durationMs: Math.round(Number(facts.duration_ms)),
     error: String(facts.error ?? ""),

@@ -1,41 +1,49 @@
 import { createServer } from "node:net";
-import { join } from "node:path";
 import { type Client, createClient } from "@connectrpc/connect";
 import { PricingService } from "../../gen/usageflow/v1/pricing_service_pb.ts";
 import { WebhookService } from "../../gen/usageflow/v1/webhook_service_pb.ts";
-import { startApi } from "../../server/api.ts";
-import { closeApp, createApp } from "../../server/app.ts";
-import { systemClock } from "../../server/clock.ts";
-import { defaults } from "../../server/config.ts";
-import { appUrls, setLoginPasswords } from "../../server/db/login.ts";
-import { migrate } from "../../server/db/migrate.ts";
-import { createSecrets } from "../../server/secrets.ts";
-import { createOrganization } from "../../server/tenant/create-organization.ts";
-import { startWorker } from "../../server/worker.ts";
+import { setIdSource } from "../../server/id.ts";
 import type { CatalogFile } from "../catalog/catalog-file.ts";
 import { CliError } from "../cli-error.ts";
 import { connect } from "../client.ts";
 import { type DataFolder, openDataFolder } from "./data-folder.ts";
-import { createEmulatorLog, type Listeners } from "./emulator-log.ts";
-import { startPostgres } from "./postgres.ts";
+import type { Listeners } from "./emulator-log.ts";
+import { repeatableIds } from "./repeatable-ids.ts";
+import type { RunningServer } from "./running-server.ts";
+import { type Seed, sow } from "./seed.ts";
+import { findSnapshot, saveSnapshot } from "./snapshot.ts";
+import { snapshotFolder } from "./snapshot-folder.ts";
 
 /** The server, its workers and its database in one process, with a test tenant. */
 export interface Emulator {
-  url: string;
-  apiKey: string;
-  webhookSecret: string;
-  /** Stops everything, and leaves nothing behind but a folder that is to be kept. */
-  close(): Promise<void>;
+  /** These three may be others after `load`. */
+  readonly url: string;
+  readonly apiKey: string;
+  readonly webhookSecret: string;
+  /** Begins anew, as it was when it was started on no data: same keys, same clock, same seed. */
+  reset(): Promise<void>;
+  /** Saves all that it holds as a snapshot, which replaces one of the same name. Answers its folder. */
+  save(nameOrPath: string): Promise<string>;
+  /** Goes on from a snapshot. What it held is gone. */
+  load(nameOrPath: string): Promise<void>;
+  /** Stops everything, and leaves nothing behind but a folder that is to be kept, and a snapshot where one is asked for. */
+  close(snapshot?: string): Promise<void>;
 }
 
 export interface EmulatorOptions {
-  /** Port to listen on; another, free one where it is taken. */
-  port: number;
+  /** Port to listen on. Undefined: the usual one, or a free one where that is taken. */
+  port: number | undefined;
   /** The test tenant's clock stands at this time. Undefined: it runs. */
   clock?: Date | undefined;
   /** Folder to keep the data in. Undefined: it is thrown away. */
   data?: string | undefined;
+  /** Snapshot to begin with. */
+  import?: string | undefined;
   catalog?: CatalogFile | undefined;
+  /** What is done to a new tenant. */
+  seed?: Seed | undefined;
+  /** Ids are made from it, and work is done in one order, so that runs are equal. */
+  randomSeed?: number | undefined;
   /** Waits after the first, second and third failure of a webhook, and so on. Undefined: as in production. */
   retryScheduleMs?: readonly number[] | undefined;
   /** URL that receives all events. */
@@ -43,76 +51,145 @@ export interface EmulatorOptions {
   listeners: Listeners;
 }
 
+export const USUAL_PORT = 8787;
 const HOST = "127.0.0.1";
 /** Marks the endpoint of `--forward-to` among those that a user made. */
 const FORWARD_DESCRIPTION = "usageflow emulator --forward-to";
+/** Where the clock stands when runs are to be equal, and nobody said where. */
+const REPEATABLE_CLOCK = new Date("2026-01-01T00:00:00Z");
 
 /** Starts an emulator; what was started is stopped again when it fails half-way. */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
-  await using undo = new AsyncDisposableStack();
-  let stopping = false;
-  const folder = await openDataFolder(options.data);
-  undo.defer(() => folder.close());
-  const postgres = await startPostgres({
-    dataDir: join(folder.path, "postgres"),
-    durable: folder.durable,
-    password: folder.kept.databasePassword,
-  });
-  undo.defer(() => postgres.stop());
-  await migrate(postgres.url);
-  await setLoginPasswords(postgres.url);
-  const apiKey = await keyOf(folder, postgres.url, options.clock);
-
-  const { masterKey, keyPepper, webhookSecret } = folder.kept;
-  const app = await createApp(
-    {
-      ...defaults,
-      ...appUrls(postgres.url),
-      host: HOST,
-      port: (await isFree(options.port)) ? options.port : 0,
-      masterKey: Buffer.from(masterKey, "base64"),
-      keyPepper: Buffer.from(keyPepper, "base64"),
-      emulator: true,
-      deliveryScheduleMs: options.retryScheduleMs ? [0, ...options.retryScheduleMs] : defaults.deliveryScheduleMs,
-      breakerFailures: 0, // who debugs a receiver waits for the schedule alone
-    },
-    { log: createEmulatorLog(options.listeners, () => stopping) },
-  );
-  undo.defer(() => closeApp(app));
-  const api = await startApi(app);
-  undo.defer(() => api.close());
-
-  const transport = connect({ url: api.url, apiKey });
-  if (options.catalog) await pushCatalog(createClient(PricingService, transport), options.catalog);
-  await forward(createClient(WebhookService, transport), options.forwardTo, webhookSecret);
-  const worker = startWorker(app);
-  undo.defer(() => worker.close());
-  undo.defer(() => {
-    stopping = true;
-  });
-  const started = undo.move();
-  return { url: api.url, apiKey, webhookSecret, close: () => started.disposeAsync() };
+  const port = await choosePort(options.port);
+  void server(); // it loads while the data is copied
+  const folder = await openDataFolder(options.data, options.import && snapshotFolder(options.import));
+  const emulator = new OwnEmulator(folder, options, port);
+  try {
+    checkClock(folder, options.clock);
+    await emulator.start();
+  } catch (error) {
+    await emulator.close();
+    throw error;
+  }
+  return emulator;
 }
 
-/** The key of the test tenant, which is made when the data is new. */
-async function keyOf(folder: DataFolder, ownerUrl: string, clock: Date | undefined): Promise<string> {
-  const { kept } = folder;
-  const standsAt = clock?.toISOString();
-  if (kept.apiKey) {
-    if (standsAt === undefined || standsAt === kept.clock) return kept.apiKey;
-    const began = kept.clock ? `with its clock at ${kept.clock}` : "with a clock that runs";
-    throw new CliError("failed_precondition", `this data began ${began}, and not at ${standsAt}`, {
-      hint: "Leave --clock out to go on where it is, or take another --data folder to begin anew.",
+/** The server's code, which takes half the time of a start to load. */
+function server() {
+  return import("./running-server.ts");
+}
+
+class OwnEmulator implements Emulator {
+  url = "";
+  readonly #folder: DataFolder;
+  readonly #options: EmulatorOptions;
+  #port: number;
+  #server: RunningServer | undefined;
+  #closed = false;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(folder: DataFolder, options: EmulatorOptions, port: number) {
+    this.#folder = folder;
+    this.#options = options;
+    this.#port = port;
+  }
+
+  get apiKey(): string {
+    return this.#folder.kept.apiKey ?? "";
+  }
+
+  get webhookSecret(): string {
+    return this.#folder.kept.webhookSecret;
+  }
+
+  async start(): Promise<void> {
+    const { randomSeed, clock, catalog, seed, forwardTo } = this.#options;
+    await beginIds(this.#folder, randomSeed);
+    const { kept } = this.#folder;
+    const first = clock ?? (kept.clock ? new Date(kept.clock) : undefined);
+    const standing = first ?? (kept.randomSeed === undefined ? undefined : REPEATABLE_CLOCK);
+    const { startServer } = await server();
+    this.#server = await startServer(this.#folder, { ...this.#options, port: this.#port, clock: standing });
+    this.url = this.#server.url;
+    this.#port = Number(new URL(this.url).port);
+    const transport = connect(this);
+    if (catalog) await pushCatalog(createClient(PricingService, transport), catalog);
+    await forward(createClient(WebhookService, transport), forwardTo, this.webhookSecret);
+    if (seed && this.#server.isNew) await sow(seed, transport);
+  }
+
+  reset(): Promise<void> {
+    return this.#still(() => this.#folder.empty());
+  }
+
+  save(nameOrPath: string): Promise<string> {
+    const folder = snapshotFolder(nameOrPath);
+    return this.#still(async () => {
+      await saveSnapshot(this.#folder.path, folder);
+      return folder;
     });
   }
-  const secrets = createSecrets(Buffer.from(kept.masterKey, "base64"), Buffer.from(kept.keyPepper, "base64"));
-  const parts = { secrets, clock: systemClock };
-  const { test } = await createOrganization(ownerUrl, parts, {
-    name: "Emulator",
-    ...(clock ? { testClock: clock } : {}),
+
+  async load(nameOrPath: string): Promise<void> {
+    const folder = snapshotFolder(nameOrPath);
+    await findSnapshot(folder); // before anything is stopped
+    await this.#still(() => this.#folder.load(folder));
+  }
+
+  close(snapshot?: string): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#closed) return;
+      this.#closed = true;
+      await this.#stop();
+      setIdSource(undefined);
+      try {
+        if (snapshot !== undefined) await saveSnapshot(this.#folder.path, snapshotFolder(snapshot));
+      } finally {
+        await this.#folder.close();
+      }
+    });
+  }
+
+  async #stop(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    await server?.close();
+  }
+
+  /** Does something to the data while nothing uses it. Whatever becomes of it, the emulator goes on. */
+  #still<T>(work: () => Promise<T>): Promise<T> {
+    return this.#inTurn(async () => {
+      if (!this.#server) throw new CliError("failed_precondition", "the emulator is being stopped");
+      await this.#stop();
+      return await work().finally(() => this.start());
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#last.then(work);
+    this.#last = mine.catch(() => {});
+    return mine;
+  }
+}
+
+/** Each start on the same data makes ids of its own. */
+async function beginIds(folder: DataFolder, randomSeed: number | undefined): Promise<void> {
+  const { kept } = folder;
+  const seed = randomSeed ?? kept.randomSeed;
+  if (seed === undefined) return setIdSource(undefined);
+  const runs = (kept.runs ?? -1) + 1;
+  await folder.save({ ...kept, randomSeed: seed, runs });
+  setIdSource(repeatableIds(seed, runs));
+}
+
+/** A clock that stands where the data began with it is no other. */
+function checkClock({ kept }: DataFolder, clock: Date | undefined): void {
+  const standsAt = clock?.toISOString();
+  if (kept.empty || standsAt === undefined || standsAt === kept.clock) return;
+  const began = kept.clock ? `with its clock at ${kept.clock}` : "with a clock that runs";
+  throw new CliError("failed_precondition", `this data began ${began}, and not at ${standsAt}`, {
+    hint: "Leave --clock out to go on where it is, or take another --data folder to begin anew.",
   });
-  await folder.save({ ...kept, apiKey: test.secret, ...(standsAt ? { clock: standsAt } : {}) });
-  return test.secret;
 }
 
 async function pushCatalog(pricing: Client<typeof PricingService>, { catalog, placed }: CatalogFile): Promise<void> {
@@ -134,6 +211,15 @@ async function forward(
   if (url && left) await webhooks.updateEndpoint({ ...endpoint, id: left.id });
   else if (url) await webhooks.createEndpoint({ ...endpoint, secret });
   else if (left) await webhooks.deleteEndpoint({ id: left.id });
+}
+
+/** The port that was asked for, or a free one (0) where nobody asked and the usual one is taken. */
+async function choosePort(port: number | undefined): Promise<number> {
+  if (await isFree(port ?? USUAL_PORT)) return port ?? USUAL_PORT;
+  if (port === undefined) return 0;
+  throw new CliError("failed_precondition", `port ${port} of ${HOST} is taken`, {
+    hint: "Take another with --port, or any free one with --port 0. An emulator that has it stops with: usageflow emulator stop",
+  });
 }
 
 function isFree(port: number): Promise<boolean> {

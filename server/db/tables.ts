@@ -467,6 +467,7 @@ export interface TenantDue {
 
 export interface UsageBatch {
   created_at: Timestamp;
+  event_count: Generated<number>;
   id: string;
   tenant_id: string;
 }
@@ -500,6 +501,12 @@ export interface UsageEvent {
 export interface UsageFold {
   batch_id: string;
   number: bigint;
+  tenant_id: string;
+}
+
+export interface UsageMinute {
+  event_count: bigint;
+  minute: Timestamp;
   tenant_id: string;
 }
 
@@ -582,6 +589,7 @@ export interface Tables {
   usage_bucket: UsageBucket;
   usage_event: UsageEvent;
   usage_fold: UsageFold;
+  usage_minute: UsageMinute;
   usage_news: UsageNews;
   usage_progress: UsageProgress;
   usage_value: UsageValue;

@@ -101,10 +101,10 @@ export async function getInvoiceRow(tx: Tx, tenantId: string, id: string): Promi
   return row;
 }
 
-/** Invoices of the tenant that the request's filters let through, oldest first. */
+/** Invoices of the tenant that the request's filters let through, oldest first, or newest first. */
 export function listInvoices(app: App, tenantId: string, request: ListInvoicesRequest) {
-  const page = openPage(app, { tenantId, list: "invoice" }, request);
-  const { customerId, state, periodStartFrom: from, periodStartBefore: before } = request;
+  const { customerId, state, periodStartFrom: from, periodStartBefore: before, newestFirst } = request;
+  const page = openPage(app, { tenantId, list: newestFirst ? "invoice_newest" : "invoice" }, request);
   return inTenant(app.db, tenantId, async (tx) => {
     const found = await selectInvoices(tx, tenantId)
       .$if(customerId !== "", (query) => query.where("invoice.customer_id", "=", customerId))
@@ -115,8 +115,10 @@ export function listInvoices(app: App, tenantId: string, request: ListInvoicesRe
       .$if(before !== undefined, (query) =>
         query.where("invoice.period_start", "<", timestampDate(before as Timestamp)),
       )
-      .$if(page.after !== undefined, (query) => query.where("invoice.id", ">", page.after as string))
-      .orderBy("invoice.id")
+      .$if(page.after !== undefined, (query) =>
+        query.where("invoice.id", newestFirst ? "<" : ">", page.after as string),
+      )
+      .orderBy("invoice.id", newestFirst ? "desc" : "asc")
       .limit(page.limit)
       .execute();
     const { rows, nextPageToken } = page.cut(found, (row) => row.id);

@@ -23,6 +23,7 @@ import { getInvoice, listInvoices } from "./invoice.ts";
 import { listUnbilledUsage } from "./list-unbilled-usage.ts";
 import { markInvoicePaid } from "./mark-invoice-paid.ts";
 import { markInvoiceUncollectible } from "./mark-invoice-uncollectible.ts";
+import { getOpenRevenue } from "./open-revenue.ts";
 import { previewInvoice } from "./preview-invoice.ts";
 import { revokeCreditGrant } from "./revoke-credit-grant.ts";
 import { simulatePlan } from "./simulate-plan.ts";
@@ -57,6 +58,7 @@ export function invoiceService(app: App): ServiceImpl<typeof InvoiceService> {
     listCreditGrants: (request, call) => listCreditGrants(app, callerOf(call).tenantId, request),
     listCreditEntries: (request, call) => listCreditEntries(app, callerOf(call).tenantId, request),
     revokeCreditGrant: (request, call) => revokeCreditGrant(app, callerOf(call), request),
+    getOpenRevenue: (request, call) => getOpenRevenue(app, callerOf(call).tenantId, request),
     simulatePlan: (request, call) => simulatePlan(app, callerOf(call).tenantId, request),
   };
 }

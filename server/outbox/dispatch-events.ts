@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import { tenantsInTurn } from "../tenants-in-turn.ts";
@@ -42,25 +43,20 @@ export function dispatchEventsOf(app: App, tenantId: string, consumers: readonly
 }
 
 async function takeBatch(tx: Tx, tenantId: string, most: number): Promise<DispatchedEvent[]> {
-  const events = await tx
-    .with(
-      "batch",
-      (query) =>
-        query
-          .selectFrom("outbox_pending")
-          .select("event_id")
-          .where("tenant_id", "=", tenantId)
-          .orderBy("event_id")
-          .limit(most)
-          .forUpdate(), // waits for another dispatcher of this tenant: its events come before ours
+  const { rows } = await sql<DispatchedEvent>`
+    with batch as (
+      select event_id from outbox_pending where tenant_id = ${tenantId}
+      order by event_id limit ${most}
+      for update -- waits for another dispatcher of this tenant: its events come before ours
+    ), taken as (
+      delete from outbox_pending pending using batch
+      where pending.tenant_id = ${tenantId} and pending.event_id = batch.event_id
+      returning pending.event_id
     )
-    .deleteFrom("outbox_pending as pending")
-    .using(["batch", "outbox_event as event"])
-    .where("pending.tenant_id", "=", tenantId)
-    .whereRef("pending.event_id", "=", "batch.event_id")
-    .where("event.tenant_id", "=", tenantId)
-    .whereRef("event.id", "=", "pending.event_id")
-    .returning(["event.id", "event.type", "event.customer_id"])
-    .execute();
-  return events.sort((a, b) => (a.id < b.id ? -1 : 1)); // a delete answers in no order
+    select event.* from taken
+    cross join lateral ( -- by key, each in its week, however many events the tenant has
+      select id, type, customer_id from outbox_event where tenant_id = ${tenantId} and id = taken.event_id offset 0
+    ) as event
+    order by event.id`.execute(tx);
+  return rows;
 }

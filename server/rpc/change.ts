@@ -3,6 +3,7 @@ import { Code } from "@connectrpc/connect";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
+import { inStep } from "../lockstep.ts";
 import { auditChange } from "./audit.ts";
 import type { Caller, Idempotency } from "./caller.ts";
 import { refusal } from "./errors.ts";
@@ -12,7 +13,16 @@ import { refusal } from "./errors.ts";
  * `idempotency-key`, its answer is stored in that transaction, so that a repeated call gets the same answer and changes
  * nothing; a refusal is not stored.
  */
-export async function change<A extends DescMessage>(
+export function change<A extends DescMessage>(
+  app: App,
+  caller: Caller,
+  answer: A,
+  work: (tx: Tx) => Promise<MessageShape<A>>,
+): Promise<MessageShape<A>> {
+  return inStep(app, () => changeOnce(app, caller, answer, work));
+}
+
+async function changeOnce<A extends DescMessage>(
   app: App,
   caller: Caller,
   answer: A,

@@ -7,7 +7,7 @@ import { Role, RoleSchema } from "../../gen/usageflow/v1/permission_pb.ts";
 import { ApiKeySchema } from "../../gen/usageflow/v1/tenant_pb.ts";
 import { type ListApiKeysRequest, ListApiKeysResponseSchema } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
-import { inTenant } from "../db/database.ts";
+import { inTenant, type Tx } from "../db/database.ts";
 import type { ApiKey as ApiKeyRow } from "../db/tables.ts";
 import { formatId, parseId, toBase62 } from "../id.ts";
 import { openPage } from "../rpc/page.ts";
@@ -82,6 +82,17 @@ export function roleOf(name: string): Role {
 
 function roleName(role: Role): string {
   return (RoleSchema.value[role]?.name ?? "").replace("ROLE_", "");
+}
+
+/** The key with this UUID. Keys are never deleted. */
+export async function getApiKey(tx: Tx, tenantId: string, id: string) {
+  const row = await tx
+    .selectFrom("api_key")
+    .selectAll()
+    .where("tenant_id", "=", tenantId)
+    .where("id", "=", id)
+    .executeTakeFirstOrThrow();
+  return toApiKey(row);
 }
 
 /** Keys of the tenant, newest first. */

@@ -10,7 +10,7 @@ import { inTenant } from "../db/database.ts";
 import { callerOf } from "../rpc/caller.ts";
 import type { Streams } from "../rpc/streams.ts";
 import { advanceClock } from "./advance-clock.ts";
-import { listApiKeys } from "./api-key.ts";
+import { getApiKey, listApiKeys } from "./api-key.ts";
 import { listAuditEntries } from "./audit-entry.ts";
 import { createApiKey } from "./create-api-key.ts";
 import { getCustomer, listCustomers, toCustomer } from "./customer.ts";
@@ -26,10 +26,11 @@ import { verifyAudit } from "./verify-audit.ts";
 export function tenantService(app: App, streams: Streams): ServiceImpl<typeof TenantService> {
   return {
     getTenant: (_, call) => {
-      const { tenantId } = callerOf(call);
-      return inTenant(app.db, tenantId, async (tx) =>
-        create(GetTenantResponseSchema, { tenant: await getTenant(app, tx, tenantId) }),
-      );
+      const { tenantId, keyId } = callerOf(call);
+      return inTenant(app.db, tenantId, async (tx) => {
+        const tenant = await getTenant(app, tx, tenantId);
+        return create(GetTenantResponseSchema, { tenant, apiKey: await getApiKey(tx, tenantId, keyId) });
+      });
     },
     updateTenant: (request, call) => updateTenant(app, callerOf(call), request),
     advanceClock: (request, call) => advanceClock(app, callerOf(call), request),

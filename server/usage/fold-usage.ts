@@ -9,6 +9,7 @@ import { isStanding } from "./folded.ts";
 import { takeBackVoided } from "./take-back-voided.ts";
 import { selectBuckets, selectValues } from "./usage-bucket.ts";
 import { lockProgress } from "./usage-progress.ts";
+import { addToMinutes, type StoredBatch } from "./usage-rate.ts";
 import { tellWatchers } from "./usage-watch.ts";
 
 // Batches folded in one transaction: enough to share its cost, few enough to keep it short.
@@ -27,8 +28,9 @@ export function foldUsageOfAllTenants(app: App, stop?: AbortSignal): Promise<num
 export function foldUsage(app: App, tenantId: string): Promise<number> {
   return inTenant(app.workerDb, tenantId, async (tx) => {
     const number = (await lockProgress(tx, tenantId)) + 1n;
-    const batches = await claimBatches(tx, tenantId);
-    if (batches.length === 0) return 0;
+    const claimed = await claimBatches(tx, tenantId);
+    if (claimed.length === 0) return 0;
+    const batches = claimed.map((batch) => batch.id);
     await registerArrivals(app, tx, tenantId, batches);
     // First: what this fold voids of its own usage is not to be counted.
     await tx
@@ -39,21 +41,21 @@ export function foldUsage(app: App, tenantId: string): Promise<number> {
     await addValues(tx, tenantId, batches, number);
     await takeBackVoided(tx, tenantId, batches, number);
     await tellWatchers(app, tx, tenantId, batches);
+    await addToMinutes(tx, tenantId, claimed, app.clock.now());
     await tx.updateTable("usage_progress").set({ last_number: number }).where("tenant_id", "=", tenantId).execute();
     return batches.length;
   });
 }
 
-async function claimBatches(tx: Tx, tenantId: string): Promise<string[]> {
-  const claimed = await tx
+function claimBatches(tx: Tx, tenantId: string): Promise<(StoredBatch & { id: string })[]> {
+  return tx
     .deleteFrom("usage_batch")
     .where("tenant_id", "=", tenantId)
     .where("id", "in", (query) =>
       query.selectFrom("usage_batch").select("id").where("tenant_id", "=", tenantId).orderBy("id").limit(BATCHES_MAX),
     )
-    .returning("id")
+    .returning(["id", "created_at", "event_count"])
     .execute();
-  return claimed.map((row) => row.id);
 }
 
 /** Registers customers of whom this is the first usage, and leaves word of them for pricing. */

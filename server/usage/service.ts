@@ -5,6 +5,7 @@ import type { App } from "../app.ts";
 import { callerOf } from "../rpc/caller.ts";
 import type { Tracker } from "./track-usage.ts";
 import { listUsageEvents } from "./usage-event.ts";
+import { getUsageRate } from "./usage-rate.ts";
 import { type FindPeriodEdges, getUsage } from "./usage-series.ts";
 import { voidUsage } from "./void-usage.ts";
 
@@ -23,6 +24,7 @@ export function usageService(
       create(TrackUsageResponseSchema, { results: await tracker.track(callerOf(call), request.events, request) }),
     getUsage: (request, call) => getUsage(app, callerOf(call).tenantId, request, findPeriodEdges),
     listUsageEvents: (request, call) => listUsageEvents(app, callerOf(call).tenantId, request),
+    getUsageRate: (_, call) => getUsageRate(app, callerOf(call).tenantId),
     voidUsage: (request, call) => voidUsage(app, callerOf(call), request),
     ...billing,
   };

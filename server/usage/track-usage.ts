@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { type UsageEvent, UsageOutcome, type UsageResult, UsageResultSchema } from "../../gen/usageflow/v1/usage_pb.ts";
 import type { App } from "../app.ts";
+import { inStep } from "../lockstep.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { checkEvent, type Rejection, type UsageRow } from "./check-event.ts";
 import { createIngest, type IngestOutcome } from "./ingest.ts";
@@ -17,25 +18,24 @@ export interface Tracker {
 export function createTracker(app: App): Tracker {
   const ingest = createIngest(app);
   const factsOf = createFactReader(app);
-  return {
-    async track(caller, events, { backfill }) {
-      const facts = factsOf(
-        caller,
-        events.map((event) => event.metric),
-      );
-      const tenant = facts instanceof Promise ? await facts : facts;
-      const request = { tenantId: caller.tenantId, backfill };
-      const checked = events.map((event) => checkEvent(event, tenant, request));
-      const rows = checked.filter((one) => "tenantId" in one);
-      const outcomes = rows.length > 0 ? await ingest.store(rows) : [];
-      let next = 0;
-      return checked.map((one, place) =>
-        "tenantId" in one
-          ? stored(one, outcomes[next++] as IngestOutcome)
-          : rejected(one, events[place]?.idempotencyKey ?? ""),
-      );
-    },
+  const track: Tracker["track"] = async (caller, events, { backfill }) => {
+    const facts = factsOf(
+      caller,
+      events.map((event) => event.metric),
+    );
+    const tenant = facts instanceof Promise ? await facts : facts;
+    const request = { tenantId: caller.tenantId, backfill };
+    const checked = events.map((event) => checkEvent(event, tenant, request));
+    const rows = checked.filter((one) => "tenantId" in one);
+    const outcomes = rows.length > 0 ? await ingest.store(rows) : [];
+    let next = 0;
+    return checked.map((one, place) =>
+      "tenantId" in one
+        ? stored(one, outcomes[next++] as IngestOutcome)
+        : rejected(one, events[place]?.idempotencyKey ?? ""),
+    );
   };
+  return { track: (caller, events, options) => inStep(app, () => track(caller, events, options)) };
 }
 
 /** The answer for an event that is not stored. */

@@ -187,7 +187,7 @@ async function claimOf(
       limit ${room.free()}
     ), claimed as (
       update delivery_due due set lease_until = ${lease.lease_until}, lease_token = ${lease.lease_token}
-      where due.ctid = any(array(select row from chosen)) -- locked, so they stay where they are
+      where due.ctid = any(array(select row from chosen)) -- locked: one that was changed a moment ago is left to the next claim
       returning due.*
     )
     select c.tenant_id, c.delivery_id as id, c.endpoint_id, c.event_id, c.sequence, c.attempt_count, c.attempt_base,

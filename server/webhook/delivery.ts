@@ -76,7 +76,8 @@ export function toAttempt(row: Selectable<AttemptRow>) {
   });
 }
 
-function durationOf(us: bigint): Duration {
+/** A span of microseconds. */
+export function durationOf(us: bigint): Duration {
   return create(DurationSchema, { seconds: us / 1_000_000n, nanos: Number(us % 1_000_000n) * 1000 });
 }
 

@@ -11,6 +11,8 @@ export interface Listening {
   endpointId: string;
   /** Of a customer, only the first of those that wait. */
   ordered: boolean;
+  /** What it was streamed and may not have acknowledged: the attempts that were made before, by delivery. */
+  underWay: ReadonlyMap<string, number>;
 }
 
 /** A delivery that is due. */
@@ -20,31 +22,77 @@ export interface DueDelivery {
   attempt_count: number;
 }
 
+/** What a stream is to do. */
+export interface Due {
+  /** What is still under way, as in the question. */
+  underWay: Map<string, number>;
+  /** What to stream: as much as there is room for. */
+  fresh: DueDelivery[];
+}
+
 /** Looks for what is due to listeners that are not paused: the first of each in the order of the sequence. */
-export function createDueLookout(app: App): Lookout<Listening, DueDelivery[]> {
+export function createDueLookout(app: App): Lookout<Listening, Due> {
   return new Lookout(app, async (streams) => {
-    const now = app.clock.now();
-    const { rows } = await sql<DueDelivery & { stream: bigint }>`
-      select stream.number as stream, due.delivery_id as id, due.attempt_count
-      from unnest(
-        ${streams.map((one) => one.tenantId)}::uuid[], ${streams.map((one) => one.endpointId)}::uuid[],
-        ${streams.map((one) => one.ordered)}::boolean[]
-      ) with ordinality as stream (tenant_id, endpoint_id, ordered, number)
-      join endpoint on endpoint.tenant_id = stream.tenant_id and endpoint.id = stream.endpoint_id
-        and endpoint.paused_at is null
-      cross join lateral (
-        (select delivery_id, attempt_count, sequence from delivery_due due
-          where due.tenant_id = stream.tenant_id and due.endpoint_id = stream.endpoint_id
-            and due.next_attempt_at <= ${now} and not stream.ordered
-          order by sequence limit ${UNDER_WAY_MAX})
-        union all
-        (select delivery_id, attempt_count, sequence from (${firstOfEachCustomer()}) as first
-          where first.next_attempt_at <= ${now}
-          order by sequence limit ${UNDER_WAY_MAX})
-      ) as due
-      order by due.sequence`.execute(app.workerDb);
-    return Map.groupBy(rows, ({ stream }) => streams[Number(stream) - 1] as Listening);
+    const underWay = await stillUnderWay(app, streams);
+    const due = await firstDue(app, streams);
+    return new Map(
+      streams.map((stream) => {
+        const own = new Map(underWay.get(stream)?.map((one) => [one.id, one.attempt_count]));
+        const others = (due.get(stream) ?? []).filter((one) => !own.has(one.id));
+        return [stream, { underWay: own, fresh: others.slice(0, Math.max(0, UNDER_WAY_MAX - own.size)) }];
+      }),
+    );
   });
+}
+
+type DueRow = DueDelivery & { stream: bigint };
+
+function byStream(streams: readonly Listening[], rows: DueRow[]): Map<Listening, DueRow[]> {
+  return Map.groupBy(rows, ({ stream }) => streams[Number(stream) - 1] as Listening);
+}
+
+/** Whether it is due or not: what was streamed stays so while its endpoint is paused, or others come before it again. */
+async function stillUnderWay(app: App, streams: readonly Listening[]): Promise<Map<Listening, DueRow[]>> {
+  const streamed = streams.flatMap(({ tenantId, underWay }, index) =>
+    Array.from(underWay, ([id, attempts]) => ({ stream: index + 1, tenantId, id, attempts })),
+  );
+  if (streamed.length === 0) return new Map();
+  const { rows } = await sql<DueRow>`
+    select streamed.stream, due.* from unnest(
+      ${streamed.map((one) => one.stream)}::bigint[], ${streamed.map((one) => one.tenantId)}::uuid[],
+      ${streamed.map((one) => one.id)}::uuid[], ${streamed.map((one) => one.attempts)}::integer[]
+    ) as streamed (stream, tenant_id, id, attempt_count)
+    cross join lateral ( -- by key, whatever the planner thinks of the queue
+      select delivery_id as id, attempt_count from delivery_due
+      where tenant_id = streamed.tenant_id and delivery_id = streamed.id and attempt_count = streamed.attempt_count
+      limit 1
+    ) as due`.execute(app.workerDb);
+  return byStream(streams, rows);
+}
+
+/** Twice as many as may be under way: when all of those are among them, as many again. */
+async function firstDue(app: App, streams: readonly Listening[]): Promise<Map<Listening, DueRow[]>> {
+  const now = app.clock.now();
+  const { rows } = await sql<DueRow>`
+    select stream.number as stream, due.delivery_id as id, due.attempt_count
+    from unnest(
+      ${streams.map((one) => one.tenantId)}::uuid[], ${streams.map((one) => one.endpointId)}::uuid[],
+      ${streams.map((one) => one.ordered)}::boolean[]
+    ) with ordinality as stream (tenant_id, endpoint_id, ordered, number)
+    join endpoint on endpoint.tenant_id = stream.tenant_id and endpoint.id = stream.endpoint_id
+      and endpoint.paused_at is null
+    cross join lateral (
+      (select delivery_id, attempt_count, sequence from delivery_due due
+        where due.tenant_id = stream.tenant_id and due.endpoint_id = stream.endpoint_id
+          and due.next_attempt_at <= ${now} and not stream.ordered
+        order by sequence limit ${UNDER_WAY_MAX * 2})
+      union all
+      (select delivery_id, attempt_count, sequence from (${firstOfEachCustomer()}) as first
+        where first.next_attempt_at <= ${now}
+        order by sequence limit ${UNDER_WAY_MAX * 2})
+    ) as due
+    order by due.sequence`.execute(app.workerDb);
+  return byStream(streams, rows);
 }
 
 /** Of what waits for an ordered stream: the first about each customer, and all that are about no single one. */

@@ -7,6 +7,9 @@ export interface LockedEndpoint {
   endpointId: string;
 }
 
+// Deliveries of one statement: it may only take so long, and any number may wait.
+const CHUNK = 10_000;
+
 /**
  * Gives up what waits for an endpoint, for a reason in words; with `types`, only what is of those. The rows are locked in
  * the order in which settlements lock them: in any other, the two could wait for each other.
@@ -18,21 +21,25 @@ export async function giveUpWaiting(
   why: string,
   types?: readonly string[],
 ): Promise<void> {
-  const ofTypes = types ? sql`and d.event_type = any(${types}::text[])` : sql``;
-  await sql`
-    with waiting as (
-      select due.delivery_id from delivery_due due
-      cross join lateral ( -- by key, each in its week
-        select event_type from delivery where tenant_id = due.tenant_id and id = due.delivery_id offset 0
-      ) as d
-      where due.tenant_id = ${tenantId} and due.endpoint_id = ${endpointId} ${ofTypes}
-      order by due.delivery_id
-      for update of due
-    ), gone as (
-      delete from delivery_due using waiting
-      where delivery_due.tenant_id = ${tenantId} and delivery_due.delivery_id = waiting.delivery_id
-      returning delivery_due.delivery_id
-    )
-    update delivery set state = 'FAILED', completed_at = ${now}, last_error = ${why}
-    where tenant_id = ${tenantId} and id = any(array(select delivery_id from gone))`.execute(tx);
+  const { rows } = await sql<{ id: string }>`
+    select delivery_id as id from delivery_due where tenant_id = ${tenantId} and endpoint_id = ${endpointId}
+    order by delivery_id
+    for update`.execute(tx);
+  for (let from = 0; from < rows.length; from += CHUNK) {
+    const chunk = rows.slice(from, from + CHUNK).map((row) => row.id);
+    const ids = types ? await ofTypes(tx, tenantId, chunk, types) : chunk;
+    await sql`
+      with gone as (
+        delete from delivery_due where tenant_id = ${tenantId} and delivery_id = any(${ids}::uuid[])
+      )
+      update delivery set state = 'FAILED', completed_at = ${now}, last_error = ${why}
+      where tenant_id = ${tenantId} and id = any(${ids}::uuid[])`.execute(tx);
+  }
+}
+
+async function ofTypes(tx: Tx, tenantId: string, ids: readonly string[], types: readonly string[]): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select id from delivery
+    where tenant_id = ${tenantId} and id = any(${ids}::uuid[]) and event_type = any(${types}::text[])`.execute(tx);
+  return rows.map((row) => row.id);
 }

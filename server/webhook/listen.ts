@@ -13,7 +13,7 @@ import { formatId } from "../id.ts";
 import { errorFacts } from "../log.ts";
 import { HEARTBEAT_MS, heartbeatInterval } from "../rpc/streams.ts";
 import { messageOf } from "./attempt.ts";
-import { type DueDelivery, type Listening, type ReadDelivery, readDue } from "./due-deliveries.ts";
+import { type Due, type Listening, type ReadDelivery, readDue } from "./due-deliveries.ts";
 import { secretPlace, toEndpoint } from "./endpoint.ts";
 import { HOLD_RENEW_MS, type Hold, releaseHold, renewHold, takeListener } from "./listener.ts";
 import type { Lookout } from "./lookout.ts";
@@ -33,7 +33,7 @@ const answer = (message: Message) => create(ListenResponseSchema, { message });
  */
 export async function* listen(
   app: App,
-  lookout: Lookout<Listening, DueDelivery[]>,
+  lookout: Lookout<Listening, Due>,
   tenantId: string,
   request: ListenRequest,
   ended: AbortSignal,
@@ -44,7 +44,7 @@ export async function* listen(
   // Nobody goes on with this generator when the client is gone, and the next client should find the listener free.
   ended.addEventListener("abort", release, { once: true });
   const readTargets = createTargets(app);
-  const listening: Listening = { tenantId, endpointId: hold.endpoint.id, ordered: request.ordered };
+  const listening = { tenantId, endpointId: hold.endpoint.id, ordered: request.ordered };
   try {
     yield answer({ case: "ready", value: readyOf(app, hold) });
     let heardAt = app.clock.now();
@@ -52,10 +52,10 @@ export async function* listen(
     let underWay = new Map<string, number>(); // the attempt that was streamed of each
     lookout.hint(); // what waits already need not wait longer
     while (!ended.aborted) {
-      const due = (await lookout.next({ ...listening }, ended)) ?? [];
-      const isStreamed = (one: DueDelivery) => underWay.get(one.id) === one.attempt_count;
-      const fresh = due.filter((one) => !isStreamed(one));
-      underWay = new Map(due.filter(isStreamed).map((one) => [one.id, one.attempt_count]));
+      const due = await lookout.next({ ...listening, underWay }, ended);
+      if (!due) break;
+      const { fresh } = due;
+      underWay = due.underWay;
       for (let from = 0; from < fresh.length && !ended.aborted; from += BODIES_MAX) {
         const target = (await readTargets([listening])).get(listening.endpointId);
         if (!target) break; // paused or deleted meanwhile

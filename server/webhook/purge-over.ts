@@ -14,8 +14,8 @@ interface Key {
 const NIL = "00000000-0000-0000-0000-000000000000";
 const BEFORE_ALL: Key = { tenant_id: NIL, id: NIL };
 
-/** Up to where each app has looked, by table; at the end it begins anew. */
-const places = new WeakMap<App, Map<string, Key>>();
+/** Up to where each app has looked, by table: those of a round begin anew when all have come to their ends. */
+const places = new WeakMap<App, Map<string, Key | "end">>();
 
 /**
  * Deletes what is over from partitions where rows are that outlive their week, such as those of the `rest`: deliveries that
@@ -27,19 +27,22 @@ export async function purgeOver(app: App, part: string, before: Date): Promise<n
   const events = await look(app, `outbox_event_${part}`, isUnneeded(before));
   const gone =
     (await deleteDeliveries(app, part, deliveries.over, before)) + (await deleteEvents(app, part, events.over, before));
-  return deliveries.atEnd && events.atEnd ? gone : gone + 1;
+  if (!deliveries.atEnd || !events.atEnd) return gone + 1;
+  for (const table of [`delivery_${part}`, `outbox_event_${part}`]) places.get(app)?.delete(table);
+  return gone;
 }
 
 /** The next rows of a table that are over. */
 async function look(app: App, table: string, isOver: RawBuilder<unknown>) {
-  const own = places.get(app) ?? new Map<string, Key>();
+  const own = places.get(app) ?? new Map<string, Key | "end">();
   const after = own.get(table) ?? BEFORE_ALL;
+  if (after === "end") return { over: [], atEnd: true };
   const { rows } = await sql<Key & { over: boolean | null }>`
     select tenant_id, id, ${isOver} as over from ${sql.id(table)} row
     where (tenant_id, id) > (${after.tenant_id}::uuid, ${after.id}::uuid)
     order by tenant_id, id limit ${LOOK_MAX}`.execute(app.workerDb);
   const atEnd = rows.length < LOOK_MAX;
-  places.set(app, own.set(table, (!atEnd && rows.at(-1)) || BEFORE_ALL));
+  places.set(app, own.set(table, (!atEnd && rows.at(-1)) || "end"));
   return { over: rows.filter((row) => row.over), atEnd };
 }
 

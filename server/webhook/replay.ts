@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 import { DeliveryState, ReplaySchema, ReplayState } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { type ListReplaysRequest, ListReplaysResponseSchema } from "../../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "../app.ts";
@@ -54,16 +54,20 @@ export async function getReplayRow(tx: Tx, tenantId: string, id: string): Promis
   return row;
 }
 
-/** How many deliveries that a replay handed over are due at `now` and were not sent. */
+/**
+ * How many deliveries that a replay handed over were not sent, though they are due at `now` or held by one that is. What is
+ * held by one that failed and is tried later does not count: it would hold up the replay for days.
+ */
 export async function waitingOf(tx: Tx, { tenant_id, id }: ReplayRow, now: Date): Promise<bigint> {
-  const { waiting } = await tx
-    .selectFrom("delivery_due")
-    .select((expression) => expression.fn.countAll<bigint>().as("waiting"))
-    .where("tenant_id", "=", tenant_id)
-    .where("replay_id", "=", id)
-    .where("next_attempt_at", "<=", now)
-    .executeTakeFirstOrThrow();
-  return waiting;
+  const { rows } = await sql<{ waiting: bigint }>`
+    select coalesce(sum(case when due.lane is null then 1 else (
+      select count(*) from delivery_due held
+      where held.tenant_id = due.tenant_id and held.endpoint_id = due.endpoint_id and held.lane = due.lane
+        and held.replay_id = due.replay_id
+    ) end), 0)::bigint as waiting
+    from delivery_due due
+    where due.tenant_id = ${tenant_id} and due.replay_id = ${id} and due.next_attempt_at <= ${now}`.execute(tx);
+  return rows[0]?.waiting ?? 0n;
 }
 
 /** Replays of the tenant, newest first. */

@@ -28,6 +28,9 @@ export function rotateEndpointSecret(app: App, caller: Caller, request: RotateEn
     const before = await getEndpoint(tx, tenantId, request.id, "lock");
     noteBefore(tx, EndpointSchema, toEndpoint(before));
     const kind = request.signatureKind || SignatureKind[before.signature_kind as keyof typeof SignatureKind];
+    if (before.listener_name !== null && kind !== SignatureKind.V1) {
+      throw stateConflict("a listener signs with v1: its client is shown the secret each time it calls Listen");
+    }
     const { bytes, publicKey, shown, ...secret } = takeSecret(kind, request.secret);
     const now = app.clock.now();
     const until = plusMs(now, request.overlap ? durationMs(request.overlap) : OVERLAP_MS);

@@ -18,6 +18,7 @@ import { createEndpoint } from "./create-endpoint.ts";
 import { createReplay } from "./create-replay.ts";
 import { deleteEndpoint } from "./delete-endpoint.ts";
 import { getDelivery } from "./delivery.ts";
+import { getDeliveryActivity } from "./delivery-activity.ts";
 import { createDueLookout } from "./due-deliveries.ts";
 import { getEndpoint, listEndpoints, toEndpoint } from "./endpoint.ts";
 import { getEvent, listEvents } from "./event.ts";
@@ -88,6 +89,7 @@ export function webhookService(app: App, streams: Streams): ServiceImpl<typeof W
         due.hint(); // there is room for more
         attempts.hint();
       }),
+    getDeliveryActivity: (_, call) => getDeliveryActivity(app, callerOf(call).tenantId),
     tailDeliveries: (request, call) =>
       streams.run(call, (ended) => tailDeliveries(app, attempts, callerOf(call).tenantId, request, ended)),
   };

@@ -10,7 +10,7 @@ import { anyCatalog } from "../support/any-catalog.ts";
 import { catalog } from "../support/catalog.ts";
 import { schemaProblems } from "../support/json-schema.ts";
 import { usageCatalog } from "../support/usage-catalog.ts";
-import { createPlace } from "./run-cli.ts";
+import { createHere } from "./run-here.ts";
 
 const schema = catalogSchema();
 const problems = (value: JsonValue) => schemaProblems(schema, value);
@@ -72,7 +72,7 @@ describe("the JSON Schema of a catalog file", () => {
   });
 
   test("is printed by a command, without a server", { timeout: 60_000 }, async () => {
-    const { run } = await createPlace();
+    const { run } = await createHere();
     const { code, stdout, stderr } = await run(["catalog", "schema"]);
     expect([code, stderr, JSON.parse(stdout)]).toEqual([0, "", schema]);
   });

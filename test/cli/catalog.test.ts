@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { folded } from "../../cli/output/folded.ts";
 import { setup } from "../support/harness.ts";
-import { createPlace } from "./run-cli.ts";
+import { createHere } from "./run-here.ts";
 
 const catalog = (fee: string, more = "") => `\
 metrics:
@@ -21,7 +21,7 @@ defaultPlan: pro
 `;
 
 async function place() {
-  const { run, folder } = await createPlace();
+  const { run, folder } = await createHere();
   const harness = await setup();
   const env = { USAGEFLOW_URL: harness.api.url, USAGEFLOW_API_KEY: harness.tenant.testKey };
   return {

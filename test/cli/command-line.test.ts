@@ -1,25 +1,9 @@
-import { Config } from "@oclif/core";
 import { expect, test } from "vitest";
 import { setup } from "../support/harness.ts";
 import { createPlace } from "./run-cli.ts";
-
-const root = new URL("../../", import.meta.url).pathname;
+import { createHere } from "./run-here.ts";
 
 const NOTHING = { code: "", reason: "", message: "", field: "", requestId: "", hint: "" };
-
-test("every command explains itself, with an example", { timeout: 120_000 }, async () => {
-  const { run } = await createPlace();
-  const { commands } = await Config.load({ root });
-  expect(commands.length).toBeGreaterThan(20);
-  for (const { id, summary, description } of commands) {
-    expect([id, summary, description]).toEqual([id, expect.stringMatching(/\.$/), expect.stringMatching(/\.$/)]);
-    const words = id.split(":");
-    const { code, stdout, stderr } = await run([...words, "--help"]);
-    expect([id, code, stderr]).toEqual([id, 0, ""]);
-    expect(stdout).toContain(`USAGE\n  $ usageflow ${words.join(" ")}`);
-    expect(stdout).toMatch(new RegExp(`EXAMPLES\\n(.*\\n)*.*usageflow ${words.join(" ")}`));
-  }
-});
 
 test("help and version are found under all their names", async () => {
   const { run } = await createPlace();
@@ -67,14 +51,14 @@ test.each([
   [["migrate", "--owner-url", "pg:secret"], 2, "usage", "the URL of the database's owner is no postgres URL"],
   [["migrate", "--owner-url", "postgres://127.0.0.1:1/x"], 6, "unavailable", "connect ECONNREFUSED 127.0.0.1:1"],
 ])("%j fails with one JSON object under --json", async (args, code, name, message) => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const failed = await run([...args, "--json"]);
   expect(failed).toMatchObject({ code, stdout: "" });
   expect(JSON.parse(failed.stderr)).toEqual({ error: { ...NOTHING, code: name, message, hint: expect.any(String) } });
 });
 
 test("people are told what happened and what to do next", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   expect(await run(["invoices", "list", "--bad"])).toEqual({
     code: 2,
     stdout: "",
@@ -90,13 +74,13 @@ test.each([
   ["emulater", "usageflow emulator"],
   ["--versoin", "usageflow --version"],
 ])("whoever writes %s hears of %s", async (line, meant) => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { code, stderr } = await run(line.split(" "));
   expect([code, stderr]).toEqual([2, expect.stringContaining(`\nDid you mean: ${meant}? See what there is: `)]);
 });
 
 test("the first page of help lists the exit codes", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { stdout } = await run(["--help"]);
   expect(stdout.replace(/\s+/g, " ")).toContain(
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not allowed, 4 not found, 5 conflict, 6 unreachable, 7 timed out, 130 interrupted.",
@@ -104,7 +88,7 @@ test("the first page of help lists the exit codes", async () => {
 });
 
 test("a server that is not there, or is none of ours, is unreachable", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const env = { USAGEFLOW_URL: "http://127.0.0.1:1", USAGEFLOW_API_KEY: "key" };
   const { code, stderr } = await run(["invoices", "list", "--json"], { env });
   expect([code, JSON.parse(stderr).error]).toMatchObject([
@@ -114,7 +98,7 @@ test("a server that is not there, or is none of ours, is unreachable", async () 
 });
 
 test("a refusal by the server keeps its code, reason, field and request id", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { api, tenant } = await setup();
   const as = (key: string) => ({ env: { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: key } });
   const failure = async (args: string[], key = tenant.testKey) => {
@@ -151,13 +135,13 @@ test("a refusal by the server keeps its code, reason, field and request id", asy
     error: {
       code: "unauthenticated",
       reason: "KEY_MALFORMED",
-      hint: "Give a key with --api-key or USAGEFLOW_API_KEY.",
+      hint: "Give a key with --api-key or USAGEFLOW_API_KEY, or log in: usageflow login",
     },
   });
 });
 
 test("keys are made, seen and revoked", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { api, tenant } = await setup();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   const json = async (...args: string[]) => JSON.parse((await run([...args, "--json"], { env })).stdout);
@@ -176,7 +160,7 @@ test("keys are made, seen and revoked", async () => {
 });
 
 test("a customer is put, and seen among the customers", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { api, tenant } = await setup();
   // A URL with a slash at its end is the same server.
   const env = { USAGEFLOW_URL: `${api.url}/`, USAGEFLOW_API_KEY: tenant.testKey };
@@ -188,7 +172,7 @@ test("a customer is put, and seen among the customers", async () => {
 });
 
 test("an endpoint is made, seen, changed and deleted", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { api, tenant } = await setup();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   const json = async (...args: string[]) => JSON.parse((await run([...args, "--json"], { env })).stdout);
@@ -225,7 +209,7 @@ test("an endpoint is made, seen, changed and deleted", async () => {
 });
 
 test("the types of events are listed, and one is shown by a sample or its schema", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { api, tenant } = await setup();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   const list = await run(["events", "types"], { env });
@@ -241,7 +225,7 @@ test("the types of events are listed, and one is shown by a sample or its schema
 });
 
 test("a server says which port is taken, and a database without a schema what to run", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { api, app, database } = await setup();
   const env = {
     DATABASE_URL: database.databaseUrl,
@@ -265,7 +249,7 @@ test("a server says which port is taken, and a database without a schema what to
 });
 
 test("a catalog is pushed, refused with its line, and pulled as it was pushed", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { api, tenant } = await setup();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   const file = "metrics: [{ key: CALLS, aggregation: SUM }]\nplans:\n  - key: pro\n    currency: XXX\n";

@@ -2,11 +2,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { billed } from "../support/billing.ts";
-import { createPlace } from "./run-cli.ts";
+import { createHere } from "./run-here.ts";
 
 async function commands() {
   const { api, tenant } = await billed();
-  const { run, folder } = await createPlace();
+  const { run, folder } = await createHere();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   return { folder, notes: (...args: string[]) => run(["credit-notes", ...args], { env }) };
 }

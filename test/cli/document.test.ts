@@ -10,7 +10,7 @@ import { documentText } from "../../cli/document/text.ts";
 import { CreditNoteSchema } from "../../gen/usageflow/v1/credit_note_pb.ts";
 import { InvoiceSchema, InvoiceState } from "../../gen/usageflow/v1/invoice_pb.ts";
 import { billed } from "../support/billing.ts";
-import { createPlace } from "./run-cli.ts";
+import { createHere } from "./run-here.ts";
 import { sampleInvoice } from "./sample-invoice.ts";
 
 /** Every tag and entity of a document, in order: what is not text. */
@@ -114,7 +114,7 @@ Becomes credit                                        0.50 USD`);
 test("the command writes an invoice with its lines, steps and total to a file", async () => {
   const { api, tenant, clients } = await billed();
   await clients.invoice.markInvoicePaid({ id: "INV-000001", reference: "pi_1" });
-  const { run, folder } = await createPlace();
+  const { run, folder } = await createHere();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   const show = (...args: string[]) => run(["invoices", "show", "INV-000001", ...args], { env });
   const both = await show("--html", "out.html", "--pdf", "out.pdf");

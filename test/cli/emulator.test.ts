@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Webhook } from "standardwebhooks";
@@ -60,7 +59,12 @@ test("does the whole job, and goes on where it was after a stop and after a SIGK
     },
   ]);
   await expect
-    .poll(async () => new Set((await json("deliveries", "list")).deliveries.map((one: { state: string }) => one.state)))
+    .poll(
+      async () => new Set((await json("deliveries", "list")).deliveries.map((one: { state: string }) => one.state)),
+      {
+        timeout: 10_000,
+      },
+    )
     .toEqual(new Set(["DELIVERY_STATE_DELIVERED"]));
   const [delivery] = (await json("deliveries", "list")).deliveries;
   expect(await json("deliveries", "show", delivery.id)).toMatchObject({
@@ -95,7 +99,7 @@ test("does the whole job, and goes on where it was after a stop and after a SIGK
   expect(third.ready).toMatchObject(kept);
   expect(await json("invoices", "list", "--all")).toEqual({ invoices });
   expect(await json("endpoints", "list")).toEqual({ endpoints: [] }); // no --forward-to any more
-  expect(await third.stop("SIGINT")).toBe(0);
+  expect(await third.stop("SIGINT")).toBe(130);
   expect((await readdir(join(folder, "data"))).toSorted()).toEqual(["postgres", "usageflow.json"]);
 
   const other = await run(["emulator", "start", ...flags, "--clock", "2016-01-01"]);
@@ -103,22 +107,31 @@ test("does the whole job, and goes on where it was after a stop and after a SIGK
   expect(await leftovers(place)).toEqual([]);
 });
 
-test("of several the one started last is used; when it ends, the one before it; what a killed one left goes", async () => {
+test("of several the one of this folder is used, else the one started last; what a killed one left goes", async () => {
   const place = await createPlace();
   const { run, startEmulator } = place;
   const first = await startEmulator();
   const port = new URL(first.ready.url).port;
-  const second = place.start(["emulator", "start", "--port", port]);
-  const [said] = await once(second.stderr, "data");
-  const [, url] = new RegExp(`^Port ${port} is taken. It listens on a free one: (\\S+)\\n`).exec(said) ?? [];
+  const again = await run(["emulator", "start", "--port", "0"]);
+  expect([again.code, again.stderr]).toEqual([
+    5,
+    expect.stringMatching(/^Error: an emulator of this folder runs already: http:\S+, process \d+\nStop it with: /),
+  ]);
+  const taken = await run(["emulator", "start", "--name", "other", "--port", port]);
+  expect([taken.code, taken.stderr]).toEqual([
+    5,
+    expect.stringMatching(/^Error: port \d+ of 127.0.0.1 is taken\nTake /),
+  ]);
+
+  const second = await startEmulator("--name", "other");
   const { code, stderr } = await run(["keys", "list"]);
   expect([code, stderr]).toEqual([
     0,
-    `2 emulators are running. Used is ${url}, which was started last; --url takes another.\n`,
+    `2 emulators are running. Used is ${second.ready.url}, of ${place.folder}; --url takes another.\n`,
   ]);
   expect(await run(["keys", "list", "--url", `${first.ready.url}/`])).toMatchObject({ code: 0, stderr: "" });
-  second.kill("SIGTERM");
-  expect(await ended(second)).toBe(0);
+  expect(await run(["emulator", "stop", "--name", "other"])).toMatchObject({ code: 0 });
+  expect(await second.stop("SIGTERM")).toBe(0); // it has ended
   expect(await run(["keys", "list"])).toMatchObject({ code: 0, stderr: "" });
 
   expect(await first.stop("SIGKILL")).toBe(null);
@@ -126,7 +139,7 @@ test("of several the one started last is used; when it ends, the one before it; 
   expect(await leftovers(place)).not.toEqual([]);
   const third = await startEmulator();
   expect(await readdir(join(place.folder, "state/emulators"))).toHaveLength(1);
-  expect(await third.stop("SIGINT")).toBe(0);
+  expect(await third.stop("SIGINT")).toBe(130);
   expect(await leftovers(place)).toEqual([]);
 });
 

@@ -2,10 +2,10 @@ import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { billed, priced, use } from "../support/billing.ts";
 import { type Harness, listAllInvoices } from "../support/harness.ts";
-import { createPlace } from "./run-cli.ts";
+import { createHere } from "./run-here.ts";
 
 async function commands({ api, tenant }: Harness) {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   const invoices = (...args: string[]) => run(["invoices", ...args], { env });
   return {

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { setup } from "../support/harness.ts";
-import { createPlace } from "./run-cli.ts";
+import { createHere } from "./run-here.ts";
 
 const price = "graduated:\n  tiers:\n    - { upTo: 100, unitAmount: 0.05 }\n    - { unitAmount: 0.03 }\n";
 const catalog = `\
@@ -27,7 +27,7 @@ plans:
 `;
 
 async function place() {
-  const { run, folder } = await createPlace();
+  const { run, folder } = await createHere();
   const { api, tenant } = await setup();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   await writeFile(join(folder, "price.yaml"), price);

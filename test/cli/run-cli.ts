@@ -8,6 +8,9 @@ import { makeScratch } from "../support/scratch.ts";
 
 const USAGEFLOW = new URL("../../cli/bin/run.js", import.meta.url).pathname;
 
+/** Where prepared data is kept for all tests. */
+export const CACHE = new URL("../../node_modules/.cache/usageflow-test", import.meta.url).pathname;
+
 export interface Run {
   code: number | null;
   stdout: string;
@@ -49,6 +52,7 @@ export async function createPlace(): Promise<Place> {
       HOME: folder,
       TMPDIR: folder,
       USAGEFLOW_STATE_DIR: join(folder, "state"),
+      USAGEFLOW_CACHE_DIR: CACHE, // what is in it is made once, not for each test
     };
     const child = spawn(process.execPath, [USAGEFLOW, ...args], { cwd: folder, env: { ...own, ...env } });
     children.add(child);

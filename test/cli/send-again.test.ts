@@ -3,10 +3,10 @@ import { startWorker } from "../../server/worker.ts";
 import { setup } from "../support/harness.ts";
 import { answer, startReceiver } from "../support/receiver.ts";
 import { stageEvents, times } from "../webhook/stage-events.ts";
-import { createPlace } from "./run-cli.ts";
+import { createHere } from "./run-here.ts";
 
 test("what was not taken is found, tried out, and sent again", { timeout: 120_000 }, async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const harness = await setup({ config: { emulator: true, deliveryScheduleMs: [0], breakerFailures: 0 } });
   const { api, app, clients, drain, tenant } = harness;
   const receiver = await startReceiver();

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { priced, use } from "../support/billing.ts";
-import { createPlace } from "./run-cli.ts";
+import { createHere } from "./run-here.ts";
 
 test("a customer is taxed, given a discount and credit, and its invoice says so", async () => {
   const harness = await priced();
   await use(harness, "ann", "482", "2015-05-20T00:00:00Z");
   await harness.drain();
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const env = { USAGEFLOW_URL: harness.api.url, USAGEFLOW_API_KEY: harness.tenant.testKey };
   const usageflow = (...args: string[]) => run(args, { env });
 

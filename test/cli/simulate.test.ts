@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { byDifference, totalOf } from "../../cli/output/simulation.ts";
 import { CustomerSimulationSchema } from "../../gen/usageflow/v1/invoice_service_pb.ts";
 import { priced, use } from "../support/billing.ts";
-import { createPlace } from "./run-cli.ts";
+import { createHere } from "./run-here.ts";
 
 const file = `\
 plans:
@@ -19,7 +19,7 @@ plans:
 `;
 
 test("a plan that is not published is tried on last month's usage", { timeout: 120_000 }, async () => {
-  const { run, folder } = await createPlace();
+  const { run, folder } = await createHere();
   const harness = await priced();
   for (const [customer, calls] of Object.entries({ ann: "482", bob: "7", cyd: "25" })) {
     await use(harness, customer, calls, "2015-05-20T00:00:00Z");

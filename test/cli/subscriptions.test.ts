@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { offered } from "../support/subscriptions.ts";
-import { createPlace } from "./run-cli.ts";
+import { createHere } from "./run-here.ts";
 
 // The tenant's clock stands at 2015-05-21T00:00:00Z.
 
 test("a subscription is started, changed, ended and resumed, and shown as it is and will be", async () => {
   const { api, tenant, clients, drain } = await offered();
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   const subscriptions = async (...args: string[]) => {
     const answer = await run(["subscriptions", ...args], { env });
@@ -60,7 +60,7 @@ Time zone     UTC
 
 test("what cannot be meant is refused before it is sent, or with the flag that is wrong", async () => {
   const { api, tenant } = await offered();
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   const code = async (...args: string[]) => (await run(["subscriptions", ...args], { env })).code;
   const id = "sub_2RWPc3yyYZ9nQwJ1PSy8Kd";

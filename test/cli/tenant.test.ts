@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { setup } from "../support/harness.ts";
-import { createPlace } from "./run-cli.ts";
+import { createHere } from "./run-here.ts";
 
 async function commands() {
   const { api, tenant } = await setup();
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   return (...args: string[]) => run(args, { env });
 }

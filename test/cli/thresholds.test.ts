@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { catalog } from "../support/catalog.ts";
 import { setup } from "../support/harness.ts";
-import { createPlace } from "./run-cli.ts";
+import { createHere } from "./run-here.ts";
 
 test("spend thresholds are set, shown and taken out, and a mistake is told in words", async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { api, tenant, clients } = await setup();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   await clients.pricing.pushCatalog({ catalog });

@@ -9,7 +9,7 @@ import { parseFilters } from "../../cli/usage/dimension-filter.ts";
 import { setup } from "../support/harness.ts";
 import { shapedCatalog, toEvent } from "../support/shaped-usage.ts";
 import { usageCatalog } from "../support/usage-catalog.ts";
-import { createPlace } from "./run-cli.ts";
+import { createHere } from "./run-here.ts";
 
 // The tenant's clock stands at 2015-05-21T00:00:00Z.
 
@@ -36,7 +36,7 @@ test("a longer bar is never less", () => {
 });
 
 test("usage is shown, listed and explained, and what is on no bill too", { timeout: 60_000 }, async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { api, tenant, clients, drain, advanceTo } = await setup();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   const text = async (...args: string[]) => {
@@ -121,7 +121,7 @@ bob       SUM     2015-05  no subscription       2.5       1
 });
 
 test("usage is voided by keys and by a file of keys, and shown as that", { timeout: 60_000 }, async () => {
-  const { run, folder } = await createPlace();
+  const { run, folder } = await createHere();
   const { api, tenant, clients, drain } = await setup();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   await clients.pricing.pushCatalog({ catalog: usageCatalog });
@@ -161,7 +161,7 @@ OCCURRED          METRIC  AMOUNT  CUSTOMER  KEY  VOIDED
 });
 
 test("usage is shown by dimension", { timeout: 60_000 }, async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { api, tenant, clients, drain } = await setup();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   const show = (...args: string[]) =>
@@ -224,7 +224,7 @@ describe("filters as they are written", () => {
 });
 
 test("usage is shown by the days of a time zone", { timeout: 60_000 }, async () => {
-  const { run } = await createPlace();
+  const { run } = await createHere();
   const { api, tenant, clients, drain } = await setup();
   const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
   await clients.pricing.pushCatalog({ catalog: usageCatalog });

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { createPlace } from "./run-cli.ts";
+import { createHere } from "./run-here.ts";
 
 // Published with the libraries of Svix.
 const body = '{"test": 2432232314}';
@@ -13,7 +13,7 @@ const publicKey = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=";
 const then = ["--at", "1614265330"];
 
 async function verifier() {
-  const { folder, run } = await createPlace();
+  const { folder, run } = await createHere();
   const file = join(folder, "body.json");
   await writeFile(file, body);
   const verify = (secret: string, signature: string, more: string[] = then, input?: string) => {

@@ -80,6 +80,12 @@ describe("listInvoices", () => {
       pageToken = page.nextPageToken;
     }
     expect(paged).toEqual(all);
+    const newest = await clients.invoice.listInvoices({ newestFirst: true, pageSize: 4 });
+    const rest = await clients.invoice.listInvoices({ newestFirst: true, pageToken: newest.nextPageToken });
+    expect([...newest.invoices, ...rest.invoices]).toEqual(all.toReversed());
+    expect(await refused(clients.invoice.listInvoices({ pageToken: newest.nextPageToken }))).toMatchObject({
+      reason: ErrorReason.PAGE_TOKEN_INVALID,
+    });
     for (const invoice of all) {
       expect(invoice.lines).toHaveLength(3);
       expect(invoice.lines.reduce((sum, line) => sum + line.amountMinor, 0n)).toBe(invoice.totalMinor);

@@ -207,6 +207,13 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.tenant.listAuditEntries({ filter: { subject: "user_123" } }).then((answer) => answer.auditEntries),
     stranger.usage.listUsageEvents({}).then((answer) => answer.usageEvents),
     stranger.usage.listUnbilledUsage({}).then((answer) => answer.unbilledUsage),
+    stranger.invoice.getOpenRevenue({}).then((answer) => answer.revenues),
+    stranger.usage.getUsageRate({}).then(({ minutes }) => minutes.filter(({ eventCount }) => eventCount > 0n)),
+    stranger.webhook
+      .getDeliveryActivity({})
+      .then(({ successCount, refusedCount, unansweredCount, pendingCount }) =>
+        [successCount, refusedCount, unansweredCount, pendingCount].filter((count) => count > 0n),
+      ),
     stranger.invoice.simulatePlan({ plan: { case: "definition", value: fee } }).then((answer) => answer.customers),
     stranger.usage
       .voidUsage({ idempotencyKeys: usageEvents.map((event) => event.idempotencyKey), reason: "x" })

@@ -1,5 +1,6 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
+import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { TenantKind } from "../../gen/usageflow/v1/tenant_pb.ts";
 import { createOrganization } from "../../server/tenant/create-organization.ts";
 import { setup, TEST_CLOCK } from "../support/harness.ts";
@@ -26,6 +27,13 @@ test("an organization has a live and a test tenant, each with a key of its own, 
     .where("organization.name", "=", "Two")
     .execute();
   expect(ofTwo).toHaveLength(2);
+});
+
+test("a key is told which one it is, and what it may do", async () => {
+  const { clients, clientsFor } = await setup();
+  const { secret, apiKey } = await clients.tenant.createApiKey({ role: Role.VIEWER, name: "dashboard" });
+  expect((await clientsFor(secret).tenant.getTenant({})).apiKey).toEqual(apiKey);
+  expect((await clients.tenant.getTenant({})).apiKey).toMatchObject({ role: Role.OWNER });
 });
 
 test("an organization is made whole or not at all", async () => {

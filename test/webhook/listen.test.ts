@@ -1,6 +1,6 @@
 import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
-import { AttemptErrorKind, DeliveryState } from "../../gen/usageflow/v1/webhook_pb.ts";
+import { AttemptErrorKind, DeliveryState, SignatureKind } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { deliver } from "../../server/webhook/deliver.ts";
 import { expireListeners } from "../../server/webhook/expire-listeners.ts";
 import { HOLD_RENEW_MS } from "../../server/webhook/listener.ts";
@@ -119,6 +119,46 @@ describe("a listener", () => {
     await Promise.all(got.slice(0, 10).map((one) => acknowledge(one)));
     const numbers = numbersOf(await stream.until(deliveries(74)));
     expect(numbers.map(([sequence]) => sequence)).toEqual(Array.from({ length: 74 }, (_, at) => at + 1));
+  });
+
+  test("is not streamed again what is under way, when others that come before it are due again, or it was paused", async () => {
+    const { acknowledge, clients, clock, happen, listen } = await setupListening();
+    const stream = listen();
+    const [ready] = await stream.until(isOpen);
+    await happen(times(70));
+    const [one, two] = deliveriesOf(await stream.until(deliveries(64)));
+    await acknowledge(one as never, { status: 500 });
+    await stream.until(deliveries(65));
+    clock.advance(2_000);
+    await acknowledge(two as never); // for room: the first is due again, and 65 are under way
+    const again = deliveriesOf(await stream.until(deliveries(66))).at(-1);
+    expect(numbersOf(stream.got).at(-1)).toEqual([1, 2]);
+    await acknowledge(again as never);
+    await stream.until(deliveries(67));
+    const id = ready?.message.case === "ready" ? (ready.message.value.endpoint?.id ?? "") : "";
+    await clients.webhook.pauseEndpoint({ id });
+    clock.advance(HOLD_RENEW_MS);
+    await stream.until((got) => got.some(({ message }) => message.case === "heartbeat"));
+    await clients.webhook.resumeEndpoint({ id });
+    await acknowledge(deliveriesOf(stream.got)[2] as never);
+    await stream.until(deliveries(68));
+    const numbers = numbersOf(stream.got);
+    expect(new Set(numbers.map(String)).size).toBe(numbers.length);
+    expect(numbers.slice(66)).toEqual([
+      [66, 1],
+      [67, 1],
+    ]);
+  });
+
+  test("signs with the secret that its client is shown, and with no other kind", async () => {
+    const { clients, listen } = await setupListening();
+    const [ready] = await listen().until(isOpen);
+    const id = ready?.message.case === "ready" ? (ready.message.value.endpoint?.id ?? "") : "";
+    const rotated = clients.webhook.rotateEndpointSecret({ id, signatureKind: SignatureKind.V1A });
+    expect(await refused(rotated)).toMatchObject({ code: 9 });
+    const { secret } = await clients.webhook.rotateEndpointSecret({ id });
+    const [again] = await listen().until(isOpen);
+    expect(again?.message.value).toMatchObject({ secret });
   });
 
   test("has one client at a time: another is refused, the same one comes back, and one may take over", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { DeliveryState } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { deliver } from "../../server/webhook/deliver.ts";
+import { replayDeliveries } from "../../server/webhook/replay-deliveries.ts";
 import { refused } from "../support/refused.ts";
 import { disorder, HOUR, setupOrdered } from "./ordered.ts";
 
@@ -117,5 +118,23 @@ describe("a replay to an ordered endpoint", () => {
     clock.advance(1_000);
     await drain();
     expect(came()).toEqual(["a1", "a2", "a3"]);
+  });
+
+  test("hands over no more than are sent, though of a customer only one is due at a time", async () => {
+    const harness = await setupOrdered({ deliveryScheduleMs: [0] });
+    const { answer, app, came, clients, clock, drain, endpointId, make } = harness;
+    const messages = Array.from({ length: 40 }, (_, index) => `a${index + 1}`);
+    for (const message of messages) answer(message, 500);
+    await make("a".repeat(40));
+    await drain();
+    came();
+    clock.advance(1_000);
+    const { replay } = await clients.webhook.createReplay({ endpointId });
+    const id = replay?.id ?? "";
+    for (let pass = 0; pass < 5; pass++) await replayDeliveries(app);
+    expect((await clients.webhook.getReplay({ id })).replay).toMatchObject({ doneCount: 32n, waitingCount: 32n });
+    for (const message of messages) answer(message, 204);
+    await drain();
+    expect(came()).toEqual(messages);
   });
 });

@@ -14,7 +14,6 @@ import { longStream } from "../../listen/long-stream.ts";
 import { exchangeLine, statusWord } from "../../output/forwarded.ts";
 import { bare } from "../../output/json.ts";
 import { count, printable } from "../../output/text.ts";
-import { readSettings } from "../../settings.ts";
 import { stopSignal } from "../../stop-signal.ts";
 
 export default class DeliveriesTail extends ClientCommand {
@@ -48,7 +47,7 @@ With --json each line is an object: {"type":"ready",...}, {"type":"attempt",...}
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(DeliveriesTail);
-    const settings = await readSettings(flags, (words) => this.say(words));
+    const settings = await this.settings(flags);
     const stop = stopSignal();
     const end = new AbortController();
     stop.addEventListener("abort", () => end.abort(), { once: true });

@@ -4,6 +4,7 @@ import { WebhookService } from "../../../gen/usageflow/v1/webhook_service_pb.ts"
 import { CliError } from "../../cli-error.ts";
 import { ClientCommand } from "../../client-command.ts";
 import type { Column } from "../../output/table.ts";
+import { cutTo, listFlags } from "../../pages.ts";
 
 const columns: Column<EventType>[] = [
   { title: "TYPE", value: ({ type }) => type },
@@ -20,7 +21,10 @@ export default class EventsTypes extends ClientCommand {
     "<%= config.bin %> <%= command.id %> invoice.finalized --schema > invoice.finalized.schema.json",
   ];
   static override args = { type: Args.string({ description: "A type, such as invoice.finalized." }) };
-  static override flags = { schema: Flags.boolean({ description: "The JSON Schema of the bodies of a type." }) };
+  static override flags = {
+    schema: Flags.boolean({ description: "The JSON Schema of the bodies of a type." }),
+    ...listFlags,
+  };
 
   override async run(): Promise<void> {
     const { args, flags } = await this.parse(EventsTypes);
@@ -28,7 +32,7 @@ export default class EventsTypes extends ClientCommand {
     const service = await this.client(WebhookService, flags);
     const { eventTypes } = await service.listEventTypes({});
     if (args.type === undefined) {
-      return this.answerList("eventTypes", EventTypeSchema, { items: eventTypes, more: false }, columns);
+      return this.answerList("eventTypes", EventTypeSchema, cutTo(flags, eventTypes), columns);
     }
     const found = eventTypes.find(({ type }) => type === args.type);
     if (!found) {

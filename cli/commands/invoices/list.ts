@@ -16,7 +16,7 @@ const STATES = {
 const stateNames = Object.keys(STATES) as (keyof typeof STATES)[];
 
 export default class InvoicesList extends ClientCommand {
-  static override summary = "List invoices, oldest first.";
+  static override summary = "List invoices, oldest first or newest first.";
   static override description =
     "Invoices are made by themselves when a period ends: first a draft, then final after the grace period.";
   static override examples = [
@@ -30,6 +30,7 @@ export default class InvoicesList extends ClientCommand {
     state: Flags.option({ options: stateNames, description: "Only in this state." })(),
     "period-from": timeFlag({ description: "Only those whose period begins then or later, such as 2015-05-01." }),
     "period-before": timeFlag({ description: "Only those whose period begins before." }),
+    "newest-first": Flags.boolean({ description: "Newest first." }),
     ...listFlags,
   };
 
@@ -39,6 +40,7 @@ export default class InvoicesList extends ClientCommand {
     const filters = {
       customerId: flags.customer ?? "",
       state: flags.state ? STATES[flags.state] : InvoiceState.UNSPECIFIED,
+      newestFirst: flags["newest-first"],
       ...(flags["period-from"] ? { periodStartFrom: flags["period-from"] } : {}),
       ...(flags["period-before"] ? { periodStartBefore: flags["period-before"] } : {}),
     };

@@ -14,7 +14,7 @@ import { bare } from "../../output/json.ts";
 import { createProgress } from "../../output/progress.ts";
 import { byDifference, outcomeText, simulationText, totalOf } from "../../output/simulation.ts";
 import { count } from "../../output/text.ts";
-import { listFlags, readPages } from "../../pages.ts";
+import { pageFlags, readPages } from "../../pages.ts";
 import { timeFlag } from "../../time.ts";
 
 export default class PlansSimulate extends ClientCommand {
@@ -39,7 +39,7 @@ Those who would gain or lose most stand first.`;
     customer: Flags.string({ description: "Only this customer's." }),
     from: timeFlag({ description: "Only periods that begin then or later, such as 2015-05-01." }),
     to: timeFlag({ description: "Only periods that end by then. Default: all that have ended." }),
-    ...listFlags,
+    ...pageFlags,
   };
 
   override async run(): Promise<void> {

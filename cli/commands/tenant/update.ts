@@ -1,6 +1,9 @@
+import { create } from "@bufbuild/protobuf";
+import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { Flags } from "@oclif/core";
 import { type Party, type Tenant, TenantSchema } from "../../../gen/usageflow/v1/tenant_pb.ts";
-import { TenantService } from "../../../gen/usageflow/v1/tenant_service_pb.ts";
+import { TenantService, UpdateTenantRequestSchema } from "../../../gen/usageflow/v1/tenant_service_pb.ts";
+import { readMessageFile } from "../../catalog/message-file.ts";
 import { ClientCommand } from "../../client-command.ts";
 import { tenantText } from "../../output/tenant.ts";
 import { spanFlag } from "../../time.ts";
@@ -12,9 +15,15 @@ export default class TenantUpdate extends ClientCommand {
   static override examples = [
     '<%= config.bin %> <%= command.id %> --seller-name "Acme GmbH" --seller-address "Hauptstr. 1" --seller-address "10115 Berlin" --seller-tax-id DE123456789',
     '<%= config.bin %> <%= command.id %> --payment-terms 14 --memo "Please name the invoice when you pay."',
+    "<%= config.bin %> <%= command.id %> --file settings.yaml",
     "<%= config.bin %> <%= command.id %> --invoice-prefix ACME- --grace-period 2h --json",
   ];
   static override flags = {
+    file: Flags.string({
+      description:
+        "The settings, named as in JSON (timeZone, seller, ...): YAML or JSON, or - for stdin. A flag goes before it.",
+      helpValue: "FILE",
+    }),
     "seller-name": Flags.string({ description: "Who sells, as invoices name it." }),
     "seller-address": Flags.string({ description: "A line of its address. May be given again.", multiple: true }),
     "seller-tax-id": Flags.string({ description: "Its tax id." }),
@@ -30,21 +39,26 @@ export default class TenantUpdate extends ClientCommand {
   override async run(): Promise<void> {
     const { flags } = await this.parse(TenantUpdate);
     const service = await this.client(TenantService, flags);
+    const { message: file, placed } = await readMessageFile(UpdateTenantRequestSchema, flags.file);
     const given = sellerOf(flags);
     // The contract takes the seller whole; here what is not named stays.
     const seller = Object.keys(given).length > 0 && {
-      ...((await service.getTenant({})).tenant?.seller as Party),
+      ...(file.seller ?? ((await service.getTenant({})).tenant?.seller as Party)),
       ...given,
     };
     const { "payment-terms": paymentTermsDays, memo, "grace-period": grace, "backfill-window": backfill } = flags;
-    const answer = await service.updateTenant({
+    const request = {
+      ...file,
       ...(seller ? { seller } : {}),
       ...(paymentTermsDays === undefined ? {} : { paymentTermsDays }),
       ...(memo === undefined ? {} : { memo }),
-      ...(grace === undefined ? {} : { gracePeriod: { seconds: grace } }),
-      ...(backfill === undefined ? {} : { backfillWindow: { seconds: backfill } }),
-      invoicePrefix: flags["invoice-prefix"] ?? "",
-      timeZone: flags["time-zone"] ?? "",
+      ...(grace === undefined ? {} : { gracePeriod: create(DurationSchema, { seconds: grace }) }),
+      ...(backfill === undefined ? {} : { backfillWindow: create(DurationSchema, { seconds: backfill }) }),
+      invoicePrefix: flags["invoice-prefix"] ?? file.invoicePrefix,
+      timeZone: flags["time-zone"] ?? file.timeZone,
+    };
+    const answer = await service.updateTenant(request).catch((error) => {
+      throw placed(error, "");
     });
     const tenant = answer.tenant as Tenant;
     this.answerOne(TenantSchema, tenant, () => tenantText(tenant));

@@ -40,14 +40,14 @@ export default class UsageUnbilled extends ClientCommand {
       ...(flags.from && { start: flags.from }),
       ...(flags.to && { end: flags.to }),
     };
-    const { items, more } = await readPages(
+    const { items, more, showing } = await readPages(
       flags,
       (page) => service.listUnbilledUsage({ ...filter, ...page }),
       (answer) => answer.unbilledUsage,
     );
     // A page is of so many customers, of whom each may have several rows.
     const shown = flags.all ? items : items.slice(0, flags.limit);
-    const found = { items: shown, more: more || shown.length < items.length };
+    const found = { items: shown, more: more || shown.length < items.length, ...(showing && { showing }) };
     this.answerList("unbilledUsage", UnbilledUsageSchema, found, columns);
   }
 }

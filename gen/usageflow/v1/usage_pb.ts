@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/usage.proto.
  */
 export const file_usageflow_v1_usage: GenFile = /*@__PURE__*/
-  fileDesc("Chh1c2FnZWZsb3cvdjEvdXNhZ2UucHJvdG8SDHVzYWdlZmxvdy52MSK6AwoKVXNhZ2VFdmVudBI0CgZtZXRyaWMYASABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBIXCgZhbW91bnQYAiABKAlCB7pIBHICGEASNAoLY3VzdG9tZXJfaWQYAyABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSNgoPaWRlbXBvdGVuY3lfa2V5GAQgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIvCgtvY2N1cnJlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASigEKCnByb3BlcnRpZXMYBiADKAsyKC51c2FnZWZsb3cudjEuVXNhZ2VFdmVudC5Qcm9wZXJ0aWVzRW50cnlCTLpISZoBRhAgIiZyJBABGEAyE15bXlx4MDAtXHgxZlx4N2ZdKyRaCV9fcHJvdG9fXyoachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQaMQoPUHJvcGVydGllc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEingEKC1VzYWdlUmVzdWx0EisKB291dGNvbWUYASABKA4yGi51c2FnZWZsb3cudjEuVXNhZ2VPdXRjb21lEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCRIpCgZyZWFzb24YAyABKA4yGS51c2FnZWZsb3cudjEuRXJyb3JSZWFzb24SDQoFZmllbGQYBCABKAkSDwoHbWVzc2FnZRgFIAEoCSJxCg1Vc2FnZVByb2dyZXNzEhMKC2ZvbGRfbnVtYmVyGAEgASgDEhcKD3BlbmRpbmdfYmF0Y2hlcxgCIAEoAxIyCg5jb21wbGV0ZV91bnRpbBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwgEKD0RpbWVuc2lvbkZpbHRlchIwCghwcm9wZXJ0eRgBIAEoCUIeukgbchkQARhAMhNeW15ceDAwLVx4MWZceDdmXSskEi8KBmVxdWFscxgCIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiRIABIrCgJpbhgDIAEoCzIdLnVzYWdlZmxvdy52MS5EaW1lbnNpb25WYWx1ZXNIABIQCgZleGlzdHMYBCABKAhIAEINCgR0ZXN0EgW6SAIIASJLCg9EaW1lbnNpb25WYWx1ZXMSOAoGdmFsdWVzGAEgAygJQii6SCWSASIIARBkGAEiGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokIocBCgpVc2FnZVBvaW50EikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNlbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHF1YW50aXR5GAMgASgJEhMKC2V2ZW50X2NvdW50GAQgASgDItIBCgtVc2FnZVNlcmllcxI9CgpkaW1lbnNpb25zGAEgAygLMikudXNhZ2VmbG93LnYxLlVzYWdlU2VyaWVzLkRpbWVuc2lvbnNFbnRyeRIoCgZwb2ludHMYAiADKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VQb2ludBInCgV0b3RhbBgDIAEoCzIYLnVzYWdlZmxvdy52MS5Vc2FnZVBvaW50GjEKD0RpbWVuc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIswCCgxVc2FnZUJpbGxpbmcSJwoFc3RhdGUYASABKA4yGC51c2FnZWZsb3cudjEuVXNhZ2VTdGF0ZRI1Cg91bmJpbGxlZF9yZWFzb24YAiABKA4yHC51c2FnZWZsb3cudjEuVW5iaWxsZWRSZWFzb24SFwoPc3Vic2NyaXB0aW9uX2lkGAMgASgJEgwKBHBsYW4YBCABKAkSFAoMcGxhbl92ZXJzaW9uGAUgASgFEhEKCXByaWNlX2tleRgGIAEoCRIwCgxwZXJpb2Rfc3RhcnQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnBlcmlvZF9lbmQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmludm9pY2VfaWQYCSABKAkSFgoOaW52b2ljZV9udW1iZXIYCiABKAkicwoJVXNhZ2VWb2lkEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRItCgl2b2lkZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgDIAEoCRIOCgZrZXlfaWQYBCABKAkiUQoKVm9pZFJlc3VsdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSKgoHb3V0Y29tZRgCIAEoDjIZLnVzYWdlZmxvdy52MS5Wb2lkT3V0Y29tZSK0AQoNVW5iaWxsZWRVc2FnZRITCgtjdXN0b21lcl9pZBgBIAEoCRIOCgZtZXRyaWMYAiABKAkSKQoFbW9udGgYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKBnJlYXNvbhgEIAEoDjIcLnVzYWdlZmxvdy52MS5VbmJpbGxlZFJlYXNvbhIQCghxdWFudGl0eRgFIAEoCRITCgtldmVudF9jb3VudBgGIAEoAyqeAQoMVXNhZ2VPdXRjb21lEh0KGVVTQUdFX09VVENPTUVfVU5TUEVDSUZJRUQQABIaChZVU0FHRV9PVVRDT01FX0FDQ0VQVEVEEAESGwoXVVNBR0VfT1VUQ09NRV9EVVBMSUNBVEUQAhIaChZVU0FHRV9PVVRDT01FX0NPTkZMSUNUEAMSGgoWVVNBR0VfT1VUQ09NRV9SRUpFQ1RFRBAEKpUBCg1Vc2FnZUludGVydmFsEh4KGlVTQUdFX0lOVEVSVkFMX1VOU1BFQ0lGSUVEEAASFwoTVVNBR0VfSU5URVJWQUxfSE9VUhABEhYKElVTQUdFX0lOVEVSVkFMX0RBWRACEhgKFFVTQUdFX0lOVEVSVkFMX01PTlRIEAMSGQoVVVNBR0VfSU5URVJWQUxfUEVSSU9EEAQqoQEKClVzYWdlU3RhdGUSGwoXVVNBR0VfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNVU0FHRV9TVEFURV9QRU5ESU5HEAESGAoUVVNBR0VfU1RBVEVfVU5CSUxMRUQQAhIUChBVU0FHRV9TVEFURV9PUEVOEAMSFQoRVVNBR0VfU1RBVEVfRFJBRlQQBBIWChJVU0FHRV9TVEFURV9CSUxMRUQQBSrFAQoOVW5iaWxsZWRSZWFzb24SHwobVU5CSUxMRURfUkVBU09OX1VOU1BFQ0lGSUVEEAASIwofVU5CSUxMRURfUkVBU09OX05PX1NVQlNDUklQVElPThABEhwKGFVOQklMTEVEX1JFQVNPTl9OT19QUklDRRACEhgKFFVOQklMTEVEX1JFQVNPTl9MQVRFEAMSGQoVVU5CSUxMRURfUkVBU09OX1RSSUFMEAQSGgoWVU5CSUxMRURfUkVBU09OX1ZPSURFRBAFKoEBCgtWb2lkT3V0Y29tZRIcChhWT0lEX09VVENPTUVfVU5TUEVDSUZJRUQQABIXChNWT0lEX09VVENPTUVfVk9JREVEEAESHwobVk9JRF9PVVRDT01FX0FMUkVBRFlfVk9JREVEEAISGgoWVk9JRF9PVVRDT01FX05PVF9GT1VORBADYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_error]);
+  fileDesc("Chh1c2FnZWZsb3cvdjEvdXNhZ2UucHJvdG8SDHVzYWdlZmxvdy52MSK6AwoKVXNhZ2VFdmVudBI0CgZtZXRyaWMYASABKAlCJLpIIXIfEAEYQDIZXltBLVphLXpdW0EtWmEtejAtOV8uLV0qJBIXCgZhbW91bnQYAiABKAlCB7pIBHICGEASNAoLY3VzdG9tZXJfaWQYAyABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQSNgoPaWRlbXBvdGVuY3lfa2V5GAQgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIvCgtvY2N1cnJlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASigEKCnByb3BlcnRpZXMYBiADKAsyKC51c2FnZWZsb3cudjEuVXNhZ2VFdmVudC5Qcm9wZXJ0aWVzRW50cnlCTLpISZoBRhAgIiZyJBABGEAyE15bXlx4MDAtXHgxZlx4N2ZdKyRaCV9fcHJvdG9fXyoachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQaMQoPUHJvcGVydGllc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEingEKC1VzYWdlUmVzdWx0EisKB291dGNvbWUYASABKA4yGi51c2FnZWZsb3cudjEuVXNhZ2VPdXRjb21lEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCRIpCgZyZWFzb24YAyABKA4yGS51c2FnZWZsb3cudjEuRXJyb3JSZWFzb24SDQoFZmllbGQYBCABKAkSDwoHbWVzc2FnZRgFIAEoCSJxCg1Vc2FnZVByb2dyZXNzEhMKC2ZvbGRfbnVtYmVyGAEgASgDEhcKD3BlbmRpbmdfYmF0Y2hlcxgCIAEoAxIyCg5jb21wbGV0ZV91bnRpbBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTQoLVXNhZ2VNaW51dGUSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2V2ZW50X2NvdW50GAIgASgDIsIBCg9EaW1lbnNpb25GaWx0ZXISMAoIcHJvcGVydHkYASABKAlCHrpIG3IZEAEYQDITXlteXHgwMC1ceDFmXHg3Zl0rJBIvCgZlcXVhbHMYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokSAASKwoCaW4YAyABKAsyHS51c2FnZWZsb3cudjEuRGltZW5zaW9uVmFsdWVzSAASEAoGZXhpc3RzGAQgASgISABCDQoEdGVzdBIFukgCCAEiSwoPRGltZW5zaW9uVmFsdWVzEjgKBnZhbHVlcxgBIAMoCUIoukglkgEiCAEQZBgBIhpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJCKHAQoKVXNhZ2VQb2ludBIpCgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghxdWFudGl0eRgDIAEoCRITCgtldmVudF9jb3VudBgEIAEoAyLSAQoLVXNhZ2VTZXJpZXMSPQoKZGltZW5zaW9ucxgBIAMoCzIpLnVzYWdlZmxvdy52MS5Vc2FnZVNlcmllcy5EaW1lbnNpb25zRW50cnkSKAoGcG9pbnRzGAIgAygLMhgudXNhZ2VmbG93LnYxLlVzYWdlUG9pbnQSJwoFdG90YWwYAyABKAsyGC51c2FnZWZsb3cudjEuVXNhZ2VQb2ludBoxCg9EaW1lbnNpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLMAgoMVXNhZ2VCaWxsaW5nEicKBXN0YXRlGAEgASgOMhgudXNhZ2VmbG93LnYxLlVzYWdlU3RhdGUSNQoPdW5iaWxsZWRfcmVhc29uGAIgASgOMhwudXNhZ2VmbG93LnYxLlVuYmlsbGVkUmVhc29uEhcKD3N1YnNjcmlwdGlvbl9pZBgDIAEoCRIMCgRwbGFuGAQgASgJEhQKDHBsYW5fdmVyc2lvbhgFIAEoBRIRCglwcmljZV9rZXkYBiABKAkSMAoMcGVyaW9kX3N0YXJ0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpwZXJpb2RfZW5kGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgppbnZvaWNlX2lkGAkgASgJEhYKDmludm9pY2VfbnVtYmVyGAogASgJInMKCVVzYWdlVm9pZBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSLQoJdm9pZGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YAyABKAkSDgoGa2V5X2lkGAQgASgJIlEKClZvaWRSZXN1bHQSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEioKB291dGNvbWUYAiABKA4yGS51c2FnZWZsb3cudjEuVm9pZE91dGNvbWUitAEKDVVuYmlsbGVkVXNhZ2USEwoLY3VzdG9tZXJfaWQYASABKAkSDgoGbWV0cmljGAIgASgJEikKBW1vbnRoGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgZyZWFzb24YBCABKA4yHC51c2FnZWZsb3cudjEuVW5iaWxsZWRSZWFzb24SEAoIcXVhbnRpdHkYBSABKAkSEwoLZXZlbnRfY291bnQYBiABKAMqngEKDFVzYWdlT3V0Y29tZRIdChlVU0FHRV9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGgoWVVNBR0VfT1VUQ09NRV9BQ0NFUFRFRBABEhsKF1VTQUdFX09VVENPTUVfRFVQTElDQVRFEAISGgoWVVNBR0VfT1VUQ09NRV9DT05GTElDVBADEhoKFlVTQUdFX09VVENPTUVfUkVKRUNURUQQBCqVAQoNVXNhZ2VJbnRlcnZhbBIeChpVU0FHRV9JTlRFUlZBTF9VTlNQRUNJRklFRBAAEhcKE1VTQUdFX0lOVEVSVkFMX0hPVVIQARIWChJVU0FHRV9JTlRFUlZBTF9EQVkQAhIYChRVU0FHRV9JTlRFUlZBTF9NT05USBADEhkKFVVTQUdFX0lOVEVSVkFMX1BFUklPRBAEKqEBCgpVc2FnZVN0YXRlEhsKF1VTQUdFX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTVVNBR0VfU1RBVEVfUEVORElORxABEhgKFFVTQUdFX1NUQVRFX1VOQklMTEVEEAISFAoQVVNBR0VfU1RBVEVfT1BFThADEhUKEVVTQUdFX1NUQVRFX0RSQUZUEAQSFgoSVVNBR0VfU1RBVEVfQklMTEVEEAUqxQEKDlVuYmlsbGVkUmVhc29uEh8KG1VOQklMTEVEX1JFQVNPTl9VTlNQRUNJRklFRBAAEiMKH1VOQklMTEVEX1JFQVNPTl9OT19TVUJTQ1JJUFRJT04QARIcChhVTkJJTExFRF9SRUFTT05fTk9fUFJJQ0UQAhIYChRVTkJJTExFRF9SRUFTT05fTEFURRADEhkKFVVOQklMTEVEX1JFQVNPTl9UUklBTBAEEhoKFlVOQklMTEVEX1JFQVNPTl9WT0lERUQQBSqBAQoLVm9pZE91dGNvbWUSHAoYVk9JRF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASFwoTVk9JRF9PVVRDT01FX1ZPSURFRBABEh8KG1ZPSURfT1VUQ09NRV9BTFJFQURZX1ZPSURFRBACEhoKFlZPSURfT1VUQ09NRV9OT1RfRk9VTkQQA2IGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_usageflow_v1_error]);
 
 /**
  * One report of usage.
@@ -169,6 +169,34 @@ export const UsageProgressSchema: GenMessage<UsageProgress> = /*@__PURE__*/
   messageDesc(file_usageflow_v1_usage, 2);
 
 /**
+ * What came in during one minute.
+ *
+ * @generated from message usageflow.v1.UsageMinute
+ */
+export type UsageMinute = Message<"usageflow.v1.UsageMinute"> & {
+  /**
+   * Start of the minute, in real time.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 1;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * How many events were accepted in it.
+   *
+   * @generated from field: int64 event_count = 2;
+   */
+  eventCount: bigint;
+};
+
+/**
+ * Describes the message usageflow.v1.UsageMinute.
+ * Use `create(UsageMinuteSchema)` to create a new message.
+ */
+export const UsageMinuteSchema: GenMessage<UsageMinute> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_usage, 3);
+
+/**
  * What usage must be to count: of events, of which a metric has a property declared as a dimension.
  *
  * @generated from message usageflow.v1.DimensionFilter
@@ -218,7 +246,7 @@ export type DimensionFilter = Message<"usageflow.v1.DimensionFilter"> & {
  * Use `create(DimensionFilterSchema)` to create a new message.
  */
 export const DimensionFilterSchema: GenMessage<DimensionFilter> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage, 3);
+  messageDesc(file_usageflow_v1_usage, 4);
 
 /**
  * Values of a dimension.
@@ -239,7 +267,7 @@ export type DimensionValues = Message<"usageflow.v1.DimensionValues"> & {
  * Use `create(DimensionValuesSchema)` to create a new message.
  */
 export const DimensionValuesSchema: GenMessage<DimensionValues> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage, 4);
+  messageDesc(file_usageflow_v1_usage, 5);
 
 /**
  * What was used in one piece of time.
@@ -281,7 +309,7 @@ export type UsagePoint = Message<"usageflow.v1.UsagePoint"> & {
  * Use `create(UsagePointSchema)` to create a new message.
  */
 export const UsagePointSchema: GenMessage<UsagePoint> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage, 5);
+  messageDesc(file_usageflow_v1_usage, 6);
 
 /**
  * The series of usage that is alike in some dimensions.
@@ -316,7 +344,7 @@ export type UsageSeries = Message<"usageflow.v1.UsageSeries"> & {
  * Use `create(UsageSeriesSchema)` to create a new message.
  */
 export const UsageSeriesSchema: GenMessage<UsageSeries> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage, 6);
+  messageDesc(file_usageflow_v1_usage, 7);
 
 /**
  * How one subscription bills a usage event with one price.
@@ -402,7 +430,7 @@ export type UsageBilling = Message<"usageflow.v1.UsageBilling"> & {
  * Use `create(UsageBillingSchema)` to create a new message.
  */
 export const UsageBillingSchema: GenMessage<UsageBilling> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage, 7);
+  messageDesc(file_usageflow_v1_usage, 8);
 
 /**
  * That an event was taken back. The event stays stored and listed, and counts no more.
@@ -444,7 +472,7 @@ export type UsageVoid = Message<"usageflow.v1.UsageVoid"> & {
  * Use `create(UsageVoidSchema)` to create a new message.
  */
 export const UsageVoidSchema: GenMessage<UsageVoid> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage, 8);
+  messageDesc(file_usageflow_v1_usage, 9);
 
 /**
  * The answer for one key.
@@ -472,7 +500,7 @@ export type VoidResult = Message<"usageflow.v1.VoidResult"> & {
  * Use `create(VoidResultSchema)` to create a new message.
  */
 export const VoidResultSchema: GenMessage<VoidResult> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage, 9);
+  messageDesc(file_usageflow_v1_usage, 10);
 
 /**
  * What one customer used of one metric in one calendar month (UTC) that is on no bill, for one reason.
@@ -530,7 +558,7 @@ export type UnbilledUsage = Message<"usageflow.v1.UnbilledUsage"> & {
  * Use `create(UnbilledUsageSchema)` to create a new message.
  */
 export const UnbilledUsageSchema: GenMessage<UnbilledUsage> = /*@__PURE__*/
-  messageDesc(file_usageflow_v1_usage, 10);
+  messageDesc(file_usageflow_v1_usage, 11);
 
 /**
  * What became of an event that was sent.

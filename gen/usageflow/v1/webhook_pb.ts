@@ -482,7 +482,7 @@ export type Replay = Message<"usageflow.v1.Replay"> & {
   doneCount: bigint;
 
   /**
-   * How many of those are due and were not sent yet. Only in the answer of GetReplay.
+   * How many of those were not sent yet, though they are due or held by one that is. Only in the answer of GetReplay.
    *
    * @generated from field: int64 waiting_count = 10;
    */

@@ -1,0 +1,38 @@
+import { Code, type ConnectError } from "@connectrpc/connect";
+import { ErrorDetailSchema, ErrorReasonSchema } from "../gen/usageflow/v1/error_pb.ts";
+import { type Failure, NONE } from "./failure.ts";
+import { fieldWords } from "./output/rule-words.ts";
+import { printable } from "./output/text.ts";
+
+const HINTS: Record<string, string> = {
+  unauthenticated: "Give a key with --api-key or USAGEFLOW_API_KEY, or log in: usageflow login",
+  permission_denied: "Use a key whose role may do this.",
+  unavailable: "Is the server running? Start one with: usageflow emulator start",
+  deadline_exceeded: "The server took too long. Try again.",
+};
+
+/** The facts of a call that failed: what the server said, or what became of the connection. */
+export function failureOfCall(error: ConnectError): Failure {
+  const [detail] = error.findDetails(ErrorDetailSchema);
+  if (!detail && error.code !== Code.DeadlineExceeded) return failureOfTransport(error);
+  const code = Code[error.code].replace(/\B[A-Z]/g, "_$&").toLowerCase();
+  const reason = detail ? (ErrorReasonSchema.value[detail.reason]?.name ?? "") : "";
+  return {
+    code,
+    reason: reason.replace("ERROR_REASON_", ""),
+    message: printable(fieldWords(error.rawMessage, detail?.field ?? "")),
+    field: detail?.field ?? "",
+    requestId: detail?.requestId ?? "",
+    hint: HINTS[code] ?? "",
+  };
+}
+
+/** An error without a detail is not the server's: the connection broke, or something else answered. */
+function failureOfTransport({ code, rawMessage }: ConnectError): Failure {
+  if (code === Code.Unavailable || code === Code.Aborted) {
+    const message = `the server cannot be reached: ${printable(rawMessage)}`;
+    return { ...NONE, code: "unavailable", message, hint: HINTS.unavailable as string };
+  }
+  const hint = "Is this the URL of a UsageFlow server?";
+  return { ...NONE, code: "unavailable", message: `the call broke off: ${printable(rawMessage)}`, hint };
+}

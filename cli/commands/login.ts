@@ -1,0 +1,48 @@
+import { CliError } from "../cli-error.ts";
+import { ClientCommand } from "../client-command.ts";
+import { httpUrl } from "../http-url.ts";
+import { parseProfileName, profilesFile, readProfiles, writeProfiles } from "../profiles.ts";
+import { readSecret } from "../read-secret.ts";
+import { whoAmI, whoAmIText } from "../who-am-i.ts";
+
+const DEFAULT_NAME = "default";
+
+export default class Login extends ClientCommand {
+  static override summary = "Store a server and its API key as a profile, and use it from now on.";
+  static override description =
+    "The key is asked for, or read from stdin, and checked before it is stored. The file is yours alone (mode 0600). Flags and the variables USAGEFLOW_URL and USAGEFLOW_API_KEY go before the profile.";
+  static override examples = [
+    "<%= config.bin %> <%= command.id %> --url https://billing.example.com",
+    "<%= config.bin %> <%= command.id %> --url https://billing.example.com --profile live < key.txt",
+  ];
+
+  override async run(): Promise<void> {
+    const { flags } = await this.parse(Login);
+    const all = await readProfiles((words) => this.say(words));
+    const name = parseProfileName(flags.profile ?? (all.current || DEFAULT_NAME));
+    const url = this.urlOf(flags.url ?? all.profiles[name]?.url);
+    const apiKey = flags["api-key"] ?? (await readSecret(`API key for ${url}: `));
+    if (apiKey === "") throw new CliError("usage", "no API key was given");
+    const who = await whoAmI({ url, apiKey, profile: name });
+    const isNew = !Object.hasOwn(all.profiles, name);
+    all.profiles[name] = { url, apiKey, organization: who.organization, kind: who.kind };
+    await writeProfiles({ ...all, current: name });
+    this.answer(
+      () => who,
+      () => whoAmIText(who),
+    );
+    this.say(`${isNew ? "Stored" : "Replaced"} in ${profilesFile()}. Commands use this profile now.`);
+  }
+
+  private urlOf(given: string | undefined): string {
+    const hint = "Give it with --url, such as --url https://billing.example.com.";
+    if (given === undefined) throw new CliError("usage", "which server?", { hint });
+    const url = httpUrl(given);
+    if (!url) throw new CliError("usage", `"${given}" is no http or https URL`, { hint });
+    const { protocol, hostname } = new URL(url);
+    if (protocol === "http:" && !/^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname)) {
+      this.say(`${url} is not encrypted: whoever is on the way sees the key.`);
+    }
+    return url;
+  }
+}

@@ -1,0 +1,95 @@
+import { join } from "node:path";
+import { type Api, startApi } from "../../server/api.ts";
+import { closeApp, createApp } from "../../server/app.ts";
+import { systemClock } from "../../server/clock.ts";
+import { type Config, defaults } from "../../server/config.ts";
+import { appUrls } from "../../server/db/login.ts";
+import { migrate } from "../../server/db/migrate.ts";
+import { createLockstep } from "../../server/lockstep.ts";
+import { createSecrets } from "../../server/secrets.ts";
+import { createOrganization } from "../../server/tenant/create-organization.ts";
+import { startWorker } from "../../server/worker.ts";
+import type { DataFolder } from "./data-folder.ts";
+import { createEmulatorLog, type Listeners } from "./emulator-log.ts";
+import { startPostgres } from "./postgres.ts";
+
+/** The server, its workers and its database at work on a data folder. */
+export interface RunningServer {
+  url: string;
+  /** Whether its data began with it: there is a tenant, and nothing in it. */
+  isNew: boolean;
+  /** Stops everything. What is in the folder can be copied then. */
+  close(): Promise<void>;
+}
+
+export interface ServerOptions {
+  port: number;
+  /** Where the clock of a new tenant stands. Undefined: it runs. */
+  clock: Date | undefined;
+  /** Waits after the first, second and third failure of a webhook, and so on. Undefined: as in production. */
+  retryScheduleMs?: readonly number[] | undefined;
+  listeners: Listeners;
+}
+
+const HOST = "127.0.0.1";
+
+/** Starts all of it; what was started is stopped again when it fails half-way. */
+export async function startServer(folder: DataFolder, options: ServerOptions): Promise<RunningServer> {
+  await using undo = new AsyncDisposableStack();
+  let stopping = false;
+  const postgres = await startPostgres({
+    dataDir: join(folder.path, "postgres"),
+    durable: folder.durable,
+    clean: true,
+    password: folder.kept.databasePassword,
+  });
+  undo.defer(() => postgres.stop());
+  if (!folder.hasSchema) await migrate(postgres.url);
+  const isNew = folder.kept.empty === true || folder.kept.apiKey === undefined;
+  if (isNew) await makeTenant(folder, postgres.url, options.clock);
+  const repeatable = folder.kept.randomSeed !== undefined;
+  const app = await createApp(configOf(folder, postgres.url, options, repeatable), {
+    log: createEmulatorLog(options.listeners, () => stopping),
+    lockstep: repeatable ? createLockstep() : undefined,
+  });
+  undo.defer(() => closeApp(app));
+  const api: Api = await startApi(app);
+  undo.defer(() => api.close());
+  const worker = startWorker(app);
+  undo.defer(() => worker.close());
+  undo.defer(() => {
+    stopping = true;
+  });
+  const started = undo.move();
+  return { url: api.url, isNew, close: () => started.disposeAsync() };
+}
+
+function configOf(folder: DataFolder, ownerUrl: string, options: ServerOptions, repeatable: boolean): Config {
+  const { masterKey, keyPepper } = folder.kept;
+  return {
+    ...defaults,
+    ...appUrls(ownerUrl),
+    host: HOST,
+    port: options.port,
+    masterKey: Buffer.from(masterKey, "base64"),
+    keyPepper: Buffer.from(keyPepper, "base64"),
+    emulator: true,
+    deliveryScheduleMs: options.retryScheduleMs ? [0, ...options.retryScheduleMs] : defaults.deliveryScheduleMs,
+    breakerFailures: 0, // who debugs a receiver waits for the schedule alone
+    shutdownGraceMs: 1_000, // whoever is connected to an emulator is on this machine, and can try again
+    ...(repeatable ? { deliveryConcurrencyMax: 1 } : {}), // so that webhooks come in the order of their sequence
+  };
+}
+
+/** Makes the organization; where the folder has a key from before, it is that of the test tenant. */
+async function makeTenant(folder: DataFolder, ownerUrl: string, clock: Date | undefined): Promise<void> {
+  const { empty: _, clock: __, ...kept } = folder.kept;
+  const secrets = createSecrets(Buffer.from(kept.masterKey, "base64"), Buffer.from(kept.keyPepper, "base64"));
+  const parts = { secrets, clock: systemClock };
+  const { test } = await createOrganization(ownerUrl, parts, {
+    name: "Emulator",
+    ...(clock ? { testClock: clock } : {}),
+    ...(kept.apiKey ? { testKey: kept.apiKey } : {}),
+  });
+  await folder.save({ ...kept, apiKey: test.secret, ...(clock ? { clock: clock.toISOString() } : {}) });
+}

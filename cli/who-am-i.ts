@@ -1,0 +1,61 @@
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { RoleSchema } from "../gen/usageflow/v1/permission_pb.ts";
+import { TenantKindSchema } from "../gen/usageflow/v1/tenant_pb.ts";
+import { TenantService } from "../gen/usageflow/v1/tenant_service_pb.ts";
+import { connect } from "./client.ts";
+import { facts } from "./output/table.ts";
+import { word } from "./output/text.ts";
+import type { Settings } from "./settings.ts";
+
+/** Who a command is for the server that it calls. What a key may not know of itself is empty. */
+export interface WhoAmI {
+  url: string;
+  /** Name of the profile; `emulator`; empty when flags or variables said all. */
+  profile: string;
+  organization: string;
+  tenant: string;
+  /** `live` or `test`. */
+  kind: string;
+  /** The key: its start and end, never the whole. */
+  key: string;
+  keyId: string;
+  keyName: string;
+  role: string;
+}
+
+/** Asks the server. A key that only sends usage is good, and may not ask. */
+export async function whoAmI({ url, apiKey, profile }: Settings): Promise<WhoAmI> {
+  const kind = /^uf_(live|test)_/.exec(apiKey)?.[1] ?? "";
+  const unknown = { organization: "", tenant: "", keyId: "", keyName: "" };
+  const known = { url, profile, key: `${apiKey.slice(0, "uf_test_0352".length)}...${apiKey.slice(-4)}` };
+  try {
+    const { tenant, apiKey: key } = await createClient(TenantService, connect({ url, apiKey })).getTenant({});
+    return {
+      ...known,
+      organization: tenant?.organization ?? "",
+      tenant: tenant?.id ?? "",
+      kind: tenant ? word(TenantKindSchema, tenant.kind) : kind,
+      ...(key && { key: key.prefix }),
+      keyId: key?.id ?? "",
+      keyName: key?.name ?? "",
+      role: key ? word(RoleSchema, key.role) : "",
+    };
+  } catch (error) {
+    if (!(error instanceof ConnectError) || error.code !== Code.PermissionDenied) throw error;
+    return { ...known, ...unknown, kind, role: "ingest" };
+  }
+}
+
+/** The same for people. */
+export function whoAmIText(who: WhoAmI): string {
+  return facts({
+    URL: who.url,
+    Profile: who.profile,
+    Organization: who.organization,
+    Tenant: who.tenant,
+    Kind: who.kind,
+    Role: who.role,
+    Key: [who.key, who.keyName].filter((text) => text !== "").join("  "),
+    "Key id": who.keyId,
+  });
+}

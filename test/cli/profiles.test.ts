@@ -1,0 +1,115 @@
+import { chmod, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
+import { setup } from "../support/harness.ts";
+import type { Run } from "./run-cli.ts";
+import { createHere } from "./run-here.ts";
+
+const profilesIn = (folder: string) => join(folder, ".config", "usageflow", "profiles.json");
+const errorOf = ({ stderr }: Run) => JSON.parse(stderr).error;
+
+test("a login checks the key, stores it for its owner alone, and every command uses it", async () => {
+  const { api, tenant } = await setup();
+  const { run, folder } = await createHere();
+  const refused = await run(["login", "--url", api.url], { input: `${tenant.testKey}x\n` });
+  expect(refused).toMatchObject({ code: 3, stdout: "" });
+  await expect(stat(profilesIn(folder))).rejects.toThrow("ENOENT");
+
+  const login = await run(["login", "--url", `${api.url}/`], { input: `${tenant.testKey}\n` });
+  const file = profilesIn(folder);
+  expect(login).toMatchObject({ code: 0, stderr: `Stored in ${file}. Commands use this profile now.\n` });
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  expect(login.stdout + login.stderr).not.toContain(tenant.testKey);
+  expect(await run(["customers", "list", "--json"])).toMatchObject({ code: 0, stdout: '{"customers":[]}\n' });
+  const who = JSON.parse((await run(["whoami", "--json"])).stdout);
+  expect(who).toEqual({
+    ...{ url: api.url, profile: "default", organization: "Acme", tenant: expect.stringMatching(/^ten_/), kind: "test" },
+    ...{
+      key: expect.stringMatching(/^uf_test_\w{4}\.\.\.\w{4}$/),
+      keyId: expect.stringMatching(/^key_/),
+      role: "owner",
+    },
+    keyName: expect.any(String),
+  });
+});
+
+test("profiles are listed, used, removed, and forgotten by a logout; their keys are never shown", async () => {
+  const { api, clients, tenant } = await setup();
+  const { run, folder } = await createHere();
+  const login = (name: string, key: string) => run(["login", "--url", api.url, "--api-key", key, "--profile", name]);
+  const viewer = await clients.tenant.createApiKey({ role: Role.INGEST, name: "app" });
+  expect((await login("test", tenant.testKey)).code).toBe(0);
+  expect((await login("live", tenant.liveKey)).code).toBe(0);
+  expect((await login("app", viewer.secret)).stdout).toMatch(/^Role +ingest$/m);
+  expect((await run(["profiles", "use", "test"])).stdout).toBe(`In use: profile test, ${api.url}.\n`);
+  const list = await run(["profiles", "list", "--sort", "profile"]);
+  expect(list.stdout.replaceAll(api.url, "URL").replace(/ +/g, " ")).toBe(
+    "PROFILE URL ORGANIZATION KIND IN USE\napp URL test\nlive URL Acme live\ntest URL Acme test yes\n",
+  );
+  expect(await run(["profiles", "list", "--output", "yaml"])).toMatchObject({
+    stdout: expect.stringContaining("inUse: true"),
+  });
+  const kind = async (...args: string[]) => JSON.parse((await run(["whoami", "--json", ...args])).stdout).kind;
+  expect([await kind(), await kind("--profile", "live")]).toEqual(["test", "live"]);
+  expect((await run(["profiles", "remove", "live"])).code).toBe(0);
+  expect(errorOf(await run(["whoami", "--profile", "live", "--json"]))).toMatchObject({
+    code: "not_found",
+    hint: "There are: test, app.",
+  });
+  expect((await run(["logout"])).stdout).toBe(`Forgotten: profile test, ${api.url}.\n`);
+  expect(await run(["logout"])).toMatchObject({ code: 4 });
+  expect((await run(["whoami"])).code).toBe(6);
+  expect(await readFile(profilesIn(folder), "utf8")).not.toContain(tenant.testKey);
+});
+
+test("flags go before variables, variables before the profile, and a profile that is typed before variables", async () => {
+  const { api, tenant } = await setup();
+  const { run } = await createHere();
+  const kind = async (env: Record<string, string>, ...args: string[]) =>
+    JSON.parse((await run(["whoami", "--json", ...args], { env })).stdout).kind;
+  expect((await run(["login", "--url", api.url, "--api-key", tenant.testKey, "--profile", "mine"])).code).toBe(0);
+  const live = { USAGEFLOW_API_KEY: tenant.liveKey };
+  expect(await kind(live)).toBe("live");
+  expect(await kind(live, "--api-key", tenant.testKey)).toBe("test");
+  expect(await kind(live, "--profile", "mine")).toBe("test");
+  const away = { USAGEFLOW_URL: "http://127.0.0.1:1" };
+  const refused = await run(["whoami", "--json"], { env: away });
+  expect(errorOf(refused).message).toBe("no API key for http://127.0.0.1:1"); // the profile's is for another
+  expect(await kind(away, "--url", `${api.url}/`)).toBe("test");
+  expect(await kind(away, "--profile=mine")).toBe("test");
+});
+
+test("a file that others may read is told of, and one that is broken is not repeated", async () => {
+  const { api, tenant } = await setup();
+  const { run, folder } = await createHere();
+  expect((await run(["login", "--url", api.url, "--api-key", tenant.testKey])).code).toBe(0);
+  await chmod(profilesIn(folder), 0o644);
+  expect((await run(["profiles", "list"])).stderr).toContain("others may read it. Close it with: chmod 600");
+  expect((await run(["profiles", "use", "default"])).code).toBe(0);
+  expect((await stat(profilesIn(folder))).mode & 0o777).toBe(0o600);
+  await writeFile(profilesIn(folder), `{"current":"x","profiles":{"x":{"apiKey":"${tenant.testKey}"}}}`);
+  const { code, stderr } = await run(["whoami"]);
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringContaining("profiles.json cannot be read\nRemove it, and log in again"),
+  ]);
+  expect(stderr).not.toContain("uf_test");
+});
+
+test.each([
+  [["login"], "which server?"],
+  [["login", "--url", "ftp://x"], '"ftp://x" is no http or https URL'],
+  [
+    ["login", "--url", "http://x", "--profile", "a b"],
+    '"a b" is no name of a profile: write letters, digits, _ . and -, at most 64',
+  ],
+  [
+    ["login", "--url", "http://x", "--profile", "emulator"],
+    '"emulator" stands for the emulator that was started last: take another name',
+  ],
+])("%j is refused", async (args, message) => {
+  const { run } = await createHere();
+  const failed = await run([...args, "--json"]);
+  expect([failed.code, errorOf(failed).message]).toEqual([2, message]);
+});
