@@ -112,6 +112,7 @@ export async function getDelivery(tx: Tx, tenantId: string, id: string) {
     .selectAll()
     .where("tenant_id", "=", tenantId)
     .where("delivery_id", "=", row.id)
+    .where("number", "<=", row.attempt_count) // one that came after the row was read does not belong to what it says
     .orderBy("number")
     .execute();
   return toDelivery(row, attempts);

@@ -15,7 +15,7 @@ import { createHere } from "./run-here.ts";
 const schema = catalogSchema();
 const problems = (value: JsonValue) => schemaProblems(schema, value);
 const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
-const [, exampleOfReadme = ""] = /```yaml\n(metrics:[\s\S]*?)```/.exec(readme) ?? [];
+const [, exampleOfReadme = ""] = /```yaml[^\n]*\n(metrics:[\s\S]*?)```/.exec(readme) ?? [];
 
 describe("the JSON Schema of a catalog file", () => {
   test.each([

@@ -203,3 +203,11 @@ describe("deliver", () => {
     expect(new Set(receiver.got.map(({ headers }) => headers["webhook-id"])).size).toBe(1000);
   });
 });
+
+test("a delivery is shown with the attempts of the moment that it is shown as, not with later ones", async () => {
+  const { app, list, only, ownerDb } = await setupDeliveries(1);
+  await deliver(app);
+  await ownerDb.updateTable("delivery").set({ attempt_count: 0, state: "PENDING", completed_at: null }).execute();
+  expect(await list()).toHaveLength(1);
+  expect(await only()).toMatchObject({ state: DeliveryState.PENDING, attempts: [] }); // as a reader between the two saw it
+});

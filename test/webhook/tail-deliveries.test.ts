@@ -92,7 +92,8 @@ describe("a tail of deliveries", () => {
       }
       return attemptsOf(watched.got).map(({ delivery, attempt }) => [delivery?.customerId, attempt?.status]);
     };
-    expect(await last({ endpointId })).toEqual([
+    const taken = await last({ endpointId }); // in the order in which they were settled
+    expect(taken.toSorted()).toEqual([
       ["0", 200],
       ["1", 200],
       ["2", 200],
@@ -100,10 +101,7 @@ describe("a tail of deliveries", () => {
     expect(await last({ statusClass: StatusClass.SERVER_ERROR })).toHaveLength(3);
     expect(await last({ statusClass: StatusClass.SERVER_ERROR, customerId: "1" })).toEqual([["1", 500]]);
     expect(await last({ eventTypes: ["customer.*"] })).toEqual([]);
-    expect(await last({ last: 2, endpointId })).toEqual([
-      ["1", 200],
-      ["2", 200],
-    ]);
+    expect(await last({ last: 2, endpointId })).toEqual(taken.slice(1));
   });
 
   test("proves that it lives when nothing happens, and takes its cursor along", async () => {
