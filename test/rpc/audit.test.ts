@@ -244,8 +244,9 @@ test("refused attempts are written down, of each key a few in a minute, and thos
   for (let i = 0; i < REFUSALS_PER_MINUTE + 4; i++) await refused(viewer.tenant.putCustomer({ customer: { id: "c" } }));
   clock.advance(60_000);
   await refused(viewer.tenant.putCustomer({ customer: { id: "c" } }));
-  const [last] = await refusals(REFUSALS_PER_MINUTE + 1);
-  expect(last).toMatchObject({ action: "PutCustomer", leftOutCount: 5n });
+  // Entries are written aside, so two that were made at once may change places.
+  const all = await refusals(REFUSALS_PER_MINUTE + 1);
+  expect(all.filter((entry) => entry.leftOutCount > 0n)).toMatchObject([{ action: "PutCustomer", leftOutCount: 5n }]);
   // A key of this tenant that there is not: its last digits are those of another that is right.
   const stranger = clientsFor((await addOrganization("Other")).testKey);
   await refused(stranger.tenant.createApiKey({ role: Role.OWNER }));
