@@ -5,7 +5,11 @@ import { CliError } from "./cli-error.ts";
  * Writes a file whole or not at all: whoever reads it meanwhile has the old one or the new one. Without a mode, the old
  * file's stays.
  */
-export async function writeWhole(file: string, content: string | Uint8Array, mode?: number): Promise<void> {
+export async function writeWhole(
+  file: string,
+  content: string | Uint8Array | AsyncIterable<string>,
+  mode?: number,
+): Promise<void> {
   try {
     const found = await stat(file).catch((error) => {
       if (error.code === "ENOENT") return undefined;

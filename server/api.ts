@@ -17,6 +17,7 @@ import { HealthState } from "./rpc/health.ts";
 import { createOnePort } from "./rpc/one-port.ts";
 import { plainRoutes } from "./rpc/plain-routes.ts";
 import { registerReflection } from "./rpc/reflection.ts";
+import { createRefusals } from "./rpc/refusals.ts";
 import { Streams } from "./rpc/streams.ts";
 import { tenantService } from "./tenant/service.ts";
 import { usageService } from "./usage/service.ts";
@@ -39,13 +40,14 @@ export interface Api {
 /** Starts the one port that speaks Connect, gRPC, gRPC-Web, `POST /api/track` and the health routes. */
 export async function startApi(app: App): Promise<Api> {
   const authenticator = createAuthenticator(app);
+  const refusals = createRefusals(app);
   const streams = new Streams(app, authenticator);
   const tracker = createTracker(app);
   const health = new HealthState(services.map((service) => service.typeName));
-  const handler = connectHandler(app, authenticator, {
+  const handler = connectHandler(app, authenticator, refusals, {
     open: new Set(openServices.map((service) => service.typeName)),
     routes: (router) => {
-      router.service(TenantService, tenantService(app));
+      router.service(TenantService, tenantService(app, streams));
       router.service(PricingService, pricingService(app, subscriptionBillingMethods(app)));
       router.service(UsageService, usageService(app, tracker, usageBillingMethods(app), periodEdges));
       router.service(InvoiceService, invoiceService(app));
@@ -53,9 +55,9 @@ export async function startApi(app: App): Promise<Api> {
       health.register(router);
       registerReflection(router, [...services, ...openServices]);
     },
-    fallback: plainRoutes(app, { "POST /api/track": trackRoute(app, authenticator, tracker) }),
+    fallback: plainRoutes(app, { "POST /api/track": trackRoute(app, authenticator, refusals, tracker) }),
   });
-  const port = createOnePort(handler, trackLane(app, authenticator, tracker));
+  const port = createOnePort(handler, trackLane(app, authenticator, refusals, tracker));
   await new Promise<void>((resolve, reject) => {
     port.server.once("error", reject);
     port.server.listen(app.config.port, app.config.host, resolve);
@@ -69,7 +71,7 @@ export async function startApi(app: App): Promise<Api> {
       health.stop();
       streams.stop();
       await port.close(app.config.shutdownGraceMs);
-      await authenticator.close();
+      await Promise.all([authenticator.close(), refusals.settled()]);
     },
   };
 }

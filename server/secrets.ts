@@ -5,6 +5,7 @@ import {
   createSecretKey,
   type KeyObject,
   randomBytes,
+  timingSafeEqual,
 } from "node:crypto";
 import type { Config } from "./config.ts";
 
@@ -18,7 +19,11 @@ export interface Secrets {
   hashKey(key: string): Buffer;
   /** The same with every pepper that is known, that of today first. */
   hashesOf(key: string): readonly [KeyHash, ...KeyHash[]];
-  /** Ids of the master keys; the first one seals. */
+  /** HMAC-SHA-256 of `data` with a key of the first master key's, and that one's id before it. */
+  sign(data: Uint8Array): Buffer;
+  /** Whether `sign` made `signature` of `data`. Undefined: with a key that this server does not have. */
+  isSigned(data: Uint8Array, signature: Uint8Array): boolean | undefined;
+  /** Ids of the master keys; the first one seals and signs. */
   readonly masterKeyIds: readonly Buffer[];
   /** Ids of the peppers; the first one is hashed with. */
   readonly pepperIds: readonly Buffer[];
@@ -53,9 +58,9 @@ export function createSecrets({
   otherMasterKeys = [],
   otherKeyPeppers = [],
 }: SecretKeys): Secrets {
-  const masters = [masterKey, ...otherMasterKeys].map(withId);
+  const masters = [masterKey, ...otherMasterKeys].map(withSigningKey);
   const peppers = [keyPepper, ...otherKeyPeppers].map(withId);
-  const [master] = masters as [Known];
+  const [master] = masters as [Master];
   const [pepper] = peppers as [Known];
   return {
     seal(plain, place) {
@@ -78,6 +83,13 @@ export function createSecrets({
     },
     hashKey: (key) => hashOf(pepper, key).hash,
     hashesOf: (key) => [hashOf(pepper, key), ...peppers.slice(1).map((one) => hashOf(one, key))],
+    sign: (data) => signatureOf(master, data),
+    isSigned(data, signature) {
+      const known = masters.find(({ id }) => id.equals(signature.subarray(0, KEY_ID_BYTES)));
+      if (!known) return undefined;
+      const own = signatureOf(known, data);
+      return signature.length === own.length && timingSafeEqual(own, signature);
+    },
     masterKeyIds: masters.map(({ id }) => id),
     pepperIds: peppers.map(({ id }) => id),
   };
@@ -98,6 +110,20 @@ function withId(bytes: Buffer): Known {
   if (bytes.length !== 32) throw new Error("a master key or pepper must be 32 bytes");
   const key = createSecretKey(bytes);
   return { key, id: createHmac("sha256", key).update("key id").digest().subarray(0, KEY_ID_BYTES) };
+}
+
+interface Master extends Known {
+  /** Another key than the one that seals, so that neither use tells of the other. */
+  signingKey: KeyObject;
+}
+
+function withSigningKey(bytes: Buffer): Master {
+  const known = withId(bytes);
+  return { ...known, signingKey: createSecretKey(createHmac("sha256", known.key).update("sign").digest()) };
+}
+
+function signatureOf({ id, signingKey }: Master, data: Uint8Array): Buffer {
+  return Buffer.concat([id, createHmac("sha256", signingKey).update(data).digest()]);
 }
 
 function hashOf({ key, id }: Known, apiKey: string): KeyHash {

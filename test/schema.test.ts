@@ -182,7 +182,7 @@ test("the server's roles bypass nothing, own no tables, and cannot change what i
     select r.rolname || ' ' || p || ' ' || t
     from pg_roles r, unnest(array['UPDATE', 'DELETE', 'TRUNCATE']) p,
       unnest(array['invoice_document', 'invoice_line', 'invoice_change', 'credit_note', 'credit_entry', 'plan_version', 'usage_event',
-        'outbox_event']) t
+        'outbox_event', 'audit_entry']) t
     where r.rolname like 'usageflow\\_%'
       and (has_table_privilege(r.oid, t, p) or (p = 'UPDATE' and has_any_column_privilege(r.oid, t, p)))`);
   expect(writable).toEqual([]);

@@ -32,6 +32,20 @@ test("the first master key seals, the others open, and one that is missing is na
   expect(() => secretsOf(now).open(before, "a|b|c")).toThrow(`id ${keyIdOf(before).toString("hex")}`);
 });
 
+test("the first master key signs, and each that is known tells its signatures from others", () => {
+  const data = Buffer.from("entry");
+  const before = secretsOf(old).sign(data);
+  const both = secretsOf(now, old);
+  const after = both.sign(data);
+  expect([before, after].map((one) => both.isSigned(data, one))).toEqual([true, true]);
+  expect([before, after].map((one) => secretsOf(now).isSigned(data, one))).toEqual([undefined, true]);
+  expect([before, after].map((one) => both.isSigned(Buffer.from("other"), one))).toEqual([false, false]);
+  const mixed = Buffer.concat([after.subarray(0, 4), before.subarray(4)]);
+  for (const wrong of [mixed, before.subarray(0, 5), Buffer.alloc(0)]) {
+    expect(both.isSigned(data, wrong)).not.toBe(true);
+  }
+});
+
 test("what is moved to another tenant, table or row, or changed in any bit, does not open", () => {
   const secrets = secretsOf(now);
   const sealed = secrets.seal(Buffer.from("secret"), "tenant|table|row");
@@ -51,7 +65,10 @@ test("every column of bytes is known: it is sealed anew by a rotation, or holds 
     select table_name || '.' || column_name as name from information_schema.columns
     where table_schema = 'public' and udt_name = 'bytea' order by 1`.execute(ownerDb);
   const sealed = sealedColumns.map(({ table, column }) => `${table}.${column}`);
-  const open = ["api_key.hash", "api_key.pepper_id", "endpoint.public_key", "rpc_answer.request_hash"];
+  const open = [
+    ...["api_key.hash", "api_key.pepper_id", "audit_entry.hash", "audit_head.hash"],
+    ...["endpoint.public_key", "rpc_answer.request_hash"],
+  ];
   expect(rows.map(({ name }) => name).filter((name) => !open.includes(name) && !sealed.includes(name))).toEqual([]);
   expect(sealed.filter((name) => !rows.some((row) => row.name === name))).toEqual([]);
 });

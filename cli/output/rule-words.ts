@@ -31,6 +31,8 @@ const ALLOWED: Record<string, string> = {
   "^[^\\x00-\\x1f\\x7f]*$": "text without line breaks and other control characters",
   "^[^\\x00-\\x1f\\x7f]+$": "text without line breaks and other control characters",
   "^[^\\x00]*$": "text without NUL",
+  "^[A-Za-z]+$": "the name of a method such as VoidInvoice",
+  "^[0-9A-Za-z_]*$": `an id such as key_${EXAMPLE}`,
 };
 
 /** Where a field of a request comes from on the command line. Of several, the command's own. */
@@ -61,6 +63,11 @@ const GIVEN_BY: Record<string, string | readonly string[]> = {
   memo: "--memo",
   invoice_prefix: "--invoice-prefix",
   time_zone: "--time-zone",
+  "filter.actions": "--action",
+  "filter.subject": "--subject",
+  "filter.actor": "--actor",
+  "filter.start": "--from",
+  "filter.end": "--before",
   invoice_id: "INVOICE",
   reason: "--reason",
   amount_minor: "--amount",

@@ -41,6 +41,28 @@ export interface ApiKey {
   tenant_id: string;
 }
 
+export interface AuditEntry {
+  action: string;
+  actor: string;
+  address: string;
+  detail: string;
+  hash: Buffer;
+  key_id: string;
+  left_out_count: bigint;
+  recorded_at: Timestamp;
+  refusal: string;
+  request_id: string;
+  sequence: bigint;
+  subject: string;
+  tenant_id: string;
+}
+
+export interface AuditHead {
+  hash: Buffer;
+  sequence: bigint;
+  tenant_id: string;
+}
+
 export interface CreditEntry {
   amount_minor: bigint;
   customer_id: string;
@@ -532,6 +554,8 @@ export interface UsageWatch {
 
 export interface Tables {
   api_key: ApiKey;
+  audit_entry: AuditEntry;
+  audit_head: AuditHead;
   credit_entry: CreditEntry;
   credit_grant: CreditGrant;
   credit_note: CreditNote;

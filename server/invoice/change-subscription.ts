@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { ChangeTiming, type Plan } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { ChangeTiming, type Plan, SubscriptionSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import {
   type ChangeSubscriptionRequest,
   ChangeSubscriptionResponseSchema,
@@ -11,6 +11,7 @@ import { billsInAdvance, getPlan, isInAdvance, isPerSeat } from "../pricing/plan
 import { beginPeriod, type SubscriptionRow, toSubscription } from "../pricing/subscription.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
+import { noteBefore } from "../rpc/change-note.ts";
 import { brokenConstraint, stateConflict } from "../rpc/errors.ts";
 import { makeDue } from "../tenant/due.ts";
 import { checkClosed, hasBegun, type OpenSubscription, stepsBeforeCut, takeSubscription } from "./open-subscription.ts";
@@ -30,6 +31,7 @@ export function changeSubscription(app: App, caller: Caller, request: ChangeSubs
   const later = request.timing === ChangeTiming.PERIOD_END;
   return change(app, caller, ChangeSubscriptionResponseSchema, async (tx) => {
     const open = await takeSubscription(app, tx, tenantId, request.id);
+    noteBefore(tx, SubscriptionSchema, toSubscription(open.subscription));
     const wish = {
       plan: request.plan ? await getPlan(tx, tenantId, request.plan, request.planVersion) : null,
       quantity: request.quantity || null,

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { ChangeTiming } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { ChangeTiming, SubscriptionSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import {
   type EndSubscriptionRequest,
   EndSubscriptionResponseSchema,
@@ -9,6 +9,7 @@ import { periodAt } from "../pricing/billing-period.ts";
 import { cadenceOf, nextPlanOf, toSubscription } from "../pricing/subscription.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
+import { noteBefore } from "../rpc/change-note.ts";
 import { makeDue } from "../tenant/due.ts";
 import { checkClosed, type OpenSubscription, stepsBeforeCut, takeSubscription } from "./open-subscription.ts";
 import { rerateAdvance } from "./rerate-advance.ts";
@@ -20,6 +21,7 @@ export function endSubscription(app: App, caller: Caller, request: EndSubscripti
   const { tenantId } = caller;
   return change(app, caller, EndSubscriptionResponseSchema, async (tx) => {
     const open = await takeSubscription(app, tx, tenantId, request.id);
+    noteBefore(tx, SubscriptionSchema, toSubscription(open.subscription));
     const now = request.timing === ChangeTiming.NOW;
     if (open.subscription.due_at === null || (open.subscription.ends_at && !now)) {
       return create(EndSubscriptionResponseSchema, { subscription: toSubscription(open.subscription) });

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { InvoiceSchema } from "../../gen/usageflow/v1/invoice_pb.ts";
 import {
   type FinalizeInvoiceRequest,
   FinalizeInvoiceResponseSchema,
@@ -7,6 +8,7 @@ import type { App } from "../app.ts";
 import type { Tx } from "../db/database.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
+import { noteBefore } from "../rpc/change-note.ts";
 import { stateConflict } from "../rpc/errors.ts";
 import { holdDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
@@ -23,6 +25,7 @@ export function finalizeInvoice(app: App, caller: Caller, { id }: FinalizeInvoic
     // A worker may be at the same draft. What is due stays as it is: the worker's next step finds what is left to do.
     await holdDue(tx, tenantId, "FINALIZE_INVOICES");
     const invoice = await getInvoiceRow(tx, tenantId, id);
+    noteBefore(tx, InvoiceSchema, await getInvoice(tx, tenantId, id));
     if (invoice.state === "DRAFT") {
       const now = await tenantNow(tx, tenantId, app.clock);
       await checkEnded(tx, invoice, now);

@@ -1,7 +1,8 @@
-import type { Invoice } from "../../gen/usageflow/v1/invoice_pb.ts";
+import { type Invoice, InvoiceSchema } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { Tx } from "../db/database.ts";
 import { appendEvents } from "../outbox/append-event.ts";
 import type { Caller } from "../rpc/caller.ts";
+import { noteBefore } from "../rpc/change-note.ts";
 import { stateConflict } from "../rpc/errors.ts";
 import { creditNotesOf } from "./credit-note.ts";
 import { getInvoice, getInvoiceRow } from "./invoice.ts";
@@ -28,7 +29,9 @@ export interface Move {
 export async function moveInvoice(tx: Tx, caller: Caller, id: string, move: Move): Promise<Invoice> {
   const { tenantId, keyId } = caller;
   const row = await getInvoiceRow(tx, tenantId, id);
-  if (row.state === move.to) return getInvoice(tx, tenantId, id);
+  const before = await getInvoice(tx, tenantId, id);
+  noteBefore(tx, InvoiceSchema, before);
+  if (row.state === move.to) return before;
   const { from, event } = MOVES[move.to];
   if (!(from as readonly string[]).includes(row.state)) {
     throw stateConflict(`invoice "${id}" is ${row.state} and cannot become ${move.to}`);

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { CreditGrantSchema } from "../../gen/usageflow/v1/credit_pb.ts";
 import {
   type RevokeCreditGrantRequest,
   RevokeCreditGrantResponseSchema,
@@ -6,6 +7,7 @@ import {
 import type { App } from "../app.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
+import { noteBefore } from "../rpc/change-note.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { lockCreditGrant, toCreditGrant } from "./credit.ts";
 import { moveCredits } from "./credit-entry.ts";
@@ -15,6 +17,7 @@ export function revokeCreditGrant(app: App, caller: Caller, { id, reason }: Revo
   const { tenantId } = caller;
   return change(app, caller, RevokeCreditGrantResponseSchema, async (tx) => {
     const row = await lockCreditGrant(tx, tenantId, id);
+    noteBefore(tx, CreditGrantSchema, toCreditGrant(row));
     if (row.revoked_at) return create(RevokeCreditGrantResponseSchema, { creditGrant: toCreditGrant(row) });
     const now = await tenantNow(tx, tenantId, app.clock);
     await tx

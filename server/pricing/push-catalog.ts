@@ -10,6 +10,7 @@ import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
+import { noteUnchanged } from "../rpc/change-note.ts";
 import { makeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { changedMetrics, metricsByKey, putMetrics, toMetric } from "../usage/metric.ts";
@@ -47,6 +48,8 @@ async function pushWithin(app: App, tx: Tx, tenantId: string, request: PushCatal
     await putMetrics(tx, metrics);
     await publish(tx, tenantId, plans, now);
     await setDefault(tx, tenantId, catalog.defaultPlan, published.defaultPlan, now);
+    const newDefault = catalog.defaultPlan !== "" && catalog.defaultPlan !== published.defaultPlan;
+    if (metrics.length === 0 && plans.length === 0 && !newDefault) noteUnchanged(tx);
   }
   const warnings = volumeCliffs(catalog);
   return create(PushCatalogResponseSchema, { metrics: metrics.map(({ key }) => key), plans, warnings, diff });

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { SubscriptionSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import {
   type ResumeSubscriptionRequest,
   ResumeSubscriptionResponseSchema,
@@ -7,6 +8,7 @@ import type { App } from "../app.ts";
 import type { Tx } from "../db/database.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
+import { noteBefore } from "../rpc/change-note.ts";
 import { stateConflict } from "../rpc/errors.ts";
 import { holdDue, makeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
@@ -19,6 +21,7 @@ export function resumeSubscription(app: App, caller: Caller, request: ResumeSubs
   return change(app, caller, ResumeSubscriptionResponseSchema, async (tx) => {
     await holdDue(tx, tenantId, "CLOSE_PERIODS");
     const row = await getSubscription(tx, tenantId, request.id, { forUpdate: true });
+    noteBefore(tx, SubscriptionSchema, toSubscription(row));
     const now = await tenantNow(tx, tenantId, app.clock);
     if (row.ends_at && (row.due_at === null || row.ends_at <= now)) {
       throw stateConflict(`subscription "${request.id}" ended at ${row.ends_at.toISOString()}; start another one`);

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { SubscriptionSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import {
   type SetSpendThresholdsRequest,
   SetSpendThresholdsResponseSchema,
@@ -7,6 +8,7 @@ import type { App } from "../app.ts";
 import { decimal, plain, zero } from "../money.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
+import { noteBefore } from "../rpc/change-note.ts";
 import { invalid, stateConflict } from "../rpc/errors.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { lockProgress } from "../usage/usage-progress.ts";
@@ -21,7 +23,8 @@ export function setSpendThresholds(app: App, caller: Caller, { id, amounts }: Se
   return change(app, caller, SetSpendThresholdsResponseSchema, async (tx) => {
     const now = await tenantNow(tx, tenantId, app.clock);
     await lockProgress(tx, tenantId); // what is folded after this is heard of, what was before is looked at
-    const found = await getSubscription(tx, tenantId, id);
+    const found = await getSubscription(tx, tenantId, id, { forUpdate: true });
+    noteBefore(tx, SubscriptionSchema, toSubscription(found));
     const row = await tx
       .updateTable("subscription")
       .set({ spend_thresholds: amounts.map((amount) => plain(decimal(amount))) })

@@ -1,4 +1,5 @@
 import type { BlockList } from "node:net";
+import type { ConnectError } from "@connectrpc/connect";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { contains, ranges } from "../cidr.ts";
@@ -18,6 +19,8 @@ const CACHE_KEYS_MAX = 10_000;
 export interface Authenticator {
   /** The caller of a key, or a refusal. `key` is undefined when none was sent. */
   authenticate(key: string | undefined, origin: Origin): Caller | Promise<Caller>;
+  /** The address that calls of an origin come from. Empty: a trusted proxy says what is none. */
+  addressOf(origin: Origin): string;
   /** Returns when all that is noted of keys is written. */
   close(): Promise<void>;
 }
@@ -41,11 +44,13 @@ export function createAuthenticator(app: App): Authenticator {
     cache.set(key, found);
     return found;
   };
+  const addressOf = (origin: Origin) => callerAddress(proxies, origin) ?? "";
   const admit = ({ caller, allowed }: GoodKey, origin: Origin): Caller => {
     if (!allowed) return caller;
-    const address = callerAddress(proxies, origin);
+    const address = addressOf(origin);
     if (address && contains(allowed, address)) return caller;
-    throw forbidden(`this API key may not be used from ${address ?? "where you are"}`, ErrorReason.KEY_ADDRESS_REFUSED);
+    const message = `this API key may not be used from ${address || "where you are"}`;
+    throw ownedBy(caller, forbidden(message, ErrorReason.KEY_ADDRESS_REFUSED));
   };
   return {
     authenticate(key, origin) {
@@ -59,6 +64,7 @@ export function createAuthenticator(app: App): Authenticator {
       if (known && known.until > app.clock.now().getTime()) return admit(known, origin);
       return lookUp(app, uses, key).then((found) => admit(remember(key, found), origin));
     },
+    addressOf,
     close: () => uses.written(),
   };
 }
@@ -94,16 +100,32 @@ async function lookUp(app: App, uses: KeyUses, key: string): Promise<GoodKey> {
       .executeTakeFirst(),
   );
   if (!row) throw unauthenticated(ErrorReason.KEY_UNKNOWN, "this API key is not known, or was revoked");
+  const kind = row.kind === "LIVE" ? "LIVE" : "TEST";
+  const caller: Caller = { tenantId, kind, keyId: row.id, role: roleOf(row.role) };
   const { expires_at } = row;
   if (expires_at && expires_at <= asked) {
-    throw unauthenticated(ErrorReason.KEY_EXPIRED, `this API key expired at ${expires_at.toISOString()}`);
+    const message = `this API key expired at ${expires_at.toISOString()}`;
+    throw ownedBy(caller, unauthenticated(ErrorReason.KEY_EXPIRED, message));
   }
   uses.note({ tenantId, id: row.id, at: asked, newest: hashes[0] }, row.last_used_at);
   return {
-    caller: { tenantId, kind: row.kind === "LIVE" ? "LIVE" : "TEST", keyId: row.id, role: roleOf(row.role) },
+    caller,
     allowed: row.allowed_cidrs.length > 0 ? ranges(...row.allowed_cidrs) : undefined,
     until: Math.min(asked.getTime() + CACHE_MS, expires_at?.getTime() ?? Number.POSITIVE_INFINITY),
   };
+}
+
+// Beside the errors: those go out to callers, and this is for the audit log alone.
+const owners = new WeakMap<Error, Caller>();
+
+function ownedBy(caller: Caller, error: ConnectError): ConnectError {
+  owners.set(error, caller);
+  return error;
+}
+
+/** Whose key was refused, where that is known: it has expired, or may not be used from where the call came. */
+export function ownerOf(error: unknown): Caller | undefined {
+  return error instanceof Error ? owners.get(error) : undefined;
 }
 
 /** The API key that a request carries, from either of its two headers. */

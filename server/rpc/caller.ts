@@ -1,3 +1,4 @@
+import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 import type { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 
@@ -10,6 +11,17 @@ export interface Caller {
   readonly role: Role;
   /** Set when the call carries an `idempotency-key` header; read by `change`. */
   readonly idempotency?: Idempotency;
+  /** The call itself; read by `change`, for the audit log. */
+  readonly call?: Call;
+}
+
+export interface Call {
+  readonly method: DescMethod;
+  readonly requestId: string;
+  /** Where it came from, as the network and trusted proxies say. Empty: a proxy says what is no address. */
+  readonly address: string;
+  /** What was asked. Undefined for what streams. */
+  readonly request?: Message;
 }
 
 export interface Idempotency {

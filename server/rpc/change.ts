@@ -4,12 +4,14 @@ import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import { inStep } from "../lockstep.ts";
+import { auditChange } from "./audit.ts";
 import type { Caller, Idempotency } from "./caller.ts";
 import { refusal } from "./errors.ts";
 
 /**
- * Runs one change of a call in one transaction of the caller's tenant. With an `idempotency-key`, its answer is stored in
- * that transaction, so that a repeated call gets the same answer and changes nothing; a refusal is not stored.
+ * Runs one change of a call in one transaction of the caller's tenant, which writes its entry in the audit log too. With an
+ * `idempotency-key`, its answer is stored in that transaction, so that a repeated call gets the same answer and changes
+ * nothing; a refusal is not stored.
  */
 export function change<A extends DescMessage>(
   app: App,
@@ -27,7 +29,14 @@ async function changeOnce<A extends DescMessage>(
   work: (tx: Tx) => Promise<MessageShape<A>>,
 ): Promise<MessageShape<A>> {
   const { idempotency, tenantId } = caller;
-  if (!idempotency) return inTenant(app.db, tenantId, work);
+  const audit = (tx: Tx, message: MessageShape<A>) => auditChange(app, tx, caller, { schema: answer, message });
+  if (!idempotency) {
+    return inTenant(app.db, tenantId, async (tx) => {
+      const made = await work(tx);
+      await audit(tx, made);
+      return made;
+    });
+  }
   const again = () => inTenant(app.db, tenantId, async (tx) => storedAnswer(app, tx, tenantId, idempotency, answer));
   try {
     return await inTenant(app.db, tenantId, async (tx) => {
@@ -46,6 +55,7 @@ async function changeOnce<A extends DescMessage>(
           created_at: app.clock.now(),
         })
         .execute();
+      await audit(tx, made);
       return made;
     });
   } catch (error) {

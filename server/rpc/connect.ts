@@ -10,14 +10,24 @@ import type { App } from "../app.ts";
 import { errorFacts } from "../log.ts";
 import type { Authenticator } from "./authenticate.ts";
 import { explained } from "./explain.ts";
-import { accessLog, createGate, deadline, idempotency, type OpenServices, validate } from "./interceptors.ts";
+import {
+  accessLog,
+  createGate,
+  deadline,
+  idempotency,
+  keepRequest,
+  type OpenServices,
+  validate,
+} from "./interceptors.ts";
 import type { NodeHandler } from "./one-port.ts";
 import { originKey, originOf } from "./origin.ts";
+import type { Refusals } from "./refusals.ts";
 
 /** All RPCs, over Connect, gRPC and gRPC-Web. `fallback` answers every other path. */
 export function connectHandler(
   app: App,
   authenticator: Authenticator,
+  refusals: Refusals,
   options: { open: OpenServices; routes: (router: ConnectRouter) => void; fallback: NodeHandler },
 ): NodeHandler {
   const router = createConnectRouter({
@@ -25,8 +35,8 @@ export function connectHandler(
     readMaxBytes: app.config.requestBytesMax,
     writeMaxBytes: 64 * 1024 * 1024,
     maxTimeoutMs: 60 * 60_000, // refused above it; ours is shorter, and holds whatever the client asks for
-    requestGate: createGate(app, authenticator, options.open),
-    interceptors: [accessLog(app), deadline(app), validate(), idempotency()],
+    requestGate: createGate(app, authenticator, refusals, options.open),
+    interceptors: [accessLog(app, refusals), deadline(app), validate(), keepRequest(), idempotency()],
     jsonOptions: {
       alwaysEmitImplicit: true,
       ignoreUnknownFields: false,
@@ -39,14 +49,8 @@ export function connectHandler(
   return (request, response) => {
     const handler = handlers.get((request.url ?? "").split("?", 1)[0] as string);
     if (!handler) return options.fallback(request, response);
-    handler(
-      universalRequestFromNodeRequest(
-        request,
-        response,
-        undefined,
-        createContextValues().set(originKey, originOf(request)),
-      ),
-    )
+    const values = createContextValues().set(originKey, originOf(request));
+    handler(universalRequestFromNodeRequest(request, response, undefined, values))
       .then(explained)
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error) => app.log.warn("rpc.broken_off", errorFacts(error)));

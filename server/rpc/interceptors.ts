@@ -5,12 +5,13 @@ import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { withDeadline } from "../clock.ts";
 import { answerError } from "./answer-error.ts";
-import { type Authenticator, keyFrom } from "./authenticate.ts";
-import { type Caller, callerKey } from "./caller.ts";
+import { type Authenticator, keyFrom, ownerOf } from "./authenticate.ts";
+import { type Call, type Caller, callerKey } from "./caller.ts";
 import { checkContract } from "./contract.ts";
 import { forbidden, invalid, refusal } from "./errors.ts";
-import { originKey } from "./origin.ts";
+import { type Origin, originKey } from "./origin.ts";
 import { allows, permissionOf } from "./permission.ts";
+import type { Refusals } from "./refusals.ts";
 
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
@@ -23,19 +24,16 @@ export type OpenServices = ReadonlySet<string>;
  * Runs before the body of a call is read, so that a stranger's is never parsed: gives the call its request id, finds the
  * caller, and refuses what the contract does not permit it.
  */
-export function createGate(app: App, authenticator: Authenticator, open: OpenServices) {
+export function createGate(app: App, authenticator: Authenticator, refusals: Refusals, open: OpenServices) {
   return async (call: HandlerContext): Promise<void> => {
     const requestId = randomUUID();
     call.values.set(requestIdKey, requestId);
     call.responseHeader.set("x-request-id", requestId);
     if (open.has(call.service.typeName)) return;
     try {
-      const caller = await authenticator.authenticate(
-        keyFrom((name) => call.requestHeader.get(name)),
-        call.values.get(originKey),
-      );
-      permit(caller, call.method);
-      call.values.set(callerKey, caller);
+      const key = keyFrom((name) => call.requestHeader.get(name));
+      const about = { method: call.method, requestId, origin: call.values.get(originKey) };
+      call.values.set(callerKey, await letIn({ authenticator, refusals }, key, about));
     } catch (error) {
       const told = answerError(app, error, requestId);
       app.log.info("rpc.refused", {
@@ -48,6 +46,24 @@ export function createGate(app: App, authenticator: Authenticator, open: OpenSer
   };
 }
 
+/** The caller of a key, whom the contract permits the method; a refusal is told to the audit log. */
+export async function letIn(
+  { authenticator, refusals }: { authenticator: Authenticator; refusals: Refusals },
+  key: string | undefined,
+  { method, requestId, origin }: Pick<Call, "method" | "requestId"> & { origin: Origin },
+): Promise<Caller> {
+  const call = { method, requestId, address: authenticator.addressOf(origin) };
+  let caller: Caller | undefined;
+  try {
+    caller = await authenticator.authenticate(key, origin);
+    permit(caller, method);
+    return { ...caller, call };
+  } catch (error) {
+    refusals.note({ ...call, key, caller: caller ?? ownerOf(error) }, error);
+    throw error;
+  }
+}
+
 /** Refuses a caller whose role lacks the permission that the contract asks for. */
 export function permit(caller: Caller, method: DescMethod): void {
   const needed = permissionOf(method);
@@ -56,7 +72,7 @@ export function permit(caller: Caller, method: DescMethod): void {
 }
 
 /** One line for each call, and every error in the form of the contract. */
-export function accessLog(app: App): Interceptor {
+export function accessLog(app: App, refusals: Refusals): Interceptor {
   return (next) => async (request) => {
     const started = app.clock.now().getTime();
     const requestId = request.contextValues.get(requestIdKey);
@@ -70,6 +86,7 @@ export function accessLog(app: App): Interceptor {
     const log = (code: number) =>
       app.log.info("rpc", { ...facts, code, duration_ms: app.clock.now().getTime() - started });
     const tell = (error: unknown) => {
+      if (caller?.call) refusals.note({ ...caller.call, key: undefined, caller }, error);
       const told = answerError(app, error, requestId);
       log(told.code);
       return told;
@@ -134,6 +151,18 @@ export function deadline(app: App): Interceptor {
         signal.addEventListener("abort", refuse, { once: true });
       });
     return withDeadline(ms, (signal) => Promise.race([next(request), late(signal)]));
+  };
+}
+
+/** Keeps what was asked with the caller, for the audit log. */
+export function keepRequest(): Interceptor {
+  return (next) => (request) => {
+    const caller = request.contextValues.get(callerKey);
+    if (caller?.call && !request.stream) {
+      const { message } = request;
+      request.contextValues.set(callerKey, { ...caller, call: { ...caller.call, request: message } });
+    }
+    return next(request);
   };
 }
 

@@ -1,12 +1,14 @@
 import { create } from "@bufbuild/protobuf";
 import { durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
+import { ClockSchema } from "../../gen/usageflow/v1/tenant_pb.ts";
 import { type AdvanceClockRequest, AdvanceClockResponseSchema } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import { leaveWork } from "../db/database.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
+import { noteBefore } from "../rpc/change-note.ts";
 import { invalid, stateConflict } from "../rpc/errors.ts";
 import { timeOf, toClock } from "./tenant-clock.ts";
 
@@ -30,6 +32,7 @@ export function advanceClock(app: App, caller: Caller, request: AdvanceClockRequ
       .forNoKeyUpdate()
       .executeTakeFirstOrThrow();
     const now = timeOf(row, app.clock);
+    noteBefore(tx, ClockSchema, create(ClockSchema, toClock(row, app.clock)));
     const from = row.clock_target ?? now;
     const { case: way, value } = request.destination;
     const target = way === "to" ? timestampDate(value) : plusMs(from, way === "by" ? durationMs(value) : 0);

@@ -11,7 +11,8 @@ export type Work =
   | "EXPIRE_CREDITS";
 
 // Who takes several locks takes them in this order, so that nobody waits in a circle: usage_progress, then the rows of
-// SUBSCRIBE_ARRIVALS, BILL_LATE_USAGE, CLOSE_PERIODS and FINALIZE_INVOICES, then all else, and CHECK_THRESHOLDS last.
+// SUBSCRIBE_ARRIVALS, BILL_LATE_USAGE, CLOSE_PERIODS and FINALIZE_INVOICES, then all else, then CHECK_THRESHOLDS, and the end
+// of the audit log's chain last (audit-chain.ts).
 
 /** Makes `work` fall due at `at`, or leaves it where it is when that is earlier. Null: nothing to do. */
 export async function makeDue(tx: Tx, tenantId: string, work: Work, at: Date | null): Promise<void> {

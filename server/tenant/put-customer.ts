@@ -1,10 +1,11 @@
 import { create, toJson } from "@bufbuild/protobuf";
-import { BillingSchema, type Customer, TaxRateSchema } from "../../gen/usageflow/v1/tenant_pb.ts";
+import { BillingSchema, type Customer, CustomerSchema, TaxRateSchema } from "../../gen/usageflow/v1/tenant_pb.ts";
 import { type PutCustomerRequest, PutCustomerResponseSchema } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
 import type { Tx } from "../db/database.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
+import { noteBefore } from "../rpc/change-note.ts";
 import { tellOfCustomers, toCustomer } from "./customer.ts";
 import { tenantNow } from "./tenant-clock.ts";
 
@@ -25,12 +26,25 @@ export function putCustomer(app: App, caller: Caller, request: PutCustomerReques
       .returningAll()
       .executeTakeFirst();
     if (created) await tellOfCustomers(tx, tenantId, [created]);
-    const row = created ?? (await update(tx, tenantId, id, known));
+    const row = created ?? (await replace(tx, tenantId, id, known));
     return create(PutCustomerResponseSchema, { customer: toCustomer(row) });
   });
 }
 
-function update(tx: Tx, tenantId: string, id: string, known: { name: string; tax_rates: string; billing: string }) {
+async function replace(
+  tx: Tx,
+  tenantId: string,
+  id: string,
+  known: { name: string; tax_rates: string; billing: string },
+) {
+  const before = await tx
+    .selectFrom("customer")
+    .selectAll()
+    .where("tenant_id", "=", tenantId)
+    .where("id", "=", id)
+    .forNoKeyUpdate()
+    .executeTakeFirstOrThrow();
+  noteBefore(tx, CustomerSchema, toCustomer(before));
   return tx
     .updateTable("customer")
     .set(known)

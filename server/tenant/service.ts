@@ -8,18 +8,23 @@ import {
 import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
 import { callerOf } from "../rpc/caller.ts";
+import type { Streams } from "../rpc/streams.ts";
 import { advanceClock } from "./advance-clock.ts";
 import { getApiKey, listApiKeys } from "./api-key.ts";
+import { listAuditEntries } from "./audit-entry.ts";
 import { createApiKey } from "./create-api-key.ts";
 import { getCustomer, listCustomers, toCustomer } from "./customer.ts";
+import { exportAudit } from "./export-audit.ts";
 import { putCustomer } from "./put-customer.ts";
 import { revokeApiKey } from "./revoke-api-key.ts";
 import { rotateApiKey } from "./rotate-api-key.ts";
+import { tailAudit } from "./tail-audit.ts";
 import { getTenant } from "./tenant.ts";
 import { updateTenant } from "./update-tenant.ts";
+import { verifyAudit } from "./verify-audit.ts";
 
 /** TenantService: which file does what. */
-export function tenantService(app: App): ServiceImpl<typeof TenantService> {
+export function tenantService(app: App, streams: Streams): ServiceImpl<typeof TenantService> {
   return {
     getTenant: (_, call) => {
       const { tenantId, keyId } = callerOf(call);
@@ -42,5 +47,10 @@ export function tenantService(app: App): ServiceImpl<typeof TenantService> {
       );
     },
     listCustomers: (request, call) => listCustomers(app, callerOf(call).tenantId, request),
+    listAuditEntries: (request, call) => listAuditEntries(app, callerOf(call).tenantId, request),
+    tailAuditEntries: (request, call) =>
+      streams.run(call, (ended) => tailAudit(app, callerOf(call).tenantId, request, ended)),
+    verifyAudit: (request, call) => verifyAudit(app, callerOf(call).tenantId, request),
+    exportAudit: (_, call) => streams.run(call, (ended) => exportAudit(app, callerOf(call), ended)),
   };
 }

@@ -1,10 +1,11 @@
 import { create, toJson } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { PartySchema } from "../../gen/usageflow/v1/tenant_pb.ts";
+import { PartySchema, TenantSchema } from "../../gen/usageflow/v1/tenant_pb.ts";
 import { type UpdateTenantRequest, UpdateTenantResponseSchema } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
+import { noteBefore } from "../rpc/change-note.ts";
 import { getTenant } from "./tenant.ts";
 import { knownTimeZone } from "./time-zone.ts";
 
@@ -21,10 +22,13 @@ export function updateTenant(app: App, caller: Caller, request: UpdateTenantRequ
     ...(request.memo !== undefined ? { memo: request.memo } : {}),
   };
   return change(app, caller, UpdateTenantResponseSchema, async (tx) => {
+    const before = await getTenant(app, tx, tenantId);
     if (Object.keys(settings).length > 0) {
       await tx.updateTable("tenant").set(settings).where("tenant_id", "=", tenantId).execute();
     }
-    return create(UpdateTenantResponseSchema, { tenant: await getTenant(app, tx, tenantId) });
+    const tenant = await getTenant(app, tx, tenantId);
+    noteBefore(tx, TenantSchema, Object.assign(before, { clock: tenant.clock })); // the time went on, and nobody moved it
+    return create(UpdateTenantResponseSchema, { tenant });
   });
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import { constants, type ServerHttp2Stream } from "node:http2";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
@@ -12,11 +12,13 @@ import {
 import type { App } from "../app.ts";
 import { answerError } from "../rpc/answer-error.ts";
 import { type Authenticator, keyFrom } from "../rpc/authenticate.ts";
+import type { Caller } from "../rpc/caller.ts";
 import { checkContract } from "../rpc/contract.ts";
 import { invalid, tooLarge } from "../rpc/errors.ts";
-import { permit } from "../rpc/interceptors.ts";
+import { letIn } from "../rpc/interceptors.ts";
 import type { StreamLane } from "../rpc/one-port.ts";
 import { originOf } from "../rpc/origin.ts";
+import type { Refusals } from "../rpc/refusals.ts";
 import type { Tracker } from "./track-usage.ts";
 
 // A lane of its own for unary gRPC calls of TrackUsage: Connect spends several times what the call itself costs on each
@@ -27,37 +29,37 @@ const TIMEOUT = /^([0-9]{1,8}[HMSmun])?$/; // of a call; the client itself gives
 const PREFIX_BYTES = 5; // of a gRPC message: a flag, and the length in four bytes
 
 /** Takes the streams that are plain gRPC calls of TrackUsage. */
-export function trackLane(app: App, authenticator: Authenticator, tracker: Tracker): StreamLane {
+export function trackLane(app: App, authenticator: Authenticator, refusals: Refusals, tracker: Tracker): StreamLane {
   return (stream, headers) => {
     if (headers[":path"] !== PATH || headers[":method"] !== "POST") return false;
     const type = headers["content-type"];
     if (type !== "application/grpc" && type !== "application/grpc+proto") return false;
     if ((headers["grpc-encoding"] ?? "identity") !== "identity") return false;
     if (!TIMEOUT.test(headers["grpc-timeout"]?.toString() ?? "")) return false;
-    void answer(app, authenticator, tracker, stream, headers);
+    const requestId = randomUUID();
+    const key = keyFrom((name) => headers[name]?.toString());
+    const origin = originOf({ socket: stream.session?.socket, headers });
+    const enter = () =>
+      letIn({ authenticator, refusals }, key, { method: UsageService.method.trackUsage, requestId, origin });
+    void answer(app, enter, tracker, stream, requestId);
     return true;
   };
 }
 
 async function answer(
   app: App,
-  authenticator: Authenticator,
+  enter: () => Promise<Caller>,
   tracker: Tracker,
   stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
+  requestId: string,
 ): Promise<void> {
-  const requestId = randomUUID();
   const started = app.clock.now().getTime();
   const facts = { method: PATH.slice(1), request_id: requestId, tenant_id: "", key_id: "", code: 0 };
   stream.on("error", () => {}); // the client is gone, and so is whom to tell
   // A client that begins a message and never ends it would hold the stream for ever.
   stream.setTimeout(app.config.requestTimeoutMs, () => stream.close(constants.NGHTTP2_CANCEL));
   try {
-    const caller = await authenticator.authenticate(
-      keyFrom((name) => headers[name]?.toString()),
-      originOf({ socket: stream.session?.socket, headers }),
-    );
-    permit(caller, UsageService.method.trackUsage);
+    const caller = await enter();
     facts.tenant_id = caller.tenantId;
     facts.key_id = caller.keyId;
     const request = readRequest(await readFrame(stream, app.config.requestBytesMax));

@@ -10,10 +10,11 @@ import { answerError } from "../rpc/answer-error.ts";
 import { type Authenticator, keyFrom } from "../rpc/authenticate.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { detailOf, invalid, refusal, tooLarge } from "../rpc/errors.ts";
-import { permit } from "../rpc/interceptors.ts";
+import { letIn } from "../rpc/interceptors.ts";
 import type { NodeHandler, NodeRequest } from "../rpc/one-port.ts";
 import { originOf } from "../rpc/origin.ts";
 import { reasonName, sendError, sendJson } from "../rpc/plain-answer.ts";
+import type { Refusals } from "../rpc/refusals.ts";
 import { parseExactJson, readEvent } from "./read-json.ts";
 import { rejected, type Tracker } from "./track-usage.ts";
 
@@ -23,7 +24,7 @@ const EVENTS_MAX = 1_000;
  * `POST /api/track`: one event as a JSON object, or up to 1,000 in an array. One event answers 200 (accepted, duplicate),
  * 409 (conflict) or 400 (rejected); an array answers 200 with the outcomes in order.
  */
-export function trackRoute(app: App, authenticator: Authenticator, tracker: Tracker): NodeHandler {
+export function trackRoute(app: App, authenticator: Authenticator, refusals: Refusals, tracker: Tracker): NodeHandler {
   return (request, response) => {
     const requestId = randomUUID();
     const started = app.clock.now().getTime();
@@ -37,7 +38,11 @@ export function trackRoute(app: App, authenticator: Authenticator, tracker: Trac
         status,
         duration_ms: app.clock.now().getTime() - started,
       });
-    track(app, authenticator, tracker, request).then(
+    const key = keyFrom((name) => request.headers[name]?.toString());
+    const origin = originOf(request);
+    const enter = () =>
+      letIn({ authenticator, refusals }, key, { method: UsageService.method.trackUsage, requestId, origin });
+    track(app, enter, tracker, request).then(
       ({ status, body, caller }) => {
         sendJson(response, status, body, requestId);
         log(status, caller);
@@ -54,16 +59,12 @@ export function trackRoute(app: App, authenticator: Authenticator, tracker: Trac
 
 async function track(
   app: App,
-  authenticator: Authenticator,
+  enter: () => Promise<Caller>,
   tracker: Tracker,
   request: NodeRequest,
 ): Promise<{ caller: Caller; status: number; body: unknown }> {
   const { headers } = request;
-  const caller = await authenticator.authenticate(
-    keyFrom((name) => headers[name]?.toString()),
-    originOf(request),
-  );
-  permit(caller, UsageService.method.trackUsage);
+  const caller = await enter();
   if (!isJson(headers["content-type"]) || (headers["content-encoding"] ?? "identity") !== "identity") {
     throw refusal(
       Code.InvalidArgument,

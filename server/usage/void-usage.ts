@@ -7,6 +7,7 @@ import type { Tx } from "../db/database.ts";
 import { newId } from "../id.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
+import { noteUnchanged } from "../rpc/change-note.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 
 /** Takes events back. They stay stored, and a fold takes them out of what is counted. */
@@ -24,6 +25,8 @@ export function voidUsage(app: App, caller: Caller, { idempotencyKeys, reason }:
         .insertInto("usage_batch")
         .values({ tenant_id: caller.tenantId, id: voids.batchId, created_at: app.clock.now() })
         .execute();
+    } else {
+      noteUnchanged(tx);
     }
     const known = await knownKeys(tx, caller.tenantId, idempotencyKeys);
     const results = idempotencyKeys.map((idempotencyKey) => {

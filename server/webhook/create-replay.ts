@@ -7,10 +7,10 @@ import { leaveWork, type Tx } from "../db/database.ts";
 import { newId } from "../id.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
+import { listSpan } from "../rpc/list-span.ts";
 import { stateName } from "./delivery.ts";
 import { getEndpoint } from "./endpoint.ts";
 import { typesOf } from "./event-filter.ts";
-import { listSpan } from "./list-span.ts";
 import { toReplay } from "./replay.ts";
 
 // How many may wait to be sent at first; replay-deliveries.ts then goes by how quickly they are.

@@ -1,21 +1,21 @@
 import { create } from "@bufbuild/protobuf";
+import { EndpointSchema } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { type DeleteEndpointRequest, DeleteEndpointResponseSchema } from "../../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "../app.ts";
 import type { Tx } from "../db/database.ts";
-import { parseId } from "../id.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
-import { notFound } from "../rpc/errors.ts";
+import { noteBefore } from "../rpc/change-note.ts";
+import { getEndpoint, toEndpoint } from "./endpoint.ts";
 import { giveUpWaiting, type LockedEndpoint } from "./give-up-waiting.ts";
 
 /** Deletes an endpoint and gives up what waits for it, what is being sent included. Its deliveries stay in the log. */
 export function deleteEndpoint(app: App, caller: Caller, request: DeleteEndpointRequest) {
   const { tenantId } = caller;
   return change(app, caller, DeleteEndpointResponseSchema, async (tx) => {
-    const endpointId = parseId("whe", request.id);
-    const now = app.clock.now();
-    const removed = endpointId && (await removeEndpoint(tx, { tenantId, endpointId }, now, "the endpoint was deleted"));
-    if (!removed) throw notFound("endpoint", request.id);
+    const row = await getEndpoint(tx, tenantId, request.id, "lock");
+    noteBefore(tx, EndpointSchema, toEndpoint(row));
+    await removeEndpoint(tx, { tenantId, endpointId: row.id }, app.clock.now(), "the endpoint was deleted");
     return create(DeleteEndpointResponseSchema);
   });
 }

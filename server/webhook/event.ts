@@ -8,9 +8,9 @@ import { inTenant, type Tx } from "../db/database.ts";
 import type { OutboxEvent as EventRow } from "../db/tables.ts";
 import { formatId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
+import { listSpan } from "../rpc/list-span.ts";
 import { openPage } from "../rpc/page.ts";
 import { typesOf } from "./event-filter.ts";
-import { listSpan } from "./list-span.ts";
 
 type Listed = Omit<Selectable<EventRow>, "data" | "tenant_id">;
 

@@ -5,10 +5,10 @@ import { type ListDeliveriesRequest, ListDeliveriesResponseSchema } from "../../
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import { parseId } from "../id.ts";
+import { type ListSpan, listSpan } from "../rpc/list-span.ts";
 import { openPage } from "../rpc/page.ts";
 import { type DeliveryRow, heldBy, nextAttemptAt, stateName, toDelivery } from "./delivery.ts";
 import { typesOf } from "./event-filter.ts";
-import { type ListSpan, listSpan } from "./list-span.ts";
 
 /** Deliveries of the tenant, newest first, or oldest first. */
 export function listDeliveries(app: App, tenantId: string, request: ListDeliveriesRequest) {

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { EndpointSchema } from "../../gen/usageflow/v1/webhook_pb.ts";
 import {
   type PauseEndpointRequest,
   PauseEndpointResponseSchema,
@@ -9,6 +10,7 @@ import type { App } from "../app.ts";
 import { leaveWork, type Tx } from "../db/database.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
+import { noteBefore } from "../rpc/change-note.ts";
 import { getEndpoint, toEndpoint } from "./endpoint.ts";
 import { forgetFailures } from "./endpoint-health.ts";
 
@@ -16,6 +18,7 @@ import { forgetFailures } from "./endpoint-health.ts";
 export function pauseEndpoint(app: App, caller: Caller, request: PauseEndpointRequest) {
   return change(app, caller, PauseEndpointResponseSchema, async (tx) => {
     const row = await getEndpoint(tx, caller.tenantId, request.id, "lock");
+    noteBefore(tx, EndpointSchema, toEndpoint(row));
     const pausedAt = row.paused_at ?? app.clock.now();
     return create(PauseEndpointResponseSchema, { endpoint: await setPaused(tx, caller.tenantId, row.id, pausedAt) });
   });
@@ -24,7 +27,9 @@ export function pauseEndpoint(app: App, caller: Caller, request: PauseEndpointRe
 /** Resumes an endpoint that was paused or disabled, and forgets how it failed. What waited for it is claimed next. */
 export function resumeEndpoint(app: App, caller: Caller, request: ResumeEndpointRequest) {
   return change(app, caller, ResumeEndpointResponseSchema, async (tx) => {
-    const { id } = await getEndpoint(tx, caller.tenantId, request.id, "lock");
+    const row = await getEndpoint(tx, caller.tenantId, request.id, "lock");
+    noteBefore(tx, EndpointSchema, toEndpoint(row));
+    const { id } = row;
     await enable(tx, caller.tenantId, id);
     await forgetFailures(tx, caller.tenantId, id);
     leaveWork(tx, "deliver");

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { sql } from "kysely";
-import { SignatureKind } from "../../gen/usageflow/v1/webhook_pb.ts";
+import { EndpointSchema, SignatureKind } from "../../gen/usageflow/v1/webhook_pb.ts";
 import {
   type RotateEndpointSecretRequest,
   RotateEndpointSecretResponseSchema,
@@ -12,6 +12,7 @@ import type { Tx } from "../db/database.ts";
 import { newId } from "../id.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
+import { noteBefore } from "../rpc/change-note.ts";
 import { stateConflict } from "../rpc/errors.ts";
 import { getEndpoint, secretPlace, toEndpoint } from "./endpoint.ts";
 import { takeSecret } from "./endpoint-secret.ts";
@@ -25,6 +26,7 @@ export function rotateEndpointSecret(app: App, caller: Caller, request: RotateEn
   const { tenantId } = caller;
   return change(app, caller, RotateEndpointSecretResponseSchema, async (tx) => {
     const before = await getEndpoint(tx, tenantId, request.id, "lock");
+    noteBefore(tx, EndpointSchema, toEndpoint(before));
     const kind = request.signatureKind || SignatureKind[before.signature_kind as keyof typeof SignatureKind];
     if (before.listener_name !== null && kind !== SignatureKind.V1) {
       throw stateConflict("a listener signs with v1: its client is shown the secret each time it calls Listen");

@@ -1,9 +1,11 @@
 import { create } from "@bufbuild/protobuf";
+import { DeliverySchema } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { type SkipDeliveryRequest, SkipDeliveryResponseSchema } from "../../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "../app.ts";
 import type { Tx } from "../db/database.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
+import { noteBefore } from "../rpc/change-note.ts";
 import { stateConflict } from "../rpc/errors.ts";
 import { type DeliveryRow, getDeliveryRow, toDelivery } from "./delivery.ts";
 import { lockEndpoint } from "./endpoint.ts";
@@ -15,6 +17,7 @@ export function skipDelivery(app: App, caller: Caller, request: SkipDeliveryRequ
   return change(app, caller, SkipDeliveryResponseSchema, async (tx) => {
     const found = await getDeliveryRow(tx, tenantId, request.id);
     await lockEndpoint(tx, tenantId, found.endpoint_id);
+    noteBefore(tx, DeliverySchema, toDelivery(await getDeliveryRow(tx, tenantId, request.id)));
     const now = app.clock.now();
     const waited = await giveUp(tx, tenantId, found.id, now);
     const row = await getDeliveryRow(tx, tenantId, request.id);

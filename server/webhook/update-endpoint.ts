@@ -1,8 +1,10 @@
 import { create } from "@bufbuild/protobuf";
+import { EndpointSchema } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { type UpdateEndpointRequest, UpdateEndpointResponseSchema } from "../../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "../app.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
+import { noteBefore } from "../rpc/change-note.ts";
 import { brokenConstraint, stateConflict } from "../rpc/errors.ts";
 import { getEndpoint, toEndpoint } from "./endpoint.ts";
 import { keepPace } from "./endpoint-caps.ts";
@@ -24,6 +26,7 @@ export async function updateEndpoint(app: App, caller: Caller, request: UpdateEn
   return change(app, caller, UpdateEndpointResponseSchema, async (tx) => {
     const before = await getEndpoint(tx, tenantId, request.id, "lock");
     const { id } = before;
+    noteBefore(tx, EndpointSchema, toEndpoint(before));
     const row = await tx
       .updateTable("endpoint")
       .set({

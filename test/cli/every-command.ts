@@ -149,6 +149,10 @@ type Args = readonly string[];
 
 /** For every command a line that succeeds: what follows its name, and the exit code where it is not 0. */
 export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = {
+  "audit export": ({ folder }) => [join(folder, "audit.ndjson")],
+  "audit list": () => [],
+  "audit tail": () => ["--after", "0", "--count", "2"],
+  "audit verify": () => [],
   "catalog diff": ({ folder }) => [join(folder, "catalog.yaml")],
   "catalog pull": () => [],
   "catalog push": ({ folder }) => [join(folder, "catalog.yaml")],

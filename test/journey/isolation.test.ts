@@ -205,6 +205,7 @@ test("a stranger's answer to every question about another tenant's things is not
     stranger.pricing.listDiscounts({}).then((answer) => answer.discounts),
     stranger.pricing.listPlans({}).then((answer) => answer.plans),
     stranger.tenant.listCustomers({}).then((answer) => answer.customers),
+    stranger.tenant.listAuditEntries({ filter: { subject: "user_123" } }).then((answer) => answer.auditEntries),
     stranger.usage.listUsageEvents({}).then((answer) => answer.usageEvents),
     stranger.usage.listUnbilledUsage({}).then((answer) => answer.unbilledUsage),
     stranger.invoice.getOpenRevenue({}).then((answer) => answer.revenues),

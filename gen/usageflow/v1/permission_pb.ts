@@ -12,7 +12,7 @@ import type { UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/permission.proto.
  */
 export const file_usageflow_v1_permission: GenFile = /*@__PURE__*/
-  fileDesc("Ch11c2FnZWZsb3cvdjEvcGVybWlzc2lvbi5wcm90bxIMdXNhZ2VmbG93LnYxKpIDCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIVCgpST0xFX09XTkVSEAEaBYq1GAEqEhUKClJPTEVfQURNSU4QAhoFirUYASoSmwEKDlJPTEVfREVWRUxPUEVSEAMahgGKtRgGKjpyZWFkirUYC3VzYWdlOndyaXRlirUYEGNvcnJlY3Rpb246d3JpdGWKtRgOY3VzdG9tZXI6d3JpdGWKtRgNcHJpY2luZzp3cml0ZYq1GBJzdWJzY3JpcHRpb246d3JpdGWKtRgNd2ViaG9vazp3cml0ZYq1GAtjbG9jazp3cml0ZRJpCgxST0xFX0JJTExJTkcQBBpXirUYBio6cmVhZIq1GBBjb3JyZWN0aW9uOndyaXRlirUYDmN1c3RvbWVyOndyaXRlirUYEnN1YnNjcmlwdGlvbjp3cml0ZYq1GA1pbnZvaWNlOndyaXRlEhsKC1JPTEVfVklFV0VSEAUaCoq1GAYqOnJlYWQSIAoLUk9MRV9JTkdFU1QQBhoPirUYC3VzYWdlOndyaXRlOkAKCnBlcm1pc3Npb24SHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjRhgMgASgJUgpwZXJtaXNzaW9uOjsKBmdyYW50cxIhLmdvb2dsZS5wcm90b2J1Zi5FbnVtVmFsdWVPcHRpb25zGNGGAyADKAlSBmdyYW50c2IGcHJvdG8z", [file_google_protobuf_descriptor]);
+  fileDesc("Ch11c2FnZWZsb3cvdjEvcGVybWlzc2lvbi5wcm90bxIMdXNhZ2VmbG93LnYxKpIDCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIVCgpST0xFX09XTkVSEAEaBYq1GAEqEhUKClJPTEVfQURNSU4QAhoFirUYASoSmwEKDlJPTEVfREVWRUxPUEVSEAMahgGKtRgGKjpyZWFkirUYC3VzYWdlOndyaXRlirUYEGNvcnJlY3Rpb246d3JpdGWKtRgOY3VzdG9tZXI6d3JpdGWKtRgNcHJpY2luZzp3cml0ZYq1GBJzdWJzY3JpcHRpb246d3JpdGWKtRgNd2ViaG9vazp3cml0ZYq1GAtjbG9jazp3cml0ZRJpCgxST0xFX0JJTExJTkcQBBpXirUYBio6cmVhZIq1GBBjb3JyZWN0aW9uOndyaXRlirUYDmN1c3RvbWVyOndyaXRlirUYEnN1YnNjcmlwdGlvbjp3cml0ZYq1GA1pbnZvaWNlOndyaXRlEhsKC1JPTEVfVklFV0VSEAUaCoq1GAYqOnJlYWQSIAoLUk9MRV9JTkdFU1QQBhoPirUYC3VzYWdlOndyaXRlOkAKCnBlcm1pc3Npb24SHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjRhgMgASgJUgpwZXJtaXNzaW9uOjoKB3N1YmplY3QSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjShgMgASgJUgdzdWJqZWN0Oj4KCXVuYXVkaXRlZBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGNOGAyABKAlSCXVuYXVkaXRlZDo7CgZncmFudHMSIS5nb29nbGUucHJvdG9idWYuRW51bVZhbHVlT3B0aW9ucxjRhgMgAygJUgZncmFudHNiBnByb3RvMw", [file_google_protobuf_descriptor]);
 
 /**
  * What a caller may do. The grants beside each value are the whole rule: the server reads them from here.
@@ -93,10 +93,28 @@ export const permission: GenExtension<MethodOptions, string> = /*@__PURE__*/
   extDesc(file_usageflow_v1_permission, 0);
 
 /**
+ * The field of the answer that holds what this method changes, such as `endpoint`. Its id is the subject of the entry
+ * in the audit log, and the entry says how it was before and after. A call that changes nothing leaves no entry.
+ *
+ * @generated from extension: string subject = 50002;
+ */
+export const subject: GenExtension<MethodOptions, string> = /*@__PURE__*/
+  extDesc(file_usageflow_v1_permission, 1);
+
+/**
+ * Why a method that writes leaves no entry in the audit log. Each that writes has this or a subject; a test fails the
+ * build.
+ *
+ * @generated from extension: string unaudited = 50003;
+ */
+export const unaudited: GenExtension<MethodOptions, string> = /*@__PURE__*/
+  extDesc(file_usageflow_v1_permission, 2);
+
+/**
  * The permissions of a role. `*` stands for all of them, `*:read` for all that read.
  *
  * @generated from extension: repeated string grants = 50001;
  */
 export const grants: GenExtension<EnumValueOptions, string[]> = /*@__PURE__*/
-  extDesc(file_usageflow_v1_permission, 1);
+  extDesc(file_usageflow_v1_permission, 3);
 

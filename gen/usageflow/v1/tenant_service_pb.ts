@@ -7,6 +7,8 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { AuditBreach, AuditEntry, AuditHead } from "./audit_pb.ts";
+import { file_usageflow_v1_audit } from "./audit_pb.ts";
 import type { Role } from "./permission_pb.ts";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
 import type { ApiKey, Clock, Customer, Party, Tenant } from "./tenant_pb.ts";
@@ -17,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/tenant_service.proto.
  */
 export const file_usageflow_v1_tenant_service: GenFile = /*@__PURE__*/
-  fileDesc("CiF1c2FnZWZsb3cvdjEvdGVuYW50X3NlcnZpY2UucHJvdG8SDHVzYWdlZmxvdy52MSISChBHZXRUZW5hbnRSZXF1ZXN0ImAKEUdldFRlbmFudFJlc3BvbnNlEiQKBnRlbmFudBgBIAEoCzIULnVzYWdlZmxvdy52MS5UZW5hbnQSJQoHYXBpX2tleRgCIAEoCzIULnVzYWdlZmxvdy52MS5BcGlLZXkivAMKE1VwZGF0ZVRlbmFudFJlcXVlc3QSQAoMZ3JhY2VfcGVyaW9kGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAvaMBMgASQwoPYmFja2ZpbGxfd2luZG93GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAsL0QMgASPwoOaW52b2ljZV9wcmVmaXgYAyABKAlCJ7pIJHIiMiBeKFtBLVphLXowLTktXXswLDE1fVtBLVphLXotXSk/JBI5Cgl0aW1lX3pvbmUYCCABKAlCJrpII3IhGEAyHV4oW0EtWmEtel1bQS1aYS16MC05XysvLV0qKT8kEiMKBnNlbGxlchgJIAEoCzITLnVzYWdlZmxvdy52MS5QYXJ0eRIrChJwYXltZW50X3Rlcm1zX2RheXMYCiABKAVCCrpIBxoFGO0CKABIAIgBARIwCgRtZW1vGAsgASgJQh26SBpyGBjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJEgBiAEBQhUKE19wYXltZW50X3Rlcm1zX2RheXNCBwoFX21lbW8iPAoUVXBkYXRlVGVuYW50UmVzcG9uc2USJAoGdGVuYW50GAEgASgLMhQudXNhZ2VmbG93LnYxLlRlbmFudCKgAQoTQWR2YW5jZUNsb2NrUmVxdWVzdBI4CgJ0bxgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCDrpIC7IBCBoGCICy+IQbSAASOQoCYnkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIGCMCdvZYBMgBIAEIUCgtkZXN0aW5hdGlvbhIFukgCCAEiOgoUQWR2YW5jZUNsb2NrUmVzcG9uc2USIgoFY2xvY2sYASABKAsyEy51c2FnZWZsb3cudjEuQ2xvY2si9QEKE0NyZWF0ZUFwaUtleVJlcXVlc3QSKwoEbmFtZRgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSLAoEcm9sZRgCIAEoDjISLnVzYWdlZmxvdy52MS5Sb2xlQgq6SAeCAQQQASAAEj8KCmV4cGlyZXNfaW4YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIGCMCdvZYBKgASQgoNYWxsb3dlZF9jaWRycxgEIAMoCUIrukgokgElEGQiIXIfGEAyG15bMC05QS1GYS1mOi5dKy9bMC05XXsxLDN9JCJNChRDcmVhdGVBcGlLZXlSZXNwb25zZRIlCgdhcGlfa2V5GAEgASgLMhQudXNhZ2VmbG93LnYxLkFwaUtleRIOCgZzZWNyZXQYAiABKAkiYwoSTGlzdEFwaUtleXNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAIgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJWChNMaXN0QXBpS2V5c1Jlc3BvbnNlEiYKCGFwaV9rZXlzGAEgAygLMhQudXNhZ2VmbG93LnYxLkFwaUtleRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiPwoTUmV2b2tlQXBpS2V5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5rZXlfWzAtOUEtWmEtel17MjJ9JCI9ChRSZXZva2VBcGlLZXlSZXNwb25zZRIlCgdhcGlfa2V5GAEgASgLMhQudXNhZ2VmbG93LnYxLkFwaUtleSJ7ChNSb3RhdGVBcGlLZXlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmtleV9bMC05QS1aYS16XXsyMn0kEjoKB292ZXJsYXAYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDrpIC6oBCCIECID1JDIAInMKFFJvdGF0ZUFwaUtleVJlc3BvbnNlEiUKB2FwaV9rZXkYASABKAsyFC51c2FnZWZsb3cudjEuQXBpS2V5Eg4KBnNlY3JldBgCIAEoCRIkCgZmb3JtZXIYAyABKAsyFC51c2FnZWZsb3cudjEuQXBpS2V5IkYKElB1dEN1c3RvbWVyUmVxdWVzdBIwCghjdXN0b21lchgBIAEoCzIWLnVzYWdlZmxvdy52MS5DdXN0b21lckIGukgDyAEBIj8KE1B1dEN1c3RvbWVyUmVzcG9uc2USKAoIY3VzdG9tZXIYASABKAsyFi51c2FnZWZsb3cudjEuQ3VzdG9tZXIiQQoSR2V0Q3VzdG9tZXJSZXF1ZXN0EisKAmlkGAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskIj8KE0dldEN1c3RvbWVyUmVzcG9uc2USKAoIY3VzdG9tZXIYASABKAsyFi51c2FnZWZsb3cudjEuQ3VzdG9tZXIiZQoUTGlzdEN1c3RvbWVyc1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAiABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokIlsKFUxpc3RDdXN0b21lcnNSZXNwb25zZRIpCgljdXN0b21lcnMYASADKAsyFi51c2FnZWZsb3cudjEuQ3VzdG9tZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMqQICg1UZW5hbnRTZXJ2aWNlEmAKCUdldFRlbmFudBIeLnVzYWdlZmxvdy52MS5HZXRUZW5hbnRSZXF1ZXN0Gh8udXNhZ2VmbG93LnYxLkdldFRlbmFudFJlc3BvbnNlIhKQAgGKtRgLdGVuYW50OnJlYWQSagoMVXBkYXRlVGVuYW50EiEudXNhZ2VmbG93LnYxLlVwZGF0ZVRlbmFudFJlcXVlc3QaIi51c2FnZWZsb3cudjEuVXBkYXRlVGVuYW50UmVzcG9uc2UiE5ACAoq1GAx0ZW5hbnQ6d3JpdGUSZgoMQWR2YW5jZUNsb2NrEiEudXNhZ2VmbG93LnYxLkFkdmFuY2VDbG9ja1JlcXVlc3QaIi51c2FnZWZsb3cudjEuQWR2YW5jZUNsb2NrUmVzcG9uc2UiD4q1GAtjbG9jazp3cml0ZRJkCgxDcmVhdGVBcGlLZXkSIS51c2FnZWZsb3cudjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBoiLnVzYWdlZmxvdy52MS5DcmVhdGVBcGlLZXlSZXNwb25zZSINirUYCWtleTp3cml0ZRJjCgtMaXN0QXBpS2V5cxIgLnVzYWdlZmxvdy52MS5MaXN0QXBpS2V5c1JlcXVlc3QaIS51c2FnZWZsb3cudjEuTGlzdEFwaUtleXNSZXNwb25zZSIPkAIBirUYCGtleTpyZWFkEmcKDFJldm9rZUFwaUtleRIhLnVzYWdlZmxvdy52MS5SZXZva2VBcGlLZXlSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLlJldm9rZUFwaUtleVJlc3BvbnNlIhCQAgKKtRgJa2V5OndyaXRlEmQKDFJvdGF0ZUFwaUtleRIhLnVzYWdlZmxvdy52MS5Sb3RhdGVBcGlLZXlSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLlJvdGF0ZUFwaUtleVJlc3BvbnNlIg2KtRgJa2V5OndyaXRlEmkKC1B1dEN1c3RvbWVyEiAudXNhZ2VmbG93LnYxLlB1dEN1c3RvbWVyUmVxdWVzdBohLnVzYWdlZmxvdy52MS5QdXRDdXN0b21lclJlc3BvbnNlIhWQAgKKtRgOY3VzdG9tZXI6d3JpdGUSaAoLR2V0Q3VzdG9tZXISIC51c2FnZWZsb3cudjEuR2V0Q3VzdG9tZXJSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkdldEN1c3RvbWVyUmVzcG9uc2UiFJACAYq1GA1jdXN0b21lcjpyZWFkEm4KDUxpc3RDdXN0b21lcnMSIi51c2FnZWZsb3cudjEuTGlzdEN1c3RvbWVyc1JlcXVlc3QaIy51c2FnZWZsb3cudjEuTGlzdEN1c3RvbWVyc1Jlc3BvbnNlIhSQAgGKtRgNY3VzdG9tZXI6cmVhZGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_permission, file_usageflow_v1_tenant]);
+  fileDesc("CiF1c2FnZWZsb3cvdjEvdGVuYW50X3NlcnZpY2UucHJvdG8SDHVzYWdlZmxvdy52MSISChBHZXRUZW5hbnRSZXF1ZXN0ImAKEUdldFRlbmFudFJlc3BvbnNlEiQKBnRlbmFudBgBIAEoCzIULnVzYWdlZmxvdy52MS5UZW5hbnQSJQoHYXBpX2tleRgCIAEoCzIULnVzYWdlZmxvdy52MS5BcGlLZXkivAMKE1VwZGF0ZVRlbmFudFJlcXVlc3QSQAoMZ3JhY2VfcGVyaW9kGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAvaMBMgASQwoPYmFja2ZpbGxfd2luZG93GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAsL0QMgASPwoOaW52b2ljZV9wcmVmaXgYAyABKAlCJ7pIJHIiMiBeKFtBLVphLXowLTktXXswLDE1fVtBLVphLXotXSk/JBI5Cgl0aW1lX3pvbmUYCCABKAlCJrpII3IhGEAyHV4oW0EtWmEtel1bQS1aYS16MC05XysvLV0qKT8kEiMKBnNlbGxlchgJIAEoCzITLnVzYWdlZmxvdy52MS5QYXJ0eRIrChJwYXltZW50X3Rlcm1zX2RheXMYCiABKAVCCrpIBxoFGO0CKABIAIgBARIwCgRtZW1vGAsgASgJQh26SBpyGBjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJEgBiAEBQhUKE19wYXltZW50X3Rlcm1zX2RheXNCBwoFX21lbW8iPAoUVXBkYXRlVGVuYW50UmVzcG9uc2USJAoGdGVuYW50GAEgASgLMhQudXNhZ2VmbG93LnYxLlRlbmFudCKgAQoTQWR2YW5jZUNsb2NrUmVxdWVzdBI4CgJ0bxgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCDrpIC7IBCBoGCICy+IQbSAASOQoCYnkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIGCMCdvZYBMgBIAEIUCgtkZXN0aW5hdGlvbhIFukgCCAEiOgoUQWR2YW5jZUNsb2NrUmVzcG9uc2USIgoFY2xvY2sYASABKAsyEy51c2FnZWZsb3cudjEuQ2xvY2si9QEKE0NyZWF0ZUFwaUtleVJlcXVlc3QSKwoEbmFtZRgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSLAoEcm9sZRgCIAEoDjISLnVzYWdlZmxvdy52MS5Sb2xlQgq6SAeCAQQQASAAEj8KCmV4cGlyZXNfaW4YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIGCMCdvZYBKgASQgoNYWxsb3dlZF9jaWRycxgEIAMoCUIrukgokgElEGQiIXIfGEAyG15bMC05QS1GYS1mOi5dKy9bMC05XXsxLDN9JCJSChRDcmVhdGVBcGlLZXlSZXNwb25zZRIlCgdhcGlfa2V5GAEgASgLMhQudXNhZ2VmbG93LnYxLkFwaUtleRITCgZzZWNyZXQYAiABKAlCA4ABASJjChJMaXN0QXBpS2V5c1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAiABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokIlYKE0xpc3RBcGlLZXlzUmVzcG9uc2USJgoIYXBpX2tleXMYASADKAsyFC51c2FnZWZsb3cudjEuQXBpS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI/ChNSZXZva2VBcGlLZXlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmtleV9bMC05QS1aYS16XXsyMn0kIj0KFFJldm9rZUFwaUtleVJlc3BvbnNlEiUKB2FwaV9rZXkYASABKAsyFC51c2FnZWZsb3cudjEuQXBpS2V5InsKE1JvdGF0ZUFwaUtleVJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVea2V5X1swLTlBLVphLXpdezIyfSQSOgoHb3ZlcmxhcBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgPUkMgAieAoUUm90YXRlQXBpS2V5UmVzcG9uc2USJQoHYXBpX2tleRgBIAEoCzIULnVzYWdlZmxvdy52MS5BcGlLZXkSEwoGc2VjcmV0GAIgASgJQgOAAQESJAoGZm9ybWVyGAMgASgLMhQudXNhZ2VmbG93LnYxLkFwaUtleSJGChJQdXRDdXN0b21lclJlcXVlc3QSMAoIY3VzdG9tZXIYASABKAsyFi51c2FnZWZsb3cudjEuQ3VzdG9tZXJCBrpIA8gBASI/ChNQdXRDdXN0b21lclJlc3BvbnNlEigKCGN1c3RvbWVyGAEgASgLMhYudXNhZ2VmbG93LnYxLkN1c3RvbWVyIkEKEkdldEN1c3RvbWVyUmVxdWVzdBIrCgJpZBgBIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJCI/ChNHZXRDdXN0b21lclJlc3BvbnNlEigKCGN1c3RvbWVyGAEgASgLMhYudXNhZ2VmbG93LnYxLkN1c3RvbWVyImUKFExpc3RDdXN0b21lcnNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAIgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJbChVMaXN0Q3VzdG9tZXJzUmVzcG9uc2USKQoJY3VzdG9tZXJzGAEgAygLMhYudXNhZ2VmbG93LnYxLkN1c3RvbWVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKTAQoXTGlzdEF1ZGl0RW50cmllc1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAiABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokEikKBmZpbHRlchgDIAEoCzIZLnVzYWdlZmxvdy52MS5BdWRpdEZpbHRlciKdAgoLQXVkaXRGaWx0ZXISLAoHYWN0aW9ucxgBIAMoCUIbukgYkgEVEGQiEXIPGEAyC15bQS1aYS16XSskEi4KB3N1YmplY3QYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEicKBWFjdG9yGAMgASgJQhi6SBVyExhAMg9eWzAtOUEtWmEtel9dKiQSDwoHcmVmdXNlZBgEIAEoCBI7CgVzdGFydBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyACJkChhMaXN0QXVkaXRFbnRyaWVzUmVzcG9uc2USLwoNYXVkaXRfZW50cmllcxgBIAMoCzIYLnVzYWdlZmxvdy52MS5BdWRpdEVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJ9ChdUYWlsQXVkaXRFbnRyaWVzUmVxdWVzdBIkCg5hZnRlcl9zZXF1ZW5jZRgBIAEoA0IHukgEIgIoAEgAiAEBEikKBmZpbHRlchgCIAEoCzIZLnVzYWdlZmxvdy52MS5BdWRpdEZpbHRlckIRCg9fYWZ0ZXJfc2VxdWVuY2UiWwoYVGFpbEF1ZGl0RW50cmllc1Jlc3BvbnNlEi0KC2F1ZGl0X2VudHJ5GAEgASgLMhgudXNhZ2VmbG93LnYxLkF1ZGl0RW50cnkSEAoIc2VxdWVuY2UYAiABKAMiPAoSVmVyaWZ5QXVkaXRSZXF1ZXN0EiYKBWFmdGVyGAEgASgLMhcudXNhZ2VmbG93LnYxLkF1ZGl0SGVhZCKrAQoTVmVyaWZ5QXVkaXRSZXNwb25zZRIpCgh2ZXJpZmllZBgBIAEoCzIXLnVzYWdlZmxvdy52MS5BdWRpdEhlYWQSJQoEaGVhZBgCIAEoCzIXLnVzYWdlZmxvdy52MS5BdWRpdEhlYWQSKQoGYnJlYWNoGAMgASgOMhkudXNhZ2VmbG93LnYxLkF1ZGl0QnJlYWNoEhcKD2JyZWFjaF9zZXF1ZW5jZRgEIAEoAyIUChJFeHBvcnRBdWRpdFJlcXVlc3QidwoTRXhwb3J0QXVkaXRSZXNwb25zZRIvCgthdWRpdF9lbnRyeRgBIAEoCzIYLnVzYWdlZmxvdy52MS5BdWRpdEVudHJ5SAASJwoEaGVhZBgCIAEoCzIXLnVzYWdlZmxvdy52MS5BdWRpdEhlYWRIAEIGCgRwYXJ0Mp8MCg1UZW5hbnRTZXJ2aWNlEmAKCUdldFRlbmFudBIeLnVzYWdlZmxvdy52MS5HZXRUZW5hbnRSZXF1ZXN0Gh8udXNhZ2VmbG93LnYxLkdldFRlbmFudFJlc3BvbnNlIhKQAgGKtRgLdGVuYW50OnJlYWQSdAoMVXBkYXRlVGVuYW50EiEudXNhZ2VmbG93LnYxLlVwZGF0ZVRlbmFudFJlcXVlc3QaIi51c2FnZWZsb3cudjEuVXBkYXRlVGVuYW50UmVzcG9uc2UiHZACAoq1GAx0ZW5hbnQ6d3JpdGWStRgGdGVuYW50Em8KDEFkdmFuY2VDbG9jaxIhLnVzYWdlZmxvdy52MS5BZHZhbmNlQ2xvY2tSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLkFkdmFuY2VDbG9ja1Jlc3BvbnNlIhiKtRgLY2xvY2s6d3JpdGWStRgFY2xvY2sSbwoMQ3JlYXRlQXBpS2V5EiEudXNhZ2VmbG93LnYxLkNyZWF0ZUFwaUtleVJlcXVlc3QaIi51c2FnZWZsb3cudjEuQ3JlYXRlQXBpS2V5UmVzcG9uc2UiGIq1GAlrZXk6d3JpdGWStRgHYXBpX2tleRJjCgtMaXN0QXBpS2V5cxIgLnVzYWdlZmxvdy52MS5MaXN0QXBpS2V5c1JlcXVlc3QaIS51c2FnZWZsb3cudjEuTGlzdEFwaUtleXNSZXNwb25zZSIPkAIBirUYCGtleTpyZWFkEnIKDFJldm9rZUFwaUtleRIhLnVzYWdlZmxvdy52MS5SZXZva2VBcGlLZXlSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLlJldm9rZUFwaUtleVJlc3BvbnNlIhuQAgKKtRgJa2V5OndyaXRlkrUYB2FwaV9rZXkSbwoMUm90YXRlQXBpS2V5EiEudXNhZ2VmbG93LnYxLlJvdGF0ZUFwaUtleVJlcXVlc3QaIi51c2FnZWZsb3cudjEuUm90YXRlQXBpS2V5UmVzcG9uc2UiGIq1GAlrZXk6d3JpdGWStRgHYXBpX2tleRJ1CgtQdXRDdXN0b21lchIgLnVzYWdlZmxvdy52MS5QdXRDdXN0b21lclJlcXVlc3QaIS51c2FnZWZsb3cudjEuUHV0Q3VzdG9tZXJSZXNwb25zZSIhkAICirUYDmN1c3RvbWVyOndyaXRlkrUYCGN1c3RvbWVyEmgKC0dldEN1c3RvbWVyEiAudXNhZ2VmbG93LnYxLkdldEN1c3RvbWVyUmVxdWVzdBohLnVzYWdlZmxvdy52MS5HZXRDdXN0b21lclJlc3BvbnNlIhSQAgGKtRgNY3VzdG9tZXI6cmVhZBJuCg1MaXN0Q3VzdG9tZXJzEiIudXNhZ2VmbG93LnYxLkxpc3RDdXN0b21lcnNSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLkxpc3RDdXN0b21lcnNSZXNwb25zZSIUkAIBirUYDWN1c3RvbWVyOnJlYWQSdAoQTGlzdEF1ZGl0RW50cmllcxIlLnVzYWdlZmxvdy52MS5MaXN0QXVkaXRFbnRyaWVzUmVxdWVzdBomLnVzYWdlZmxvdy52MS5MaXN0QXVkaXRFbnRyaWVzUmVzcG9uc2UiEZACAYq1GAphdWRpdDpyZWFkEnYKEFRhaWxBdWRpdEVudHJpZXMSJS51c2FnZWZsb3cudjEuVGFpbEF1ZGl0RW50cmllc1JlcXVlc3QaJi51c2FnZWZsb3cudjEuVGFpbEF1ZGl0RW50cmllc1Jlc3BvbnNlIhGQAgGKtRgKYXVkaXQ6cmVhZDABEmUKC1ZlcmlmeUF1ZGl0EiAudXNhZ2VmbG93LnYxLlZlcmlmeUF1ZGl0UmVxdWVzdBohLnVzYWdlZmxvdy52MS5WZXJpZnlBdWRpdFJlc3BvbnNlIhGQAgGKtRgKYXVkaXQ6cmVhZBJkCgtFeHBvcnRBdWRpdBIgLnVzYWdlZmxvdy52MS5FeHBvcnRBdWRpdFJlcXVlc3QaIS51c2FnZWZsb3cudjEuRXhwb3J0QXVkaXRSZXNwb25zZSIOirUYCmF1ZGl0OnJlYWQwAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_audit, file_usageflow_v1_permission, file_usageflow_v1_tenant]);
 
 /**
  * Asks for the caller's tenant.
@@ -580,6 +582,297 @@ export const ListCustomersResponseSchema: GenMessage<ListCustomersResponse> = /*
   messageDesc(file_usageflow_v1_tenant_service, 19);
 
 /**
+ * Asks for entries of the audit log.
+ *
+ * @generated from message usageflow.v1.ListAuditEntriesRequest
+ */
+export type ListAuditEntriesRequest = Message<"usageflow.v1.ListAuditEntriesRequest"> & {
+  /**
+   * At most this many, 1 to 1,000. 0 means 100.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty for the first page.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+
+  /**
+   * Only these.
+   *
+   * @generated from field: usageflow.v1.AuditFilter filter = 3;
+   */
+  filter?: AuditFilter | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.ListAuditEntriesRequest.
+ * Use `create(ListAuditEntriesRequestSchema)` to create a new message.
+ */
+export const ListAuditEntriesRequestSchema: GenMessage<ListAuditEntriesRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 20);
+
+/**
+ * Which entries. What is left out restricts nothing.
+ *
+ * @generated from message usageflow.v1.AuditFilter
+ */
+export type AuditFilter = Message<"usageflow.v1.AuditFilter"> & {
+  /**
+   * Only of these methods, such as `VoidInvoice`, at most 100.
+   *
+   * @generated from field: repeated string actions = 1;
+   */
+  actions: string[];
+
+  /**
+   * Only of what has this id.
+   *
+   * @generated from field: string subject = 2;
+   */
+  subject: string;
+
+  /**
+   * Only of who has this id, such as `key_...`.
+   *
+   * @generated from field: string actor = 3;
+   */
+  actor: string;
+
+  /**
+   * Only refusals.
+   *
+   * @generated from field: bool refused = 4;
+   */
+  refused: boolean;
+
+  /**
+   * Only entries that were written at this time or later.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 5;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * Only entries that were written before this time.
+   *
+   * @generated from field: google.protobuf.Timestamp end = 6;
+   */
+  end?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.AuditFilter.
+ * Use `create(AuditFilterSchema)` to create a new message.
+ */
+export const AuditFilterSchema: GenMessage<AuditFilter> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 21);
+
+/**
+ * A page of the audit log.
+ *
+ * @generated from message usageflow.v1.ListAuditEntriesResponse
+ */
+export type ListAuditEntriesResponse = Message<"usageflow.v1.ListAuditEntriesResponse"> & {
+  /**
+   * The entries.
+   *
+   * @generated from field: repeated usageflow.v1.AuditEntry audit_entries = 1;
+   */
+  auditEntries: AuditEntry[];
+
+  /**
+   * Token of the next page. Empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListAuditEntriesResponse.
+ * Use `create(ListAuditEntriesResponseSchema)` to create a new message.
+ */
+export const ListAuditEntriesResponseSchema: GenMessage<ListAuditEntriesResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 22);
+
+/**
+ * From where on to tail.
+ *
+ * @generated from message usageflow.v1.TailAuditEntriesRequest
+ */
+export type TailAuditEntriesRequest = Message<"usageflow.v1.TailAuditEntriesRequest"> & {
+  /**
+   * Sequence of the entry after which to begin. Absent: with what is written from now on.
+   *
+   * @generated from field: optional int64 after_sequence = 1;
+   */
+  afterSequence?: bigint | undefined;
+
+  /**
+   * Only these.
+   *
+   * @generated from field: usageflow.v1.AuditFilter filter = 2;
+   */
+  filter?: AuditFilter | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.TailAuditEntriesRequest.
+ * Use `create(TailAuditEntriesRequestSchema)` to create a new message.
+ */
+export const TailAuditEntriesRequestSchema: GenMessage<TailAuditEntriesRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 23);
+
+/**
+ * An entry, or a heartbeat.
+ *
+ * @generated from message usageflow.v1.TailAuditEntriesResponse
+ */
+export type TailAuditEntriesResponse = Message<"usageflow.v1.TailAuditEntriesResponse"> & {
+  /**
+   * The entry. Absent: a heartbeat, one within 3 seconds where nothing else comes.
+   *
+   * @generated from field: usageflow.v1.AuditEntry audit_entry = 1;
+   */
+  auditEntry?: AuditEntry | undefined;
+
+  /**
+   * `after_sequence` for going on from here.
+   *
+   * @generated from field: int64 sequence = 2;
+   */
+  sequence: bigint;
+};
+
+/**
+ * Describes the message usageflow.v1.TailAuditEntriesResponse.
+ * Use `create(TailAuditEntriesResponseSchema)` to create a new message.
+ */
+export const TailAuditEntriesResponseSchema: GenMessage<TailAuditEntriesResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 24);
+
+/**
+ * What to verify.
+ *
+ * @generated from message usageflow.v1.VerifyAuditRequest
+ */
+export type VerifyAuditRequest = Message<"usageflow.v1.VerifyAuditRequest"> & {
+  /**
+   * A head that is known from before: its entry must still be there, and verification begins after it. Absent: from the
+   * first entry.
+   *
+   * @generated from field: usageflow.v1.AuditHead after = 1;
+   */
+  after?: AuditHead | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.VerifyAuditRequest.
+ * Use `create(VerifyAuditRequestSchema)` to create a new message.
+ */
+export const VerifyAuditRequestSchema: GenMessage<VerifyAuditRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 25);
+
+/**
+ * How far the chain is as it was written.
+ *
+ * @generated from message usageflow.v1.VerifyAuditResponse
+ */
+export type VerifyAuditResponse = Message<"usageflow.v1.VerifyAuditResponse"> & {
+  /**
+   * The last entry that was verified. It is the head: all was.
+   *
+   * @generated from field: usageflow.v1.AuditHead verified = 1;
+   */
+  verified?: AuditHead | undefined;
+
+  /**
+   * The end of the chain as the database has it.
+   *
+   * @generated from field: usageflow.v1.AuditHead head = 2;
+   */
+  head?: AuditHead | undefined;
+
+  /**
+   * What is wrong. Unspecified: nothing, so far as `verified`.
+   *
+   * @generated from field: usageflow.v1.AuditBreach breach = 3;
+   */
+  breach: AuditBreach;
+
+  /**
+   * The sequence at which it is wrong.
+   *
+   * @generated from field: int64 breach_sequence = 4;
+   */
+  breachSequence: bigint;
+};
+
+/**
+ * Describes the message usageflow.v1.VerifyAuditResponse.
+ * Use `create(VerifyAuditResponseSchema)` to create a new message.
+ */
+export const VerifyAuditResponseSchema: GenMessage<VerifyAuditResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 26);
+
+/**
+ * Asks for the whole audit log.
+ *
+ * @generated from message usageflow.v1.ExportAuditRequest
+ */
+export type ExportAuditRequest = Message<"usageflow.v1.ExportAuditRequest"> & {
+};
+
+/**
+ * Describes the message usageflow.v1.ExportAuditRequest.
+ * Use `create(ExportAuditRequestSchema)` to create a new message.
+ */
+export const ExportAuditRequestSchema: GenMessage<ExportAuditRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 27);
+
+/**
+ * An entry of the audit log, or its end.
+ *
+ * @generated from message usageflow.v1.ExportAuditResponse
+ */
+export type ExportAuditResponse = Message<"usageflow.v1.ExportAuditResponse"> & {
+  /**
+   * One of the two.
+   *
+   * @generated from oneof usageflow.v1.ExportAuditResponse.part
+   */
+  part: {
+    /**
+     * The next entry.
+     *
+     * @generated from field: usageflow.v1.AuditEntry audit_entry = 1;
+     */
+    value: AuditEntry;
+    case: "auditEntry";
+  } | {
+    /**
+     * The head, last of all.
+     *
+     * @generated from field: usageflow.v1.AuditHead head = 2;
+     */
+    value: AuditHead;
+    case: "head";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message usageflow.v1.ExportAuditResponse.
+ * Use `create(ExportAuditResponseSchema)` to create a new message.
+ */
+export const ExportAuditResponseSchema: GenMessage<ExportAuditResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 28);
+
+/**
  * The tenant itself: its settings, its clock, its API keys and its customers.
  *
  * All services: a call acts for the tenant of its API key and sees nothing else. Methods that change something run in
@@ -706,6 +999,50 @@ export const TenantService: GenService<{
     methodKind: "unary";
     input: typeof ListCustomersRequestSchema;
     output: typeof ListCustomersResponseSchema;
+  },
+  /**
+   * Lists entries of the audit log, newest first.
+   *
+   * @generated from rpc usageflow.v1.TenantService.ListAuditEntries
+   */
+  listAuditEntries: {
+    methodKind: "unary";
+    input: typeof ListAuditEntriesRequestSchema;
+    output: typeof ListAuditEntriesResponseSchema;
+  },
+  /**
+   * Streams entries of the audit log as they are written, in order and without a gap. A heartbeat comes where nothing else
+   * does.
+   *
+   * @generated from rpc usageflow.v1.TenantService.TailAuditEntries
+   */
+  tailAuditEntries: {
+    methodKind: "server_streaming";
+    input: typeof TailAuditEntriesRequestSchema;
+    output: typeof TailAuditEntriesResponseSchema;
+  },
+  /**
+   * Works the hashes of the audit log out again and compares, 20,000 entries in a call: go on with `verified` as `after`
+   * until it is the head. An entry that was deleted, changed, moved or slipped in is found. Of entries that were cut off at
+   * the end, with the head set back, only a head that was kept elsewhere knows: give it as `after`.
+   *
+   * @generated from rpc usageflow.v1.TenantService.VerifyAudit
+   */
+  verifyAudit: {
+    methodKind: "unary";
+    input: typeof VerifyAuditRequestSchema;
+    output: typeof VerifyAuditResponseSchema;
+  },
+  /**
+   * Streams the audit log from its beginning to where it ends now, and then that head. The export is itself an entry, the
+   * last one of the stream.
+   *
+   * @generated from rpc usageflow.v1.TenantService.ExportAudit
+   */
+  exportAudit: {
+    methodKind: "server_streaming";
+    input: typeof ExportAuditRequestSchema;
+    output: typeof ExportAuditResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_usageflow_v1_tenant_service, 0);

@@ -1,5 +1,5 @@
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
-import { invalid } from "../rpc/errors.ts";
+import { invalid } from "./errors.ts";
 
 /** From `start`, included, to `end`, not included. Undefined: no limit. */
 export interface ListSpan {

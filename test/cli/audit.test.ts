@@ -1,0 +1,57 @@
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { sql } from "kysely";
+import { expect, test } from "vitest";
+import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
+import { setup } from "../support/harness.ts";
+import { createHere } from "./run-here.ts";
+
+async function start() {
+  const harness = await setup();
+  const here = await createHere();
+  const env = { USAGEFLOW_URL: harness.api.url, USAGEFLOW_API_KEY: harness.tenant.testKey };
+  const { tenant } = harness.clients;
+  await tenant.putCustomer({ customer: { id: "c", name: "Ada" } });
+  await tenant.putCustomer({ customer: { id: "c", name: "Grace" } });
+  await tenant.createApiKey({ role: Role.VIEWER, name: "reports" });
+  return { ...harness, ...here, audit: (...args: string[]) => here.run(["audit", ...args], { env }) };
+}
+
+test("the log is listed with what changed, and tailed on lines", async () => {
+  const { audit } = await start();
+  const { stdout } = await audit("list", "--action", "PutCustomer");
+  expect(stdout.trimEnd().split("\n").length).toBe(3);
+  expect(stdout).toMatch(/^ENTRY +WHEN +ACTION +SUBJECT +CHANGE +BY +FROM\n/);
+  expect(stdout).toMatch(/ 2 .* PutCustomer +c +name: Ada -> Grace +key_\w{22} +.*127\.0\.0\.1/);
+  expect(stdout).toMatch(/ 1 .* PutCustomer +c +made +key_/);
+  expect((await audit("list", "--subject", "c", "--refused")).stdout).not.toContain("PutCustomer");
+  const tail = await audit("tail", "--after", "1", "--count", "2");
+  expect(tail.stdout).toMatch(/^2 .*name: Ada -> Grace.*\n3 .*CreateApiKey {2}key_\w+ {2}made/);
+});
+
+test("an export is a file of lines whose head verifies, as long as nobody cuts the log", async () => {
+  const { audit, folder, ownerDb } = await start();
+  const file = join(folder, "audit.ndjson");
+  const { head, entries } = JSON.parse((await audit("export", file, "--json")).stdout);
+  expect(entries).toBe(4);
+  const lines = (await readFile(file, "utf8"))
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(lines.map((line) => line.action)).toEqual(["PutCustomer", "PutCustomer", "CreateApiKey", "ExportAudit"]);
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  expect(await audit("verify", "--head", head)).toMatchObject({ code: 0, stdout: `${head}\n` });
+  await sql`delete from audit_entry where sequence = 4`.execute(ownerDb);
+  await sql`update audit_head h set sequence = 3, hash = e.hash from audit_entry e where e.sequence = 3`.execute(
+    ownerDb,
+  );
+  expect((await audit("verify")).code).toBe(0);
+  expect(await audit("verify", "--head", head)).toMatchObject({ code: 1, stdout: "Entry 4 is missing.\n" });
+  await sql`update audit_entry set subject = 'd' where sequence = 2`.execute(ownerDb);
+  const { code, stdout } = await audit("verify", "--json");
+  expect([code, JSON.parse(stdout)]).toEqual([
+    1,
+    expect.objectContaining({ breach: "changed", entry: 2, verified: 1 }),
+  ]);
+  expect(await audit("verify", "--head", "4")).toMatchObject({ code: 2 });
+});
