@@ -15,7 +15,7 @@ export interface SecretUse {
   count: number;
 }
 
-/** What is sealed or hashed with which key, over all tenants. As the owner of the schema. No secret is opened. */
+/** What is sealed, signed or hashed with which key, over all tenants. As the owner of the schema. No secret is opened. */
 export async function readSecretUse(ownerUrl: string, secrets: Secrets, now: Date): Promise<SecretUse[]> {
   const { db } = openDatabase({ url: ownerUrl, connectionsMax: 1, statementTimeoutMs: 60_000, onIdleError: () => {} });
   const uses = new Map<string, SecretUse>();
@@ -29,11 +29,17 @@ export async function readSecretUse(ownerUrl: string, secrets: Secrets, now: Dat
   } finally {
     await db.destroy();
   }
-  const order = [...sealedColumns.map(({ what }) => what), API_KEYS];
+  const order = [...sealedColumns.map(({ what }) => what), AUDIT_ENTRIES, API_KEYS];
   return [...uses.values()].sort((a, b) => order.indexOf(a.what) - order.indexOf(b.what) || compare(a.keyId, b.keyId));
 }
 
 const API_KEYS = "API keys";
+const AUDIT_ENTRIES = "audit entries";
+
+/** Whether a rotation makes them anew: an entry of the audit log would prove nothing if it did. */
+export function isSealed({ what }: SecretUse): boolean {
+  return sealedColumns.some((one) => one.what === what);
+}
 
 function usesOf(db: Db, secrets: Secrets, tenantId: string, now: Date): Promise<SecretUse[]> {
   return inTenant(db, tenantId, async (tx) => {
@@ -53,6 +59,10 @@ function usesOf(db: Db, secrets: Secrets, tenantId: string, now: Date): Promise<
         where tenant_id = ${tenantId} and ${sql.ref(column)} is not null group by 1`.execute(tx);
       add(what, secrets.masterKeyIds, rows);
     }
+    const signed = await sql<Counted>`
+      select substring(hash from 1 for 4) as id, count(*)::integer as count from audit_entry
+      where tenant_id = ${tenantId} group by 1`.execute(tx);
+    add(AUDIT_ENTRIES, secrets.masterKeyIds, signed.rows);
     const { rows } = await sql<Counted>`
       select pepper_id as id, count(*)::integer as count from api_key
       where tenant_id = ${tenantId} and revoked_at is null and (expires_at is null or expires_at > ${now})

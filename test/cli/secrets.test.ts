@@ -27,15 +27,22 @@ test("a master key is changed from the command line, as the guide says", async (
   expect(await answers("rotate", alone)).toEqual({ code: 1, sealed: 0, left: 1, unreadable: 1 });
   expect((await answers("show", alone)).uses).toMatchObject([
     { what: "stored answers", key: "missing", count: 1 },
+    { what: "audit entries", key: "missing", count: 2 },
     { what: "API keys", key: "today", count: 4 },
   ]);
 
   const both = { ...alone, USAGEFLOW_OTHER_MASTER_KEYS: before };
-  expect((await answers("show", both)).uses).toMatchObject([{ key: "other", count: 1 }, { key: "today" }]);
+  expect((await answers("show", both)).uses).toMatchObject([
+    { key: "other", count: 1 },
+    { key: "other", count: 2 },
+    { key: "today" },
+  ]);
   expect(await answers("rotate", both)).toEqual({ code: 0, sealed: 1, left: 0, unreadable: 0 });
   expect(await answers("rotate", alone)).toEqual({ code: 0, sealed: 0, left: 0, unreadable: 0 });
   const shown = await step("show", alone);
-  expect(shown.stdout).toMatch(/^WHAT +COUNT +KEY ID +KEY\nstored answers +1 +[0-9a-f]{8} +of today\nAPI keys +4 /);
+  expect(shown.stdout).toMatch(
+    /^WHAT +COUNT +KEY ID +KEY\nstored answers +1 +[0-9a-f]{8} +of today\naudit entries +2 +[0-9a-f]{8} +not given here\nAPI keys +4 /,
+  );
   for (const key of [before, after]) expect(shown.stdout).not.toContain(key.slice(0, 8));
 
   const weak = await step("rotate", { USAGEFLOW_MASTER_KEY: "changeme" }, "--json");

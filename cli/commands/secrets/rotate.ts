@@ -1,7 +1,7 @@
 import { systemClock } from "../../../server/clock.ts";
 import { readConfig } from "../../../server/config.ts";
 import { rotateSecrets } from "../../../server/rotate-secrets.ts";
-import { readSecretUse } from "../../../server/secret-use.ts";
+import { isSealed, readSecretUse } from "../../../server/secret-use.ts";
 import { createSecrets } from "../../../server/secrets.ts";
 import { BaseCommand } from "../../base-command.ts";
 import { createProgress } from "../../output/progress.ts";
@@ -31,9 +31,7 @@ Servers may be at work. Stopped and run again, it goes on where it was; run once
     const onSealed = (sealed: number) => progress.show(`${count(sealed, "value")} encrypted anew`);
     const { sealed, unreadable } = await rotateSecrets(ownerUrl, secrets, { stop, onSealed }).finally(progress.end);
     const uses = await readSecretUse(ownerUrl, secrets, systemClock.now());
-    const left = uses
-      .filter((use) => use.what !== "API keys" && use.key !== "today")
-      .reduce((sum, use) => sum + use.count, 0);
+    const left = uses.filter((use) => isSealed(use) && use.key !== "today").reduce((sum, use) => sum + use.count, 0);
     this.answer(
       () => ({ sealed, left, unreadable }),
       () => "",
