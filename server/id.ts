@@ -46,6 +46,9 @@ export function newId(): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${count}-${source.uuid().slice(19)}`;
 }
 
+/** The UUID before all others, which nothing has (RFC 9562, 5.9): what an id that cannot be read finds. */
+export const NIL_ID = "00000000-0000-0000-0000-000000000000";
+
 /** A UUID as people see it. */
 export function formatId(prefix: IdPrefix, uuid: string): string {
   return `${prefix}_${toBase62(Buffer.from(uuid.replaceAll("-", ""), "hex"), DIGITS_128)}`;

@@ -1,10 +1,9 @@
 import type { App } from "./app.ts";
+import { NIL_ID } from "./id.ts";
 import { errorFacts } from "./log.ts";
 
 /** Tables of work that waits, of all tenants: each row is a claim on some. */
 export type Queue = "usage_batch" | "outbox_pending";
-
-const BEFORE_ALL = "00000000-0000-0000-0000-000000000000";
 
 /**
  * One round over the tenants that have work waiting in `queue`: each gets one turn, however much another has. Answers how
@@ -17,7 +16,7 @@ export async function tenantsInTurn(
   stop?: AbortSignal,
 ): Promise<number> {
   let done = 0;
-  let tenantId = await tenantAfter(app, queue, BEFORE_ALL);
+  let tenantId = await tenantAfter(app, queue, NIL_ID);
   while (tenantId && !stop?.aborted) {
     done += await turnOf(app, queue, tenantId, work);
     tenantId = await tenantAfter(app, queue, tenantId);

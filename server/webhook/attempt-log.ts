@@ -3,7 +3,7 @@ import { StatusClass } from "../../gen/usageflow/v1/webhook_pb.ts";
 import type { TailDeliveriesRequest } from "../../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "../app.ts";
 import type { Tx } from "../db/database.ts";
-import { parseId } from "../id.ts";
+import { NIL_ID, parseId } from "../id.ts";
 import { typesOf } from "./event-filter.ts";
 import { Lookout } from "./lookout.ts";
 
@@ -34,8 +34,6 @@ export interface AttemptFilter {
   conditions: readonly RawBuilder<unknown>[];
 }
 
-const NIL = "00000000-0000-0000-0000-000000000000";
-
 const CLASSES: Record<StatusClass, RawBuilder<unknown> | undefined> = {
   [StatusClass.UNSPECIFIED]: undefined,
   [StatusClass.NONE]: sql`a.status = 0`,
@@ -54,7 +52,7 @@ export function attemptFilter(tenantId: string, request: TailDeliveriesRequest):
     tenantId,
     conditions: [
       sql`true`,
-      ...(endpointId ? [sql`d.endpoint_id = ${parseId("whe", endpointId) ?? NIL}`] : []),
+      ...(endpointId ? [sql`d.endpoint_id = ${parseId("whe", endpointId) ?? NIL_ID}`] : []),
       ...(eventTypes.length > 0 ? [sql`d.event_type = any(${types}::text[])`] : []),
       ...(customerId ? [sql`d.customer_id = ${customerId}`] : []),
       ...(ofStatus ? [ofStatus] : []),
@@ -74,7 +72,7 @@ const toPlace = ({ xid, delivery_id, number }: LogRow): LogPlace => ({ xid, deli
 /** The place behind all that is in the log. */
 export async function placeOfNow(tx: Tx): Promise<LogPlace> {
   const { rows } = await sql<{ xid: string }>`select ${OVER}::text as xid`.execute(tx);
-  return { xid: rows[0]?.xid ?? "0", deliveryId: NIL, number: 0 };
+  return { xid: rows[0]?.xid ?? "0", deliveryId: NIL_ID, number: 0 };
 }
 
 /** The place before the last `count` attempts that match. */

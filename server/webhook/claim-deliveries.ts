@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import type { Db, Tx } from "../db/database.ts";
+import { NIL_ID } from "../id.ts";
 import { type CappedTurn, isCapped, notePaces, withinCaps } from "./endpoint-caps.ts";
 
 // Endpoints that get a turn in one claim.
@@ -17,9 +18,8 @@ export interface Turn {
 /** When what somebody asked for by hand is due: before all else, and while its endpoint rests. */
 export const AT_ONCE = sql<Date>`'-infinity'::timestamptz`;
 
-const NIL = "00000000-0000-0000-0000-000000000000";
 /** Before the first endpoint. */
-export const FIRST_TURN: Turn = { tenantId: NIL, endpointId: NIL };
+export const FIRST_TURN: Turn = { tenantId: NIL_ID, endpointId: NIL_ID };
 
 /** A delivery that its claimer may send, and its event. */
 export interface ClaimedDelivery {

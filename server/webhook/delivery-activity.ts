@@ -5,6 +5,7 @@ import { GetDeliveryActivityResponseSchema } from "../../gen/usageflow/v1/webhoo
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import { inTenant, type Tx } from "../db/database.ts";
+import { AT_ONCE } from "./claim-deliveries.ts";
 import { durationOf } from "./delivery.ts";
 
 const HOUR_MS = 3_600_000;
@@ -62,7 +63,7 @@ async function readAttempts(tx: Tx, tenantId: string, since: Date): Promise<Atte
   return rows[0] as AttemptCounts; // an aggregate answers one row
 }
 
-/** What waits, and of each endpoint that is sent to, what is due first. */
+/** What waits, and since when something is due to endpoints that are sent to. What was asked for by hand has no such time. */
 async function readPending(tx: Tx, tenantId: string, now: Date): Promise<{ count: bigint; due_since: Date | null }> {
   const { rows } = await sql<{ count: bigint; due_since: Date | null }>`
     select
@@ -76,7 +77,8 @@ async function readPending(tx: Tx, tenantId: string, now: Date): Promise<{ count
         left join endpoint_failure f on f.tenant_id = e.tenant_id and f.endpoint_id = e.id
         cross join lateral (
           select next_attempt_at from delivery_due d
-          where d.tenant_id = e.tenant_id and d.endpoint_id = e.id and d.next_attempt_at <= ${now}
+          where d.tenant_id = e.tenant_id and d.endpoint_id = e.id
+            and d.next_attempt_at > ${AT_ONCE} and d.next_attempt_at <= ${now}
           order by d.next_attempt_at limit 1
         ) as first
         where e.tenant_id = ${tenantId} and e.deleted_at is null and e.paused_at is null and e.disabled_at is null

@@ -26,7 +26,7 @@ const TOLD_TO_OTHERS = ["endpoint.disabled", "delivery.exhausted"];
 /** The consumer of the outbox that makes a delivery of each event for each endpoint that receives its type. */
 export function fanOut(app: App): EventConsumer {
   const consume: EventConsumer["consume"] = async (tx, tenantId, events) => {
-    const endpoints = await lockEndpoints(tx, tenantId);
+    const endpoints = await lockAllEndpoints(tx, tenantId);
     const subjects = await endpointsToldOf(tx, tenantId, events);
     const made = endpoints.flatMap((endpoint) =>
       events
@@ -76,7 +76,7 @@ async function endpointsToldOf(
 }
 
 /** Locked in order of ids, endpoints give their sequences to one fan-out after the other, and no two wait for each other. */
-function lockEndpoints(tx: Tx, tenantId: string) {
+function lockAllEndpoints(tx: Tx, tenantId: string) {
   return tx
     .selectFrom("endpoint")
     .select(["id", "event_types", "last_sequence", "ordered"])

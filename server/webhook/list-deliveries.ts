@@ -4,7 +4,7 @@ import { DeliveryState, StatusClass } from "../../gen/usageflow/v1/webhook_pb.ts
 import { type ListDeliveriesRequest, ListDeliveriesResponseSchema } from "../../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
-import { parseId } from "../id.ts";
+import { NIL_ID, parseId } from "../id.ts";
 import { type ListSpan, listSpan } from "../rpc/list-span.ts";
 import { openPage } from "../rpc/page.ts";
 import { type DeliveryRow, heldBy, nextAttemptAt, stateName, toDelivery } from "./delivery.ts";
@@ -110,12 +110,9 @@ function isNarrow({ endpointId, eventId, customerId, state, statusClass }: ListD
   return given || undelivered || CLASSES[statusClass] !== undefined;
 }
 
-// No row has it: what an id that cannot be read finds.
-const NO_ID = "00000000-0000-0000-0000-000000000000";
-
 function placeFilters({ endpointId }: ListDeliveriesRequest, span: ListSpan): RawBuilder<unknown>[] {
   return [
-    ...(endpointId ? [sql`endpoint_id = ${parseId("whe", endpointId) ?? NO_ID}`] : []),
+    ...(endpointId ? [sql`endpoint_id = ${parseId("whe", endpointId) ?? NIL_ID}`] : []),
     ...(span.start ? [sql`created_at >= ${span.start}`] : []),
     ...(span.end ? [sql`created_at < ${span.end}`] : []),
   ];
@@ -123,7 +120,7 @@ function placeFilters({ endpointId }: ListDeliveriesRequest, span: ListSpan): Ra
 
 function filters({ eventId, customerId, state, statusClass }: ListDeliveriesRequest): RawBuilder<unknown>[] {
   return [
-    ...(eventId ? [sql`event_id = ${parseId("evt", eventId) ?? NO_ID}`] : []),
+    ...(eventId ? [sql`event_id = ${parseId("evt", eventId) ?? NIL_ID}`] : []),
     ...(customerId ? [sql`customer_id = ${customerId}`] : []),
     ...ofState(state),
     ...ofStatusClass(statusClass),

@@ -1,8 +1,7 @@
 import { type RawBuilder, sql } from "kysely";
 import type { Db, Tx } from "../db/database.ts";
+import { NIL_ID } from "../id.ts";
 import type { LogName, LogPartition } from "./log-week.ts";
-
-const FIRST_ID = "00000000-0000-0000-0000-000000000000";
 
 /**
  * Copies what is still needed from a partition that was taken out of its table back into the table, where it is in the rest:
@@ -31,7 +30,7 @@ export async function countNeeded(db: Db, part: LogPartition, limit: number): Pr
 
 /** Keys of the rows that are still needed. */
 function neededOf({ log, from, to }: LogPartition): RawBuilder<unknown> {
-  const within = (id: RawBuilder<unknown>) => sql`${id} >= ${from || FIRST_ID}::uuid and ${id} < ${to}::uuid`;
+  const within = (id: RawBuilder<unknown>) => sql`${id} >= ${from || NIL_ID}::uuid and ${id} < ${to}::uuid`;
   if (log !== "outbox_event") {
     return sql`select tenant_id, delivery_id from delivery_due where ${within(sql`delivery_id`)}`;
   }

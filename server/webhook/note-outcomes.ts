@@ -18,7 +18,7 @@ const OWN_TYPES = ["delivery.exhausted", "endpoint.disabled", "endpoint.recovere
  * Locks endpoints as fan-out and deletion do, before their deliveries: in any other order two could wait for each other.
  * Answers those that are ordered.
  */
-async function lockEndpoints(tx: Tx, tenantId: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
+async function lockAndFindOrdered(tx: Tx, tenantId: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
   const rows = await tx
     .selectFrom("endpoint")
     .select(["id", "ordered"])
@@ -40,7 +40,7 @@ export async function settleAndNote(
   tenantId: string,
   settlements: readonly Settlement[],
 ): Promise<ReadonlySet<string>> {
-  const ordered = await lockEndpoints(tx, tenantId, [...new Set(settlements.map((one) => one.endpoint_id))]);
+  const ordered = await lockAndFindOrdered(tx, tenantId, [...new Set(settlements.map((one) => one.endpoint_id))]);
   const inOrder = settlements.filter((one) => ordered.has(one.endpoint_id)).map((one) => one.id);
   const lanes = await lanesOf(tx, tenantId, inOrder);
   const held = await settleDeliveries(tx, settlements);

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from "kysely";
 import type { App } from "../app.ts";
+import { NIL_ID } from "../id.ts";
 import { idBoundary } from "./log-week.ts";
 import { withShortLocks } from "./short-lock.ts";
 
@@ -11,8 +12,7 @@ interface Key {
   id: string;
 }
 
-const NIL = "00000000-0000-0000-0000-000000000000";
-const BEFORE_ALL: Key = { tenant_id: NIL, id: NIL };
+const BEFORE_ALL: Key = { tenant_id: NIL_ID, id: NIL_ID };
 
 /** Up to where each app has looked, by table: those of a round begin anew when all have come to their ends. */
 const places = new WeakMap<App, Map<string, Key | "end">>();

@@ -87,3 +87,12 @@ test("what is due, and not for a reason of its own waiting, says since when; so 
   const paused = await activity();
   expect([paused.pendingCount, paused.dueSince]).toEqual([2n, undefined]);
 });
+
+test("what is sent again by hand has no time at which it was due", async () => {
+  const { clients, send, activity } = await start();
+  await send(1);
+  const [delivered] = (await clients.webhook.listDeliveries({})).deliveries;
+  await clients.webhook.retryDelivery({ id: delivered?.id ?? "" });
+  const { pendingCount, dueSince } = await activity();
+  expect({ pendingCount, dueSince }).toEqual({ pendingCount: 1n, dueSince: undefined });
+});

@@ -132,11 +132,9 @@ describe("resendEvent", () => {
     await clients.webhook.resendEvent(request);
     await drain();
     expect(receiver.got).toHaveLength(2);
-    const calls = [
-      clients.webhook.resendEvent({ ...request, eventId: unknown("evt") }),
-      clients.webhook.resendEvent({ ...request, endpointId: unknown("whe") }),
-    ];
-    for (const call of calls) expect(await refused(call)).toMatchObject({ code: 5 });
+    for (const missing of [{ eventId: unknown("evt") }, { endpointId: unknown("whe") }]) {
+      expect(await refused(clients.webhook.resendEvent({ ...request, ...missing }))).toMatchObject({ code: 5 });
+    }
   });
 
   test("that come at the same time, beside a fan-out, leave no gap and no second delivery", async () => {

@@ -1845,7 +1845,7 @@ export type GetDeliveryActivityResponse = Message<"usageflow.v1.GetDeliveryActiv
 
   /**
    * Since when the delivery waits that should have been sent first of all. Those of endpoints that are paused, disabled, at
-   * rest after failures, or listeners, do not count. Absent when none is due.
+   * rest after failures, or listeners, do not count, nor those that are sent again by hand. Absent when none is due.
    *
    * @generated from field: google.protobuf.Timestamp due_since = 9;
    */
