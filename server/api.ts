@@ -11,10 +11,11 @@ import type { App } from "./app.ts";
 import { invoiceService, subscriptionBillingMethods, usageBillingMethods } from "./invoice/service.ts";
 import { periodEdges } from "./pricing/period-edges.ts";
 import { pricingService } from "./pricing/service.ts";
+import { createReadinessCheck, type ReadinessCheck } from "./readiness.ts";
 import { createAuthenticator } from "./rpc/authenticate.ts";
 import { connectHandler } from "./rpc/connect.ts";
 import { HealthState } from "./rpc/health.ts";
-import { createOnePort } from "./rpc/one-port.ts";
+import { createOnePort, type OnePort } from "./rpc/one-port.ts";
 import { plainRoutes } from "./rpc/plain-routes.ts";
 import { registerReflection } from "./rpc/reflection.ts";
 import { createRefusals } from "./rpc/refusals.ts";
@@ -38,12 +39,15 @@ export interface Api {
 }
 
 /** Starts the one port that speaks Connect, gRPC, gRPC-Web, `POST /api/track` and the health routes. */
-export async function startApi(app: App): Promise<Api> {
+export async function startApi(app: App, readiness = createReadinessCheck(app)): Promise<Api> {
   const authenticator = createAuthenticator(app);
   const refusals = createRefusals(app);
   const streams = new Streams(app, authenticator);
   const tracker = createTracker(app);
-  const health = new HealthState(services.map((service) => service.typeName));
+  const health = new HealthState(
+    services.map((service) => service.typeName),
+    readiness,
+  );
   const handler = connectHandler(app, authenticator, refusals, {
     open: new Set(openServices.map((service) => service.typeName)),
     routes: (router) => {
@@ -55,23 +59,52 @@ export async function startApi(app: App): Promise<Api> {
       health.register(router);
       registerReflection(router, [...services, ...openServices]);
     },
-    fallback: plainRoutes(app, { "POST /api/track": trackRoute(app, authenticator, refusals, tracker) }),
+    fallback: plainRoutes(app, readiness, { "POST /api/track": trackRoute(app, authenticator, refusals, tracker) }),
   });
   const port = createOnePort(handler, trackLane(app, authenticator, refusals, tracker));
-  await new Promise<void>((resolve, reject) => {
-    port.server.once("error", reject);
-    port.server.listen(app.config.port, app.config.host, resolve);
-  });
-  const address = port.server.address() as AddressInfo;
-  const host = app.config.host.includes(":") ? `[${app.config.host}]` : app.config.host;
+  const address = await listenOn(port, app.config.host, app.config.port);
   return {
-    url: `http://${host}:${address.port}`,
-    port: address.port,
+    ...address,
     async close() {
+      readiness.stop();
       health.stop();
+      await port.retire(app.config.shutdownDelayMs);
       streams.stop();
       await port.close(app.config.shutdownGraceMs);
       await Promise.all([authenticator.close(), refusals.settled()]);
     },
   };
+}
+
+/**
+ * Starts a port for health alone, `/healthz`, `/readyz` and gRPC health, for a process that has no API. Undefined where none
+ * is asked for.
+ */
+export async function startHealthPort(app: App, readiness: ReadinessCheck): Promise<Api | undefined> {
+  if (app.config.healthPort === undefined) return undefined;
+  const health = new HealthState([], readiness);
+  const handler = connectHandler(app, createAuthenticator(app), createRefusals(app), {
+    open: new Set([Health.typeName]),
+    routes: (router) => health.register(router),
+    fallback: plainRoutes(app, readiness, {}),
+  });
+  const port = createOnePort(handler, () => false);
+  const address = await listenOn(port, app.config.host, app.config.healthPort);
+  return {
+    ...address,
+    async close() {
+      readiness.stop();
+      health.stop();
+      await port.close(app.config.shutdownGraceMs);
+    },
+  };
+}
+
+async function listenOn({ server }: OnePort, host: string, port: number): Promise<{ url: string; port: number }> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+  const address = server.address() as AddressInfo;
+  return { url: `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`, port: address.port };
 }

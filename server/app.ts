@@ -8,6 +8,7 @@ import { checkSchema } from "./db/migrate.ts";
 import { createHints, type Hints } from "./hint.ts";
 import type { Lockstep } from "./lockstep.ts";
 import { createLog, errorFacts, type Log } from "./log.ts";
+import { noteLife } from "./loop.ts";
 import { createSecrets, type Secrets } from "./secrets.ts";
 
 /** What every part of the server is given. Only `main.ts`, the emulator and the tests make one. */
@@ -35,16 +36,17 @@ export async function createApp(
 ): Promise<App> {
   const log = parts.log ?? createLog(config.logLevel);
   const clock = parts.clock ?? systemClock;
-  const open = (url: string) =>
+  const open = (url: string, onAnswer?: () => void) =>
     openDatabase({
       url,
+      ...(onAnswer ? { onAnswer } : {}),
       connectionsMax: config.databaseConnectionsMax,
       statementTimeoutMs: config.statementTimeoutMs,
       onIdleError: (error) => log.warn("database.connection_lost", errorFacts(error)),
       onWorkLeft: (loops) => hints.note(loops),
     });
   const { db, pool } = open(config.databaseUrl);
-  const { db: workerDb } = open(config.workerDatabaseUrl);
+  const { db: workerDb } = open(config.workerDatabaseUrl, noteLife);
   const hints = createHints({
     ...{ clock, log, listenUrl: config.listenUrl },
     notify: async (channel, payload) => void (await sql`select pg_notify(${channel}, ${payload})`.execute(workerDb)),

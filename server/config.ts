@@ -31,6 +31,15 @@ export interface Config {
   logLevel: LogLevel;
   /** How long a stop waits for calls in flight. */
   shutdownGraceMs: number;
+  /**
+   * How long a server that is stopping still takes calls, while it says that it is not ready: until load balancers have
+   * noticed, and clients have left their connections.
+   */
+  shutdownDelayMs: number;
+  /** Where a process without API answers `/healthz`, `/readyz` and gRPC health. Undefined: nowhere. */
+  healthPort: number | undefined;
+  /** How long a loop may show no sign of life before the process is not ready. */
+  loopStallMs: number;
   /** Largest request body. */
   requestBytesMax: number;
   /** Longest time for a call; a shorter deadline of the client's holds. */
@@ -79,6 +88,9 @@ export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "maste
   emulator: false,
   logLevel: "info",
   shutdownGraceMs: 10 * SECOND,
+  shutdownDelayMs: SECOND,
+  healthPort: undefined,
+  loopStallMs: 5 * MINUTE,
   requestBytesMax: 4 * 1024 * 1024, // what gRPC clients expect of a server
   requestTimeoutMs: 60 * SECOND,
   pollMs: 250,
@@ -171,6 +183,9 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     trustedProxies: cidrs("USAGEFLOW_TRUSTED_PROXIES"),
     logLevel: logLevel as LogLevel,
     shutdownGraceMs: integer("USAGEFLOW_SHUTDOWN_GRACE_MS", defaults.shutdownGraceMs),
+    shutdownDelayMs: integer("USAGEFLOW_SHUTDOWN_DELAY_MS", defaults.shutdownDelayMs, 0),
+    healthPort: env.USAGEFLOW_HEALTH_PORT ? integer("USAGEFLOW_HEALTH_PORT", 0, 0) : undefined,
+    loopStallMs: integer("USAGEFLOW_LOOP_STALL_MS", defaults.loopStallMs),
     requestBytesMax: integer("USAGEFLOW_REQUEST_BYTES_MAX", defaults.requestBytesMax),
     requestTimeoutMs: integer("USAGEFLOW_REQUEST_TIMEOUT_MS", defaults.requestTimeoutMs),
     pollMs: integer("USAGEFLOW_POLL_MS", defaults.pollMs),

@@ -9,7 +9,7 @@ import { generateTables } from "./support/tables.ts";
 // The rules of the schema, read from the database's own catalog.
 
 /** Looked up before a tenant is known, or across tenants by the worker: small, and all of them are here. */
-const CONTROL_PLANE = ["organization", "tenant"];
+const CONTROL_PLANE = ["organization", "server_process", "tenant"];
 
 /** Policies beside a table's own: the doors across tenants, and for whom they are open. */
 const DOORS = [
@@ -60,7 +60,7 @@ describe("every table but the control plane's", () => {
       select c.relname from (${TENANT_TABLES}) c
       where not exists (select from pg_attribute a
         where a.attrelid = c.oid and a.attname = 'tenant_id' and a.attnotnull and a.atttypid = 'uuid'::regtype)`);
-    expect(without).toEqual(["organization"]);
+    expect(without.sort()).toEqual(["organization", "server_process"]);
   });
 
   test("has row-level security, enabled and forced", async () => {
@@ -92,6 +92,7 @@ describe("every table but the control plane's", () => {
       where k.contype in ('p', 'u', 'f', 'x') and a.attname <> 'tenant_id' order by 1`);
     expect(keys).toEqual([
       "organization.organization_pkey",
+      "server_process.server_process_pkey",
       "tenant.tenant_organization_fkey",
       "tenant.tenant_organization_kind_key",
     ]);
@@ -104,6 +105,7 @@ describe("every table but the control plane's", () => {
       "endpoint_former_secrets_until",
       "organization_pkey",
       "rpc_answer_created_at",
+      "server_process_pkey",
       "tenant_due_due_at",
       "tenant_organization_kind_key",
     ]);

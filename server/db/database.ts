@@ -21,6 +21,8 @@ export interface DatabaseOptions {
   statementTimeoutMs: number;
   /** Called when a connection that nobody uses fails; the pool makes another. */
   onIdleError: (error: Error) => void;
+  /** Called whenever a statement was answered. */
+  onAnswer?: () => void;
   /** Called when a transaction of `inTenant` has committed that left work for loops. */
   onWorkLeft?: (loops: ReadonlySet<HintedLoop>) => void;
 }
@@ -45,7 +47,11 @@ export function openDatabase(options: DatabaseOptions): { db: Db; pool: pg.Pool 
   // statement under way hears of the loss by itself.
   pool.on("error", options.onIdleError);
   pool.on("connect", (client) => client.on("error", () => {}));
-  const db = new KyselyDatabase<Tables>({ dialect: new PostgresDialect({ pool }) });
+  const { onAnswer } = options;
+  const db = new KyselyDatabase<Tables>({
+    dialect: new PostgresDialect({ pool }),
+    ...(onAnswer ? { log: ({ level }: { level: string }) => void (level === "query" && onAnswer()) } : {}),
+  });
   onWorkLeftOf.set(db, options.onWorkLeft);
   return { db, pool };
 }

@@ -45,19 +45,59 @@ export async function migrate(ownerUrl: string): Promise<string[]> {
   }
 }
 
-/** Throws unless the database has exactly the migrations that this server knows. */
-export async function checkSchema(db: Db): Promise<void> {
-  const known = Object.keys(await readMigrations());
+/** How the database's schema stands to that which this server knows. */
+export interface SchemaState {
+  /** The last migration that ran; empty: none did. */
+  at: string;
+  /** Migrations that this server knows, and the database does not have. */
+  missing: string[];
+  /** Migrations of a newer server. */
+  unknown: string[];
+}
+
+let known: Promise<string[]> | undefined;
+
+/** Reads how the database's schema stands. A database without any has none of the migrations. */
+export async function readSchemaState(db: Db): Promise<SchemaState> {
+  known ??= readMigrations().then(Object.keys);
+  const names = await known;
   const { rows } = await sql<{ name: string }>`select name from schema_migration order by name`
     .execute(db)
-    .catch(() => ({ rows: [] }));
+    .catch((error) => {
+      if (NO_SCHEMA.includes(error.code)) return { rows: [] };
+      throw error;
+    });
   const ran = rows.map((row) => row.name);
-  const missing = known.filter((name) => !ran.includes(name));
-  const unknown = ran.filter((name) => !known.includes(name));
+  return {
+    at: ran.at(-1) ?? "",
+    missing: names.filter((name) => !ran.includes(name)),
+    unknown: ran.filter((name) => !names.includes(name)),
+  };
+}
+
+// There is no such table, or nobody gave the right to read it: `migrate` does both.
+const NO_SCHEMA = ["42P01", "42501"];
+
+/**
+ * Throws unless the database has exactly the migrations that this server knows. Asked before it serves: one that serves
+ * already goes on beside a newer schema, which its code is made to stand.
+ */
+export async function checkSchema(db: Db): Promise<void> {
+  const { missing, unknown } = await readSchemaState(db);
   if (missing.length > 0) {
-    throw new Error(`the database lacks migrations (${missing.join(", ")}): run "usageflow migrate"`);
+    throw new Error(`the database lacks migrations (${listed(missing)}): run "usageflow migrate", then start again`);
   }
   if (unknown.length > 0) {
-    throw new Error(`the database has migrations of a newer server (${unknown.join(", ")}): update this one`);
+    throw new Error(
+      `the database has migrations of a newer server (${listed(unknown)}): install that version here, see "usageflow status"`,
+    );
   }
 }
+
+/** Names, the first of which tell enough. */
+function listed(names: readonly string[]): string {
+  const more = names.length - NAMES_MAX;
+  return [...names.slice(0, NAMES_MAX), ...(more > 0 ? [`${more} more`] : [])].join(", ");
+}
+
+const NAMES_MAX = 3;

@@ -403,6 +403,19 @@ export interface RpcAnswer {
   tenant_id: string;
 }
 
+export interface ServerProcess {
+  host: string;
+  id: string;
+  loops: Json;
+  pid: number;
+  problems: string[];
+  role: string;
+  seen_at: Timestamp;
+  started_at: Timestamp;
+  url: string;
+  version: string;
+}
+
 export interface SpendThresholdReached {
   amount: Numeric;
   period_start: Timestamp;
@@ -585,6 +598,7 @@ export interface Tables {
   plan_version: PlanVersion;
   replay: Replay;
   rpc_answer: RpcAnswer;
+  server_process: ServerProcess;
   spend_threshold_reached: SpendThresholdReached;
   subscription: Subscription;
   subscription_phase: SubscriptionPhase;

@@ -1,6 +1,7 @@
 import http from "node:http";
 import http2 from "node:http2";
 import type { Socket } from "node:net";
+import { onDeadline } from "../clock.ts";
 
 export type NodeRequest = http.IncomingMessage | http2.Http2ServerRequest;
 export type NodeResponse = http.ServerResponse | http2.Http2ServerResponse;
@@ -11,14 +12,23 @@ export type StreamLane = (stream: http2.ServerHttp2Stream, headers: http2.Incomi
 
 export interface OnePort {
   readonly server: http.Server;
+  /**
+   * Lets clients go by themselves for `ms`: each HTTP/1.1 answer says that the connection closes, and HTTP/2 clients hear that
+   * they should open no more streams, so that no request is on its way to a connection that was just closed. Whoever comes
+   * is still served.
+   */
+  retire(ms: number): Promise<void>;
   /** Stops accepting, lets what is in flight end (GOAWAY on HTTP/2), and cuts what is left after `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
 
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const SNIFF_TIMEOUT_MS = 10_000;
+const SILENT_MS = 250;
 const IDLE_SESSION_MS = 5 * 60_000;
 const CONNECTIONS_MAX = 10_000;
+/** In a GOAWAY: whatever was sent is still answered (RFC 9113, 6.8). */
+const STREAM_ID_MAX = 2 ** 31 - 1;
 
 const h1Limits: http.ServerOptions = {
   noDelay: true,
@@ -45,7 +55,11 @@ const h2Limits: http2.ServerOptions = {
  * to a server that never listens.
  */
 export function createOnePort(handler: NodeHandler, lane: StreamLane): OnePort {
-  const h1 = http.createServer(h1Limits, handler);
+  let retiring = false;
+  const h1 = http.createServer(h1Limits, (request, response) => {
+    if (retiring) response.setHeader("connection", "close");
+    handler(request, response);
+  });
   h1.maxConnections = CONNECTIONS_MAX;
   h1.maxRequestsPerSocket = 0; // keep-alive connections of busy backends are not cut
   const h2 = http2.createServer(h2Limits, handler);
@@ -82,12 +96,22 @@ export function createOnePort(handler: NodeHandler, lane: StreamLane): OnePort {
 
   return {
     server: h1,
+    retire(ms) {
+      retiring = true;
+      for (const session of sessions) if (!session.destroyed) session.goaway(0, STREAM_ID_MAX);
+      return new Promise((resolve) => void onDeadline(ms, resolve));
+    },
     async close(graceMs) {
+      retiring = true;
       const closed = new Promise<void>((resolve) => h1.close(() => resolve()));
       // What is idle was closed just now; what is busy is to be closed when its answer is out.
       h1.keepAliveTimeout = 1;
       h1.keepAliveTimeoutBuffer = 0;
-      for (const socket of undecided) socket.destroy();
+      // Who has just connected is about to speak; who says nothing is not waited for.
+      const silent = [...undecided];
+      onDeadline(Math.min(graceMs, SILENT_MS), () => {
+        for (const socket of silent) if (undecided.has(socket)) socket.destroy();
+      });
       for (const session of sessions) session.close();
       const cut = AbortSignal.timeout(graceMs);
       cut.addEventListener("abort", () => {

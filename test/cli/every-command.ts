@@ -30,6 +30,7 @@ export const AS_PROCESS: Record<string, string> = {
   "secrets rotate": "secrets.test.ts",
   "secrets show": "secrets.test.ts",
   serve: "command-line.test.ts",
+  status: "status.test.ts",
 };
 
 /** Commands that show a secret, because they made it. */

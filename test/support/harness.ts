@@ -74,6 +74,7 @@ export async function setup(options: SetupOptions = {}): Promise<Harness> {
     logLevel: "silent",
     databaseConnectionsMax: 8,
     shutdownGraceMs: 1_000,
+    shutdownDelayMs: 0,
     ...options.config,
   };
   const apps: App[] = [];
