@@ -263,6 +263,7 @@ export interface Invoice {
   state: string;
   subscription_id: string;
   tenant_id: string;
+  trace: Buffer | null;
 }
 
 export interface InvoiceChange {
@@ -353,6 +354,7 @@ export interface OutboxEvent {
   id: string;
   occurred_at: Timestamp;
   tenant_id: string;
+  trace: Buffer | null;
   type: string;
 }
 
@@ -475,6 +477,7 @@ export interface UsageBatch {
   event_count: Generated<number>;
   id: string;
   tenant_id: string;
+  trace: Buffer | null;
 }
 
 export interface UsageBucket {
@@ -507,6 +510,7 @@ export interface UsageFold {
   batch_id: string;
   number: bigint;
   tenant_id: string;
+  trace: Buffer | null;
 }
 
 export interface UsageMinute {
