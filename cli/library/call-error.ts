@@ -51,18 +51,13 @@ export function retryInfoMs(error: ConnectError): number | undefined {
 function delayMs(bytes: Uint8Array): number | undefined {
   try {
     const reader = new BinaryReader(bytes);
-    while (reader.pos < reader.len) {
-      const [field, wireType] = reader.tag();
-      if (field !== 1) reader.skip(wireType);
-      else {
-        const { seconds, nanos } = fromBinary(DurationSchema, reader.bytes());
-        return Number(seconds) * 1_000 + nanos / 1_000_000;
-      }
-    }
+    const [field] = reader.tag();
+    if (field !== 1) return undefined;
+    const { seconds, nanos } = fromBinary(DurationSchema, reader.bytes());
+    return Number(seconds) * 1_000 + nanos / 1_000_000;
   } catch {
-    // another's message under that name says nothing
+    return undefined; // another's message under that name
   }
-  return undefined;
 }
 
 /** Whether the same call may succeed later, unless its caller broke it off: the connection broke, or the server is busy. */

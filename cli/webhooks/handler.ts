@@ -54,15 +54,12 @@ export function webhookPlugin(options: HandlerOptions, handle: HandleEvent) {
   return async (app: FastifyLike): Promise<void> => {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser("*", (_request: unknown, body: Chunks, done: Done) => done(null, body));
-    app.post(
-      "/",
-      { bodyLimit: options.bodyBytesMax ?? BODY_BYTES_MAX },
-      async (request: FastifyRequestLike, reply: ReplyLike) => {
-        const status = await receive("POST", headerOf(request), () => request.body ?? []);
-        reply.code(status).send();
-        return reply;
-      },
-    );
+    const bodyLimit = options.bodyBytesMax ?? BODY_BYTES_MAX;
+    app.all("/", { bodyLimit }, async (request, reply) => {
+      const body = () => (request.body as Chunks | undefined) ?? [];
+      reply.code(await receive(request.method, headerOf(request), body)).send();
+      return reply;
+    });
   };
 }
 
@@ -87,7 +84,7 @@ type Done = (error: Error | null, body: unknown) => void;
 interface FastifyLike {
   removeAllContentTypeParsers(): void;
   addContentTypeParser(type: string, parse: (request: unknown, body: Chunks, done: Done) => void): unknown;
-  post(
+  all(
     path: string,
     options: { bodyLimit: number },
     handle: (request: FastifyRequestLike, reply: ReplyLike) => Promise<unknown>,
@@ -95,8 +92,9 @@ interface FastifyLike {
 }
 
 interface FastifyRequestLike {
+  method: string;
   headers: IncomingMessage["headers"];
-  body?: Chunks;
+  body: unknown;
 }
 
 interface ReplyLike {
