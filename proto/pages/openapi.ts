@@ -42,7 +42,11 @@ export function openApi(files: readonly DescFile[]): string {
     },
     components: {
       securitySchemes: {
-        bearer: { type: "http", scheme: "bearer", description: "An API key, `uf_live_...` or `uf_test_...`." },
+        bearer: {
+          type: "http",
+          scheme: "bearer",
+          description: "An API key, `uf_live_...` or `uf_test_...`, or a member's access token, `uf_pat_...`.",
+        },
         apiKey: {
           type: "apiKey",
           in: "header",
@@ -63,16 +67,15 @@ export function openApi(files: readonly DescFile[]): string {
 }
 
 function operation(method: DescMethod): JsonObject {
-  const { needed, roles } = accessOf(method);
-  const may = needed ? `Permission \`${needed}\`: ${roles.join(", ") || "no role"}.` : "Needs no permission.";
+  const { needed, roles, who, namesTenant } = accessOf(method);
+  const may = needed ? `Permission \`${needed}\`: ${roles.join(", ") || "no role"}. ${who}` : who;
   const [summary = ""] = wordsOf(method).split(/(?<=[.:])\s/, 1);
   return {
     operationId: `${method.parent.name}.${method.name}`,
     tags: [method.parent.name],
     summary: summary.replaceAll("\n", " "),
     description: `${wordsOf(method)}\n\n${may}`,
-    ...(needed ? {} : { security: [] }),
-    parameters: method.idempotency === 1 ? [] : [IDEMPOTENCY_KEY],
+    parameters: [...(namesTenant ? [TENANT] : []), ...(method.idempotency === 1 ? [] : [IDEMPOTENCY_KEY])],
     requestBody: { required: true, content: { "application/json": { schema: ref(method.input) } } },
     responses: {
       "200": { description: "Done.", content: { "application/json": { schema: ref(method.output) } } },
@@ -80,6 +83,14 @@ function operation(method: DescMethod): JsonObject {
     },
   };
 }
+
+const TENANT: JsonObject = {
+  name: "x-usageflow-tenant",
+  in: "header",
+  description:
+    "With an access token: which tenant of the organization, as `ten_...`, `live` or `test`. A key has its own.",
+  schema: { type: "string" },
+};
 
 const IDEMPOTENCY_KEY: JsonObject = {
   name: "idempotency-key",

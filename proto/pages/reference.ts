@@ -51,7 +51,7 @@ export function typesPage(files: readonly DescFile[]): string {
 }
 
 function methodPart(method: DescMethod): string {
-  const { needed, roles } = accessOf(method);
+  const { needed, roles, who } = accessOf(method);
   const level =
     method.idempotency === Level.NO_SIDE_EFFECTS
       ? "Reads only."
@@ -60,6 +60,7 @@ function methodPart(method: DescMethod): string {
         : "Safe to send again with an `idempotency-key` header, where the text above says nothing else.";
   const facts = [
     needed ? `Permission \`${needed}\`: ${roles.join(", ") || "no role"}.` : "Needs no permission.",
+    who,
     method.methodKind === "server_streaming" ? "Answers a stream." : "",
     level,
   ];

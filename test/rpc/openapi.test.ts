@@ -1,6 +1,8 @@
-import type { JsonObject } from "@bufbuild/protobuf";
+import { randomBytes } from "node:crypto";
+import { getOption, type JsonObject } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
+import { Place, place, Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { UsageInterval } from "../../gen/usageflow/v1/usage_pb.ts";
 import { catalog } from "../support/catalog.ts";
 import { setup } from "../support/harness.ts";
@@ -24,18 +26,31 @@ test("the document has each unary method and nothing else, and each reference in
 });
 
 test("every route refuses a stranger and an unknown field, as the document says", async () => {
-  const { api, tenant } = await setup();
+  const operatorKey = randomBytes(32);
+  const { api, clientsFor, tenant } = await setup({ config: { operatorKey } });
+  const { code } = await clientsFor(tenant.ownerToken).tenant.inviteMember({ email: "a@b.example", role: Role.VIEWER });
+  const keys: Record<Place, string> = {
+    [Place.UNSPECIFIED]: tenant.testKey,
+    [Place.EITHER]: tenant.testKey,
+    [Place.ORGANIZATION]: tenant.ownerToken,
+    [Place.SERVER]: operatorKey.toString("base64"),
+    [Place.INVITE]: code,
+  };
+  const placeOf = (path: string) => {
+    const method = unary.find((one) => path === `/${one.parent.typeName}/${one.name}`);
+    return method ? getOption(method, place) : Place.UNSPECIFIED;
+  };
   const post = async (path: string, body: JsonObject, key?: string) => {
     const headers = { "content-type": "application/json", ...(key ? { "x-usageflow-api-key": key } : {}) };
     const response = await fetch(`${api.url}${path}`, { method: "POST", headers, body: JSON.stringify(body) });
     return { status: response.status, body: (await response.json()) as JsonObject };
   };
-  for (const [path, { post: route }] of Object.entries(openApi.paths)) {
+  for (const path of Object.keys(openApi.paths)) {
     const refusal = path === "/api/track" ? "TrackRefusal" : "Refusal";
     const stranger = await post(path, {});
-    if (!("security" in route)) expect([path, stranger.status]).toEqual([path, 401]);
+    expect([path, stranger.status]).toEqual([path, 401]);
     expect([path, openApiProblems(refusal, stranger.body)]).toEqual([path, []]);
-    const unknown = await post(path, { surprise: 1 }, tenant.testKey);
+    const unknown = await post(path, { surprise: 1 }, keys[placeOf(path)]);
     expect([path, unknown.status]).toEqual([path, 400]);
     const schema = path === "/api/track" ? "TrackResult" : refusal;
     expect([path, openApiProblems(schema, unknown.body)]).toEqual([path, []]);
@@ -69,6 +84,7 @@ test("what the routes that read answer is what the document says", async () => {
   const receiver = await startReceiver();
   const { api, tenant, drain } = await setup({ config: { emulator: true } });
   const { clients, answered, problems } = watchedClients(api.url, tenant.testKey);
+  const organization = watchedClients(api.url, tenant.ownerToken);
   const { invoice, pricing, tenant: own, usage, webhook } = clients;
   await pricing.pushCatalog({ catalog });
   const { endpoint } = await webhook.createEndpoint({ url: receiver.url });
@@ -118,6 +134,10 @@ test("what the routes that read answer is what the document says", async () => {
     own.listApiKeys({}),
     own.listAuditEntries({}),
     own.verifyAudit({}),
+    organization.clients.tenant.getOrganization({}),
+    organization.clients.tenant.listTenants({}),
+    organization.clients.tenant.listMembers({}),
+    organization.clients.tenant.listAccessTokens({}),
     own.getCustomer({ id: "user_123" }),
     own.listCustomers({}),
     usage.getUsage({ metric: "API_CALL", ...span, interval: UsageInterval.DAY }),
@@ -133,9 +153,9 @@ test("what the routes that read answer is what the document says", async () => {
     webhook.getReplay({ id: replay }),
     webhook.getDeliveryActivity({}),
   ]);
-  expect(problems).toEqual([]);
+  expect([...problems, ...organization.problems]).toEqual([]);
   const reads = unary
     .filter((method) => method.idempotency === 1)
     .map((method) => `${method.parent.name}/${method.name}`);
-  expect(reads.filter((name) => !answered.has(name))).toEqual([]);
+  expect(reads.filter((name) => !answered.has(name) && !organization.answered.has(name))).toEqual([]);
 });
