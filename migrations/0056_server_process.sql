@@ -17,4 +17,7 @@ create table server_process (
   constraint server_process_role check (role in ('api', 'worker', 'all'))
 );
 
+alter table server_process enable row level security;
+create policy worker on server_process to usageflow_worker using (true);
+
 grant select, insert, update, delete on server_process to usageflow_worker;

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { App } from "./app.ts";
 import type { Clock } from "./clock.ts";
 import { errorFacts } from "./log.ts";
+import { maskSecrets } from "./observe/mask.ts";
 
 /** A loop at work. `close` lets the pass under way end. */
 export interface Loop {
@@ -45,7 +46,7 @@ export function noteLife(): void {
 /** Keeps an error for whoever asks how the loop does in which it came. */
 export function noteError(error: unknown): void {
   const loop = current.getStore();
-  if (loop) loop.report.lastError = { at: loop.clock.now(), error: errorFacts(error).error };
+  if (loop) loop.report.lastError = { at: loop.clock.now(), error: maskSecrets(errorFacts(error).error ?? "") };
 }
 
 /**
@@ -55,6 +56,7 @@ export function noteError(error: unknown): void {
 export function startLoop(app: App, name: string, { runOnce, restMs = 0, idleMs }: LoopBody): Loop {
   const stop = new AbortController();
   const { pollMs } = app.config;
+  app.observer.count("usageflow_loop_passes_total", { loop: name, result: "failed" }, 0); // the first one is an increase then
   const report: LoopReport = { name, working: false, aliveAt: app.clock.now(), failures: 0 };
   const pass = async () => {
     Object.assign(report, { working: true, aliveAt: app.clock.now() });
@@ -66,15 +68,19 @@ export function startLoop(app: App, name: string, { runOnce, restMs = 0, idleMs 
   };
   const run = async () => {
     while (!stop.signal.aborted) {
+      const startedAt = performance.now();
       const noted = app.hints.noted(name); // before it looks: what is noted from here on, it may have overlooked
       try {
         const done = await pass();
         report.failures = 0;
+        app.observer.count("usageflow_loop_passes_total", { loop: name, result: done > 0 ? "worked" : "idle" });
+        if (done > 0) app.log.debug("loop.worked", { loop: name, done, duration_ms: performance.now() - startedAt });
         if (done === 0) await app.hints.wait(name, noted, idleMs ?? pollMs, stop.signal);
         else if (restMs > 0) await app.clock.sleep(restMs, stop.signal);
       } catch (error) {
         report.failures++;
         noteError(error);
+        app.observer.count("usageflow_loop_passes_total", { loop: name, result: "failed" });
         app.log.error("loop.failed", { loop: name, failures: report.failures, ...errorFacts(error) });
         await app.clock.sleep(Math.min(pollMs * 2 ** report.failures, BACK_OFF_MAX_MS), stop.signal);
       }

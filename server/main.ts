@@ -1,6 +1,7 @@
 import { type Api, startApi, startHealthPort } from "./api.ts";
 import { closeApp, createApp } from "./app.ts";
 import type { Config } from "./config.ts";
+import { type MetricsPort, startMetricsPort } from "./observe/metrics-port.ts";
 import { createReadinessCheck } from "./readiness.ts";
 import { type Registration, registerProcess, type ServeRole } from "./server-process.ts";
 import { startWorker, type Worker } from "./worker.ts";
@@ -22,14 +23,17 @@ export async function serve(config: Config, role: ServeRole): Promise<Served> {
   let healthPort: Api | undefined;
   let registration: Registration | undefined;
   const readiness = createReadinessCheck(app, () => worker?.report() ?? []);
+  let metrics: MetricsPort | undefined;
   const close = async () => {
     readiness.stop(); // first: nobody is to send it anything more
     await Promise.all([api?.close(), worker?.close()]);
     await registration?.close();
-    await healthPort?.close(); // last: it says that the process is stopping
+    await healthPort?.close();
+    await metrics?.close(); // last: a stop can be watched
     await closeApp(app);
   };
   try {
+    metrics = await startMetricsPort(app);
     if (role !== "api") worker = startWorker(app);
     if (role !== "worker") api = await startApi(app, readiness);
     else healthPort = await startHealthPort(app, readiness);
@@ -39,6 +43,7 @@ export async function serve(config: Config, role: ServeRole): Promise<Served> {
     throw error;
   }
   app.log.info("server.started", { role, url: api?.url ?? healthPort?.url });
+  if (metrics) app.log.info("server.metrics", { url: metrics.url });
   return {
     url: api?.url,
     healthUrl: healthPort?.url,

@@ -3,7 +3,7 @@ import type { App } from "./app.ts";
 import { onDeadline } from "./clock.ts";
 import { readSchemaState } from "./db/migrate.ts";
 import type { LoopReport } from "./loop.ts";
-import { VERSION } from "./version.ts";
+import { packageVersion } from "./version.ts";
 
 // A statement that takes this long does not serve anybody.
 const DATABASE_MS = 3_000;
@@ -34,6 +34,7 @@ export interface ReadinessCheck {
 
 /** Looks after a process. `loops` answers how its loops do; left out: it has none. */
 export function createReadinessCheck(app: App, loops: () => readonly LoopReport[] = () => []): ReadinessCheck {
+  const version = packageVersion();
   let stopping = false;
   let looking: Promise<Readiness> | undefined;
   const look = async (): Promise<Readiness> => {
@@ -41,7 +42,7 @@ export function createReadinessCheck(app: App, loops: () => readonly LoopReport[
     const loopReasons = loops().flatMap((loop) => problemOf(app, loop));
     const ready = reasons.length + loopReasons.length === 0;
     const status = stopping ? "stopping" : ready ? "ready" : "not_ready";
-    return { status, version: VERSION, schema, reasons, loopReasons };
+    return { status, version, schema, reasons, loopReasons };
   };
   return {
     look() {

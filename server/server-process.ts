@@ -6,7 +6,7 @@ import { plusMs } from "./clock.ts";
 import { errorFacts } from "./log.ts";
 import type { LoopReport } from "./loop.ts";
 import type { ReadinessCheck } from "./readiness.ts";
-import { VERSION } from "./version.ts";
+import { packageVersion } from "./version.ts";
 
 /** What a process runs. */
 export type ServeRole = "api" | "worker" | "all";
@@ -32,14 +32,12 @@ interface Facts {
 /** Writes into the database that this process is there, and how it does, for `usageflow status`. */
 export function registerProcess(app: App, readiness: ReadinessCheck, facts: Facts): Registration {
   const id = randomUUID();
-  const startedAt = app.clock.now();
+  const own = { id, startedAt: app.clock.now(), version: packageVersion(), ...facts };
   const stop = new AbortController();
   const run = async () => {
     while (!stop.signal.aborted) {
       // Where the database is away, others have said so.
-      await note(app, readiness, { id, startedAt, ...facts }).catch((error) =>
-        app.log.warn("process.not_noted", errorFacts(error)),
-      );
+      await note(app, readiness, own).catch((error) => app.log.warn("process.not_noted", errorFacts(error)));
       await app.clock.sleep(SEEN_EVERY_MS, stop.signal);
     }
     const gone = app.workerDb.deleteFrom("server_process").where("id", "=", id).execute();
@@ -57,7 +55,7 @@ export function registerProcess(app: App, readiness: ReadinessCheck, facts: Fact
 async function note(
   app: App,
   readiness: ReadinessCheck,
-  { id, startedAt, role, url, loops }: Facts & { id: string; startedAt: Date },
+  { id, startedAt, version, role, url, loops }: Facts & { id: string; startedAt: Date; version: string },
 ): Promise<void> {
   const { reasons, loopReasons } = await readiness.look();
   const now = app.clock.now();
@@ -68,7 +66,7 @@ async function note(
   await sql`
     with gone as (delete from server_process where seen_at < ${plusMs(now, -FORGET_AFTER_MS)} and id <> ${id})
     insert into server_process (id, role, version, host, pid, url, started_at, seen_at, problems, loops)
-    values (${id}, ${role}, ${VERSION}, ${hostname()}, ${process.pid}, ${url}, ${startedAt}, ${now},
+    values (${id}, ${role}, ${version}, ${hostname()}, ${process.pid}, ${url}, ${startedAt}, ${now},
       ${[...reasons, ...loopReasons]}::text[], ${JSON.stringify(told)}::jsonb)
     on conflict on constraint server_process_pkey do update set
       seen_at = excluded.seen_at, problems = excluded.problems, loops = excluded.loops`.execute(app.workerDb);

@@ -4,7 +4,7 @@ import { plusMs } from "./clock.ts";
 import { type Db, openDatabase } from "./db/database.ts";
 import { readSchemaState, type SchemaState } from "./db/migrate.ts";
 import { SEEN_EVERY_MS, type ServeRole } from "./server-process.ts";
-import { VERSION } from "./version.ts";
+import { packageVersion } from "./version.ts";
 
 // How the whole installation does, over all tenants: for whoever runs it, and no tenant's to see.
 
@@ -63,7 +63,7 @@ export async function readStatus(workerUrl: string, clock: Clock): Promise<Statu
   try {
     const now = clock.now();
     const schema = await readSchemaState(db);
-    const status = { now, version: VERSION, schema };
+    const status = { now, version: packageVersion(), schema };
     if (schema.missing.length > 0) {
       const problems = [`the database lacks ${schema.missing.length} migrations: run "usageflow migrate"`];
       return { ...status, processes: [], queues: [], errors: [], problems };

@@ -1,11 +1,11 @@
 import { sql } from "kysely";
 import { asking, type Invariant } from "./invariant.ts";
 
+// Of tenants, and of organizations. Of the control plane the owner sees all.
 const TABLES = sql`(
-  select c.oid, c.relname, c.relrowsecurity, c.relforcerowsecurity, c.relowner from pg_class c
-  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
-    and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped)
-    and c.relname <> 'tenant' -- of the control plane: looked up before a tenant is known
+  select c.oid, c.relname, c.relrowsecurity, c.relforcerowsecurity from pg_class c
+  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.relname !~ '^schema_migration'
+    and c.relname not in ('tenant', 'organization', 'server_process')
 )`;
 
 /** That the database holds tenants apart, and holds what it promises. */
@@ -20,8 +20,9 @@ export const schemaInvariants: readonly Invariant[] = [
       () => sql`
         select format('table %s', relname) from ${TABLES} as t
         where not relrowsecurity or not relforcerowsecurity or not exists (
-          select from pg_policies p where p.schemaname = 'public' and p.tablename = t.relname and p.policyname = 'tenant'
-            and p.qual = '(tenant_id = (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid)'
+          select from pg_policies p where p.schemaname = 'public' and p.tablename = t.relname
+            and p.policyname in ('tenant', 'organization') and p.cmd = 'ALL' and p.permissive = 'PERMISSIVE' and p.qual =
+              format('(%s_id = (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid)', p.policyname)
         ) order by 1`,
     ),
   },

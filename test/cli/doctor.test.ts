@@ -5,7 +5,7 @@ import { systemClock } from "../../server/clock.ts";
 import { defaults } from "../../server/config.ts";
 import { migrate } from "../../server/db/migrate.ts";
 import { createSecrets } from "../../server/secrets.ts";
-import { createOrganization } from "../../server/tenant/create-organization.ts";
+import { initOrganization } from "../../server/tenant/init-organization.ts";
 import { createOwnedDatabase } from "../support/owned-database.ts";
 import { createHere } from "./run-here.ts";
 
@@ -20,7 +20,7 @@ test("doctor says what is broken and what to do, as an owner whom policies bind,
   const { ownerUrl } = await createOwnedDatabase();
   await migrate(ownerUrl);
   const secrets = createSecrets({ ...defaults, masterKey, keyPepper });
-  const { live } = await createOrganization(ownerUrl, { secrets, clock: systemClock }, { name: "Acme" });
+  const { live } = await initOrganization(ownerUrl, { secrets, clock: systemClock }, { name: "Acme" });
   const { run } = await createHere({ USAGEFLOW_OWNER_DATABASE_URL: ownerUrl });
   const sound = await run(["doctor"], { env: KEYS });
   expect([sound.code, sound.stdout, sound.stderr]).toEqual([
