@@ -9,13 +9,18 @@ export interface Config extends OtlpConfig {
   databaseUrl: string;
   /** Login of the workers: member of usageflow_worker, owns nothing. */
   workerDatabaseUrl: string;
-  /** Direct connection on which a process hears of work that others have left. Undefined: it finds that by looking. */
+  /**
+   * Connection on which a process hears of work that others have left; it must lead past a pooler. `off`: workers find it by
+   * looking, every `USAGEFLOW_POLL_MS`. Undefined: as the workers' login.
+   */
   listenUrl: string | undefined;
   /** Connections in the application's pool; the workers' has as many. */
   databaseConnectionsMax: number;
   /** How long one statement may run. */
   statementTimeoutMs: number;
+  /** Address on which the API listens. `0.0.0.0`: on all of IPv4. */
   host: string;
+  /** Port of the API: Connect, gRPC, gRPC-Web, `POST /api/track` and health. */
   port: number;
   /** Encrypts what must be opened again: webhook secrets, stored answers. 32 bytes. */
   masterKey: Buffer;
@@ -31,6 +36,8 @@ export interface Config extends OtlpConfig {
   trustedProxies: readonly string[];
   /** True in the emulator alone: webhooks go to loopback addresses, and live keys are refused. */
   emulator: boolean;
+  /** What is logged, as JSON lines on stderr: `debug`, `info`, `warn`, `error` or `silent`. */
+  /** What is logged, as JSON lines on stderr: `debug`, `info`, `warn`, `error` or `silent`. */
   logLevel: LogLevel;
   /** Asked for by `/metrics`, as a bearer token. Undefined: the one port has no `/metrics`, and its own asks for nothing. */
   metricsToken: string | undefined;
@@ -55,7 +62,7 @@ export interface Config extends OtlpConfig {
   requestTimeoutMs: number;
   /** How long a loop that found nothing waits before it looks again. */
   pollMs: number;
-  /** Wait before each attempt of a delivery, the first included; after the last one it is given up. */
+  /** Waits before the attempts of a delivery: none before the first, then those of the variable. After the last it is given up. */
   deliveryScheduleMs: readonly number[];
   /** Over look-up, connection, request and answer of one attempt. */
   deliveryTimeoutMs: number;

@@ -6,13 +6,14 @@ import { expect, onTestFinished, test } from "vitest";
 import { parseDocument } from "yaml";
 import { defaults } from "../../server/config.ts";
 import { makeScratch } from "../support/scratch.ts";
+import { configurationPage } from "./configuration-page.ts";
 import { type Block, blocksOf, examplesOf, readPage, writePage } from "./page.ts";
 import { runPage } from "./run-page.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 
 /** Written by a command, which has a check of its own. */
-const GENERATED = ["docs/cli.md"];
+const GENERATED = ["docs/cli.md", "docs/configuration.md"];
 /** Blocks that nothing runs, which say so: what a reader's own machine has to have, and pictures. */
 const NOT_RUN: Record<string, number> = { "README.md": 2, "docs/concepts.md": 1, "docs/self-hosting.md": 2 };
 
@@ -90,7 +91,7 @@ test("the table of settings has every variable that a server reads, with its def
   const read = new Set(config.match(/\b(USAGEFLOW_[A-Z_]+|DATABASE_URL)\b/g));
   const integers = [...config.matchAll(/integer\("([A-Z_]+)", defaults\.(\w+)/g)];
   expect(integers.length).toBeGreaterThan(10);
-  for (const name of ["README.md", "docs/self-hosting.md"]) {
+  for (const name of ["README.md"]) {
     const rows = (await readFile(join(root, name), "utf8"))
       .split("\n")
       .filter((line) => /^\| `(USAGEFLOW_|DATABASE)/.test(line));
@@ -107,6 +108,10 @@ test("the table of settings has every variable that a server reads, with its def
       expect([name, variable, told.get(variable)]).toEqual([name, variable, String(defaults[key as "port"])]);
     }
   }
+});
+
+test("the page of settings is what the code says of them", async () => {
+  expect(await readFile(join(root, "docs/configuration.md"), "utf8")).toBe(await configurationPage());
 });
 
 test("YAML and JSON can be read", () => {
