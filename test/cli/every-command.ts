@@ -29,6 +29,7 @@ export const AS_PROCESS: Record<string, string> = {
   listen: "listen.test.ts",
   init: "journey/upgrade.test.ts",
   migrate: "journey/upgrade.test.ts",
+  "organization recover": "members.test.ts",
   "secrets rotate": "secrets.test.ts",
   "secrets show": "secrets.test.ts",
   serve: "command-line.test.ts",
