@@ -97,6 +97,7 @@ test.each([
   ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "ftp://user:password@collector"],
   ["OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"],
   ["OTEL_TRACES_SAMPLER", "sometimes"],
+  ["OTEL_METRIC_EXPORT_INTERVAL", "often"],
   ["USAGEFLOW_LOG_LEVEL", "loud"],
 ])("%s is not %s", (name, value) => {
   const read = () => readConfig({ ...env, [name]: value });
