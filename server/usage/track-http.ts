@@ -6,11 +6,11 @@ import { UsageOutcome, UsageOutcomeSchema, type UsageResult } from "../../gen/us
 import { UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import type { App } from "../app.ts";
 import { answerError } from "../rpc/answer-error.ts";
-import { type Authenticator, keyFrom } from "../rpc/authenticate.ts";
+import type { Authenticator } from "../rpc/authenticate.ts";
 import { CallRecord } from "../rpc/call-record.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { detailOf, invalid, refusal, tooLarge } from "../rpc/errors.ts";
-import { letIn } from "../rpc/interceptors.ts";
+import { credentialsFrom, letIn } from "../rpc/interceptors.ts";
 import type { NodeHandler, NodeRequest } from "../rpc/one-port.ts";
 import { originOf } from "../rpc/origin.ts";
 import { reasonName, sendError, sendJson } from "../rpc/plain-answer.ts";
@@ -27,7 +27,7 @@ const EVENTS_MAX = 1_000;
  */
 export function trackRoute(app: App, authenticator: Authenticator, refusals: Refusals, tracker: Tracker): NodeHandler {
   return (request, response) => {
-    const key = keyFrom((name) => request.headers[name]?.toString());
+    const sent = credentialsFrom((name) => request.headers[name]?.toString());
     const origin = originOf(request);
     const record = new CallRecord(app, {
       method: "POST /api/track",
@@ -43,7 +43,7 @@ export function trackRoute(app: App, authenticator: Authenticator, refusals: Ref
       record.end(code);
     };
     const enter = () =>
-      letIn({ authenticator, refusals }, key, { method: UsageService.method.trackUsage, record, origin });
+      letIn({ authenticator, refusals }, sent, { method: UsageService.method.trackUsage, record, origin });
     track(app, enter, tracker, request).then(
       ({ status, code, body, results }) => {
         sendJson(response, status, body, requestId);
