@@ -71,3 +71,50 @@ test("other keys are a list, and each of them is held to the same", () => {
   const wrong = { ...env, USAGEFLOW_OTHER_MASTER_KEYS: `${one},changeme` };
   expect(() => readConfig(wrong)).toThrow("each key of USAGEFLOW_OTHER_MASTER_KEYS must be 32 random bytes");
 });
+
+test("metrics and traces are off until somebody says where they go", () => {
+  const off = readConfig(env);
+  expect(off).toMatchObject({ metricsToken: undefined, metricsPort: undefined, otlpTracesUrl: undefined });
+  expect(off.otlpMetricsUrl).toBeUndefined();
+  const on = readConfig({
+    ...env,
+    USAGEFLOW_METRICS_PORT: "9464",
+    OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318/",
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://tempo:4318/in",
+    OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+    OTEL_TRACES_SAMPLER_ARG: "0.01",
+  });
+  expect(on).toMatchObject({
+    metricsPort: 9464,
+    metricsHost: "127.0.0.1",
+    otlpMetricsUrl: "http://collector:4318/v1/metrics",
+    otlpTracesUrl: "http://tempo:4318/in",
+    traceShare: 0.01,
+    traceByCaller: true,
+  });
+  const other = { OTEL_TRACES_SAMPLER: "always_off", OTEL_METRICS_EXPORTER: "none" };
+  const half = readConfig({ ...env, OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318", ...other });
+  expect(half).toMatchObject({ otlpMetricsUrl: undefined, traceShare: 0, traceByCaller: false });
+  const disabled = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318", OTEL_SDK_DISABLED: "true" };
+  expect(readConfig({ ...env, ...disabled }).otlpTracesUrl).toBeUndefined();
+});
+
+test.each([
+  ["USAGEFLOW_METRICS_TOKEN", "short"],
+  ["USAGEFLOW_METRICS_PORT", "no port"],
+  ["OTEL_EXPORTER_OTLP_ENDPOINT", "collector"],
+  ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "ftp://user:password@collector"],
+  ["OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"],
+  ["OTEL_TRACES_SAMPLER", "sometimes"],
+  ["OTEL_METRIC_EXPORT_INTERVAL", "often"],
+  ["USAGEFLOW_LOG_LEVEL", "loud"],
+])("%s is not %s", (name, value) => {
+  const read = () => readConfig({ ...env, [name]: value });
+  expect(read).toThrow(name);
+  expect(read).not.toThrow("password");
+});
+
+test("a share of traces is from 0 to 1", () => {
+  const sampler = { OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "2" };
+  expect(() => readConfig({ ...env, ...sampler })).toThrow("OTEL_TRACES_SAMPLER_ARG");
+});
