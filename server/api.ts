@@ -49,8 +49,8 @@ export async function startApi(app: App): Promise<Api> {
     routes: (router) => {
       router.service(TenantService, tenantService(app, streams));
       router.service(PricingService, pricingService(app, subscriptionBillingMethods(app)));
-      router.service(UsageService, usageService(app, tracker, usageBillingMethods(app), periodEdges));
-      router.service(InvoiceService, invoiceService(app));
+      router.service(UsageService, usageService(app, streams, tracker, usageBillingMethods(app), periodEdges));
+      router.service(InvoiceService, invoiceService(app, streams));
       router.service(WebhookService, webhookService(app, streams));
       health.register(router);
       registerReflection(router, [...services, ...openServices]);

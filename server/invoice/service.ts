@@ -9,6 +9,7 @@ import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
 import type { SubscriptionBillingMethods } from "../pricing/service.ts";
 import { callerOf } from "../rpc/caller.ts";
+import type { Streams } from "../rpc/streams.ts";
 import type { UsageBillingMethods } from "../usage/service.ts";
 import { changeSubscription } from "./change-subscription.ts";
 import { createCreditGrant } from "./create-credit-grant.ts";
@@ -18,6 +19,8 @@ import { listCreditEntries } from "./credit-entry.ts";
 import { getCreditNote, listCreditNotes } from "./credit-note.ts";
 import { endSubscription } from "./end-subscription.ts";
 import { explainUsageEvent } from "./explain-usage-event.ts";
+import { exportInvoiceLines } from "./export-invoice-lines.ts";
+import { exportInvoices } from "./export-invoices.ts";
 import { finalizeInvoice } from "./finalize-invoice.ts";
 import { getInvoice, listInvoices } from "./invoice.ts";
 import { listUnbilledUsage } from "./list-unbilled-usage.ts";
@@ -31,7 +34,7 @@ import { verifyInvoice } from "./verify-invoice.ts";
 import { voidInvoice } from "./void-invoice.ts";
 
 /** InvoiceService: which file does what. */
-export function invoiceService(app: App): ServiceImpl<typeof InvoiceService> {
+export function invoiceService(app: App, streams: Streams): ServiceImpl<typeof InvoiceService> {
   return {
     getInvoice: ({ id }, call) => {
       const { tenantId } = callerOf(call);
@@ -60,6 +63,10 @@ export function invoiceService(app: App): ServiceImpl<typeof InvoiceService> {
     revokeCreditGrant: (request, call) => revokeCreditGrant(app, callerOf(call), request),
     getOpenRevenue: (request, call) => getOpenRevenue(app, callerOf(call).tenantId, request),
     simulatePlan: (request, call) => simulatePlan(app, callerOf(call).tenantId, request),
+    exportInvoices: (request, call) =>
+      streams.run(call, (ended) => exportInvoices(app, callerOf(call), request, ended)),
+    exportInvoiceLines: (request, call) =>
+      streams.run(call, (ended) => exportInvoiceLines(app, callerOf(call), request, ended)),
   };
 }
 

@@ -51,6 +51,6 @@ export function tenantService(app: App, streams: Streams): ServiceImpl<typeof Te
     tailAuditEntries: (request, call) =>
       streams.run(call, (ended) => tailAudit(app, callerOf(call).tenantId, request, ended)),
     verifyAudit: (request, call) => verifyAudit(app, callerOf(call).tenantId, request),
-    exportAudit: (_, call) => streams.run(call, (ended) => exportAudit(app, callerOf(call), ended)),
+    exportAudit: (request, call) => streams.run(call, (ended) => exportAudit(app, callerOf(call), request, ended)),
   };
 }
