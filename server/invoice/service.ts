@@ -10,6 +10,7 @@ import { inTenant } from "../db/database.ts";
 import type { SubscriptionBillingMethods } from "../pricing/service.ts";
 import { callerOf } from "../rpc/caller.ts";
 import type { Streams } from "../rpc/streams.ts";
+import type { CustomerBillingMethods } from "../tenant/service.ts";
 import type { UsageBillingMethods } from "../usage/service.ts";
 import { changeSubscription } from "./change-subscription.ts";
 import { createCreditGrant } from "./create-credit-grant.ts";
@@ -18,6 +19,7 @@ import { listCreditGrants } from "./credit.ts";
 import { listCreditEntries } from "./credit-entry.ts";
 import { getCreditNote, listCreditNotes } from "./credit-note.ts";
 import { endSubscription } from "./end-subscription.ts";
+import { eraseCustomer } from "./erase-customer.ts";
 import { explainUsageEvent } from "./explain-usage-event.ts";
 import { exportInvoiceLines } from "./export-invoice-lines.ts";
 import { exportInvoices } from "./export-invoices.ts";
@@ -76,6 +78,11 @@ export function subscriptionBillingMethods(app: App): SubscriptionBillingMethods
     changeSubscription: (request, call) => changeSubscription(app, callerOf(call), request),
     endSubscription: (request, call) => endSubscription(app, callerOf(call), request),
   };
+}
+
+/** The methods of TenantService that ask what is still to be billed: a tenant's own files know nothing of invoices. */
+export function customerBillingMethods(app: App): CustomerBillingMethods {
+  return { eraseCustomer: (request, call) => eraseCustomer(app, callerOf(call), request) };
 }
 
 /** The methods of UsageService that ask what is billed: usage itself knows nothing of invoices. */

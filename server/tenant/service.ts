@@ -23,8 +23,15 @@ import { getTenant } from "./tenant.ts";
 import { updateTenant } from "./update-tenant.ts";
 import { verifyAudit } from "./verify-audit.ts";
 
+/** The methods that only the invoices can answer: see `server/invoice/service.ts`. */
+export type CustomerBillingMethods = Pick<ServiceImpl<typeof TenantService>, "eraseCustomer">;
+
 /** TenantService: which file does what. */
-export function tenantService(app: App, streams: Streams): ServiceImpl<typeof TenantService> {
+export function tenantService(
+  app: App,
+  streams: Streams,
+  billing: CustomerBillingMethods,
+): ServiceImpl<typeof TenantService> {
   return {
     getTenant: (_, call) => {
       const { tenantId, keyId } = callerOf(call);
@@ -52,5 +59,6 @@ export function tenantService(app: App, streams: Streams): ServiceImpl<typeof Te
       streams.run(call, (ended) => tailAudit(app, callerOf(call).tenantId, request, ended)),
     verifyAudit: (request, call) => verifyAudit(app, callerOf(call).tenantId, request),
     exportAudit: (request, call) => streams.run(call, (ended) => exportAudit(app, callerOf(call), request, ended)),
+    ...billing,
   };
 }

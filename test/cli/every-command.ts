@@ -167,6 +167,10 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   "credits ledger": () => ["--customer", "ann"],
   "credits list": () => [],
   "credits revoke": async (world) => [await world.grant(), "--reason", "x"],
+  "customers erase": async ({ clients }) => {
+    await clients.tenant.putCustomer({ customer: { id: "leaver", name: "Ann" } });
+    return ["leaver", "--yes"];
+  },
   "customers list": () => [],
   "customers put": () => ["ann", "--name", "Ann"],
   "customers show": () => ["user_1"],

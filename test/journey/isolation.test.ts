@@ -12,6 +12,7 @@ import { startReceiver } from "../support/receiver.ts";
 
 /** Tables of which the worker sees rows of all tenants: its work. */
 const WORKERS_DOORS = [
+  "customer_erasure",
   "delivery",
   "delivery_attempt",
   "delivery_due",
@@ -28,7 +29,15 @@ const WORKERS_DOORS = [
 ];
 
 /** Tables whose rows come and go with the work that they stand for. */
-const TRANSIENT = ["usage_batch", "usage_news", "outbox_pending", "customer_arrival", "tenant_due", "invoice_rerating"];
+const TRANSIENT = [
+  "customer_erasure",
+  "usage_batch",
+  "usage_news",
+  "outbox_pending",
+  "customer_arrival",
+  "tenant_due",
+  "invoice_rerating",
+];
 
 /** A month of an organization with usage, an invoice, a credit note, an endpoint, a delivery and a stored answer. */
 async function live(harness: Harness, key: string, url: string): Promise<void> {
