@@ -85,7 +85,7 @@ test("no file of the server is deeper than one folder", () => {
 });
 
 const VERB =
-  /\/(create|update|delete|put|set|revoke|advance|push|start|change|end|pause|rotate|resume|subscribe|close|bill|finalize|dispatch|deliver|retry|fold|track|purge|mark|move|void|undo|expire|preview|simulate|explain|verify|ask|rerate|save|invite|accept|rename|recover)(-[a-z-]+)?\.ts$/;
+  /\/(create|update|delete|put|set|revoke|advance|push|start|change|end|pause|rotate|resume|subscribe|close|bill|finalize|dispatch|deliver|retry|fold|track|purge|mark|move|void|undo|expire|preview|simulate|explain|verify|ask|rerate|save|invite|accept|rename|recover|erase|export)(-[a-z-]+)?\.ts$/;
 // A noun, though it begins like a verb.
 const NOUNS = new Set(["server/usage/track-http.ts", "server/usage/track-grpc.ts"]);
 /** Domains and the domains whose nouns they may know. The outbox and the webhooks stand apart from business. */
