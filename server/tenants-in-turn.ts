@@ -4,7 +4,7 @@ import { errorFacts } from "./log.ts";
 import { noteError } from "./loop.ts";
 
 /** Tables of work that waits, of all tenants: each row is a claim on some. */
-export type Queue = "usage_batch" | "outbox_pending";
+export type Queue = "usage_batch" | "outbox_pending" | "customer_erasure";
 
 /**
  * One round over the tenants that have work waiting in `queue`: each gets one turn, however much another has. Answers how
