@@ -48,18 +48,22 @@ export const schemaInvariants: readonly Invariant[] = [
   },
   {
     name: "final-unchangeable",
-    says: "No role of a server may change or delete what is final.",
+    says: "No login of a server may change or delete what is final.",
     meaning: "A fault, or whoever breaks into a server, can change invoices, usage or the audit log.",
     remedy: "revoke update, delete, truncate on TABLE from ROLE, as the owner.",
     of: "database",
     look: asking(
       () => sql`
-        select format('%s may %s %s', r.rolname, lower(verb), t) from pg_roles r,
-          unnest(array['UPDATE', 'DELETE', 'TRUNCATE']) as verb,
-          unnest(array['invoice_document', 'invoice_line', 'invoice_change', 'credit_note', 'credit_entry',
-            'plan_version', 'usage_event', 'usage_void', 'usage_fold', 'outbox_event', 'audit_entry']) as t
-        where r.rolname ^@ 'usageflow_' and to_regclass(t) is not null and (has_table_privilege(r.oid, t, verb)
-          or (verb = 'UPDATE' and has_any_column_privilege(r.oid, t, verb))) order by 1`,
+        select format('%s may %s %s', r.rolname, lower(verb), t.relname)
+        from pg_roles r, unnest(array['UPDATE', 'DELETE', 'TRUNCATE']) as verb, pg_class t
+        where t.relnamespace = 'public'::regnamespace and t.relname = any(array['invoice_document', 'invoice_line',
+            'invoice_change', 'credit_note', 'credit_entry', 'plan_version', 'usage_event', 'usage_void', 'usage_fold',
+            'outbox_event', 'audit_entry'])
+          and r.rolcanlogin and not r.rolsuper and r.oid <> t.relowner
+          and (pg_has_role(r.oid, 'usageflow_app', 'usage') or pg_has_role(r.oid, 'usageflow_worker', 'usage'))
+          and (has_table_privilege(r.oid, t.oid, verb)
+            or (verb = 'UPDATE' and has_any_column_privilege(r.oid, t.oid, verb)))
+        order by 1`,
     ),
   },
   {

@@ -7,6 +7,7 @@ import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { InvoiceState } from "../../gen/usageflow/v1/invoice_pb.ts";
 import { CatalogSchema, ChangeTiming } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { UsageInterval } from "../../gen/usageflow/v1/usage_pb.ts";
+import { doctorOf } from "../support/doctor.ts";
 import { type Harness, listAllInvoices, setup } from "../support/harness.ts";
 import { startReceiver } from "../support/receiver.ts";
 import { refused } from "../support/refused.ts";
@@ -124,6 +125,7 @@ test("nothing of a customer's own words is left in the database, but for what it
   for (const { id } of before) expect(await clients.invoice.verifyInvoice({ id })).toMatchObject({ matches: true });
   const { customer: after } = await clients.tenant.getCustomer({ id: "billed" });
   expect(after).toMatchObject({ erasing: false, erasedAt: expect.anything() });
+  expect(await doctorOf(harness)).toEqual([]); // and what is left is sound
 });
 
 test("however much there is, all of it is looked at", async () => {
