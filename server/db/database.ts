@@ -19,6 +19,8 @@ export interface DatabaseOptions {
   url: string;
   connectionsMax: number;
   statementTimeoutMs: number;
+  /** How long a lock is waited for. Left out: as long as a statement may run. */
+  lockTimeoutMs?: number;
   /** Called when a connection that nobody uses fails; the pool makes another. */
   onIdleError: (error: Error) => void;
   /** Called whenever a statement was answered. */
@@ -41,7 +43,7 @@ export function openDatabase(options: DatabaseOptions): { db: Db; pool: pg.Pool 
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
     statement_timeout: options.statementTimeoutMs,
-    lock_timeout: options.statementTimeoutMs,
+    lock_timeout: options.lockTimeoutMs ?? options.statementTimeoutMs,
     idle_in_transaction_session_timeout: 60_000,
   });
   // Without listeners a lost connection would end the process. The pool's own is off while a client is in use; the

@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { sql } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
+import { systemClock } from "../clock.ts";
 import { type Db, openDatabase } from "./database.ts";
 
 /** Where the `.sql` files are: beside the sources, and beside `dist/` where the server is compiled. */
@@ -21,12 +22,29 @@ export async function readMigrations(): Promise<Record<string, Migration>> {
   return Object.fromEntries(await Promise.all(entries));
 }
 
+// Who waits for a lock on a table holds up all who come after: servers are at work. So a lock is waited for no longer than
+// calls may be, and what was done is undone and tried again a moment later.
+const LOCK_MS = 3_000;
+const LOCK_PAUSE_MS = 2_000;
+const LOCK_TRIES = 120;
+const LOCK_NOT_HAD = "55P03";
+
+/** What `migrate` may be told. */
+export interface MigrateOptions {
+  /** How long a lock is waited for. */
+  lockMs?: number;
+  /** Hears that a lock was not had, and that it is tried again. */
+  onLockNotHad?: () => void;
+}
+
 /** Brings the schema up to date as its owner, and answers the names of the migrations that ran. */
-export async function migrate(ownerUrl: string): Promise<string[]> {
+export async function migrate(ownerUrl: string, options: MigrateOptions = {}): Promise<string[]> {
+  const { lockMs = LOCK_MS, onLockNotHad } = options;
   const { db } = openDatabase({
     url: ownerUrl,
     connectionsMax: 1,
     statementTimeoutMs: 600_000,
+    lockTimeoutMs: lockMs,
     onIdleError: () => {},
   });
   try {
@@ -36,10 +54,16 @@ export async function migrate(ownerUrl: string): Promise<string[]> {
       migrationTableName: "schema_migration",
       migrationLockTableName: "schema_migration_lock",
     });
-    const { error, results } = await migrator.migrateToLatest();
-    if (error) throw error;
-    await sql`grant select on schema_migration to usageflow_app, usageflow_worker`.execute(db);
-    return (results ?? []).map((result) => result.migrationName);
+    for (let tries = 1; ; tries++) {
+      const { error, results } = await migrator.migrateToLatest();
+      if (!error) {
+        await sql`grant select on schema_migration to usageflow_app, usageflow_worker`.execute(db);
+        return (results ?? []).map((result) => result.migrationName);
+      }
+      if ((error as { code?: string }).code !== LOCK_NOT_HAD || tries === LOCK_TRIES) throw error;
+      onLockNotHad?.();
+      await systemClock.sleep(LOCK_PAUSE_MS);
+    }
   } finally {
     await db.destroy();
   }

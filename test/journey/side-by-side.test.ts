@@ -1,7 +1,9 @@
 import { readFile } from "node:fs/promises";
 import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
+import { migrate } from "../../server/db/migrate.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { createOwnedDatabase } from "../support/owned-database.ts";
 
 // Upgrades run the old version and the new one side by side, on the new schema: it may only be added to until the old one is
 // gone. Every statement that the release before sent, under its role, must still be one that this schema takes.
@@ -72,4 +74,19 @@ test("columns that were added may be left out by who does not know them", async 
     missing.push(...rows.map((row) => `${table}.${row.attname}`));
   }
   expect([...new Set(missing)]).toEqual([]);
+});
+
+test("a migration that does not get its lock is undone, and tried again until it does", async () => {
+  const { ownerUrl } = await createOwnedDatabase();
+  const holder = new pg.Client(ownerUrl);
+  await holder.connect();
+  onTestFinished(() => holder.end());
+  await holder.query("begin; create table schema_migration (in_the_way integer)");
+  let tries = 0;
+  const onLockNotHad = () => {
+    tries++;
+    void holder.query("rollback");
+  };
+  expect(await migrate(ownerUrl, { lockMs: 100, onLockNotHad })).toContain("0001_tenant");
+  expect(tries).toBe(1);
 });
