@@ -33,6 +33,8 @@ const openServices = [Health, ServerReflection, ServerReflectionAlpha];
 export interface Api {
   url: string;
   port: number;
+  /** Reads the certificate again, where there is one; the server does so by itself when the files change. */
+  reloadTls(): Promise<void>;
   /** Says so to health checks, stops accepting, and lets calls in flight end. */
   close(): Promise<void>;
 }
@@ -53,11 +55,11 @@ export async function startApi(app: App): Promise<Api> {
       router.service(InvoiceService, invoiceService(app));
       router.service(WebhookService, webhookService(app, streams));
       health.register(router);
-      registerReflection(router, [...services, ...openServices]);
+      if (app.config.reflection) registerReflection(router, [...services, ...openServices]);
     },
     fallback: plainRoutes(app, { "POST /api/track": trackRoute(app, authenticator, refusals, tracker) }),
   });
-  const port = createOnePort(handler, trackLane(app, authenticator, refusals, tracker));
+  const port = await createOnePort(app, handler, trackLane(app, authenticator, refusals, tracker));
   await new Promise<void>((resolve, reject) => {
     port.server.once("error", reject);
     port.server.listen(app.config.port, app.config.host, resolve);
@@ -65,8 +67,9 @@ export async function startApi(app: App): Promise<Api> {
   const address = port.server.address() as AddressInfo;
   const host = app.config.host.includes(":") ? `[${app.config.host}]` : app.config.host;
   return {
-    url: `http://${host}:${address.port}`,
+    url: `${app.config.tls ? "https" : "http"}://${host}:${address.port}`,
     port: address.port,
+    reloadTls: async () => port.tls?.reload(),
     async close() {
       health.stop();
       streams.stop();

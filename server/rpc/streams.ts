@@ -6,13 +6,16 @@ import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import { type Authenticator, keyFrom } from "./authenticate.ts";
 import { callerOf } from "./caller.ts";
-import { refusal } from "./errors.ts";
+import { laterAgain, overloaded, refusal } from "./errors.ts";
 import { originKey } from "./origin.ts";
 
 /** How long a stream is silent at most: its client tells a slow day from a dead line. */
 export const HEARTBEAT_MS = 3_000;
 /** The same, as streams tell it. */
 export const heartbeatInterval = create(DurationSchema, { seconds: BigInt(HEARTBEAT_MS / 1_000) });
+
+// When a tenant with too many streams may try again: one of them has to end first.
+const RETRY_MS = 5_000;
 
 // How long a stream outlives the revocation of its key.
 const KEY_CHECK_MS = 5_000;
@@ -66,7 +69,7 @@ export class Streams {
     const open = [...this.#open.values()].filter((other) => other === tenantId).length;
     if (open >= streamsPerTenantMax) {
       const message = `${open} streams of this tenant are open here already: end one first`;
-      throw refusal(Code.ResourceExhausted, ErrorReason.OVERLOADED, message);
+      throw overloaded(message, RETRY_MS);
     }
     const own = new AbortController();
     this.#open.set(own, tenantId);
@@ -88,5 +91,5 @@ export class Streams {
 }
 
 function stopping(): ConnectError {
-  return refusal(Code.Unavailable, ErrorReason.UNAVAILABLE, "the server is stopping; call again");
+  return laterAgain(refusal(Code.Unavailable, ErrorReason.UNAVAILABLE, "the server is stopping; call again"), 1_000);
 }
