@@ -11,6 +11,7 @@ import type { App } from "./app.ts";
 import { invoiceService, subscriptionBillingMethods, usageBillingMethods } from "./invoice/service.ts";
 import { periodEdges } from "./pricing/period-edges.ts";
 import { pricingService } from "./pricing/service.ts";
+import { createAdmission } from "./rpc/admission.ts";
 import { createAuthenticator } from "./rpc/authenticate.ts";
 import { connectHandler } from "./rpc/connect.ts";
 import { HealthState } from "./rpc/health.ts";
@@ -43,23 +44,25 @@ export interface Api {
 export async function startApi(app: App): Promise<Api> {
   const authenticator = createAuthenticator(app);
   const refusals = createRefusals(app);
+  const admission = createAdmission(app);
+  const door = { authenticator, refusals, admission };
   const streams = new Streams(app, authenticator);
   const tracker = createTracker(app);
   const health = new HealthState(services.map((service) => service.typeName));
-  const handler = connectHandler(app, authenticator, refusals, {
+  const handler = connectHandler(app, door, {
     open: new Set(openServices.map((service) => service.typeName)),
     routes: (router) => {
       router.service(TenantService, tenantService(app, streams));
       router.service(PricingService, pricingService(app, subscriptionBillingMethods(app)));
-      router.service(UsageService, usageService(app, tracker, usageBillingMethods(app), periodEdges));
+      router.service(UsageService, usageService(app, tracker, admission, usageBillingMethods(app), periodEdges));
       router.service(InvoiceService, invoiceService(app));
       router.service(WebhookService, webhookService(app, streams));
       health.register(router);
       if (app.config.reflection) registerReflection(router, [...services, ...openServices]);
     },
-    fallback: plainRoutes(app, { "POST /api/track": trackRoute(app, authenticator, refusals, tracker) }),
+    fallback: plainRoutes(app, { "POST /api/track": trackRoute(app, door, tracker) }),
   });
-  const port = await createOnePort(app, handler, trackLane(app, authenticator, refusals, tracker));
+  const port = await createOnePort(app, handler, trackLane(app, door, tracker));
   await new Promise<void>((resolve, reject) => {
     port.server.once("error", reject);
     port.server.listen(app.config.port, app.config.host, resolve);
@@ -74,6 +77,7 @@ export async function startApi(app: App): Promise<Api> {
       health.stop();
       streams.stop();
       await port.close(app.config.shutdownGraceMs);
+      admission.close();
       await Promise.all([authenticator.close(), refusals.settled()]);
     },
   };

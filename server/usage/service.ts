@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { TrackUsageResponseSchema, type UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import type { App } from "../app.ts";
+import type { Admission } from "../rpc/admission.ts";
 import { callerOf } from "../rpc/caller.ts";
 import type { Tracker } from "./track-usage.ts";
 import { listUsageEvents } from "./usage-event.ts";
@@ -16,12 +17,17 @@ export type UsageBillingMethods = Pick<ServiceImpl<typeof UsageService>, "explai
 export function usageService(
   app: App,
   tracker: Tracker,
+  admission: Admission,
   billing: UsageBillingMethods,
   findPeriodEdges: FindPeriodEdges,
 ): ServiceImpl<typeof UsageService> {
   return {
-    trackUsage: async (request, call) =>
-      create(TrackUsageResponseSchema, { results: await tracker.track(callerOf(call), request.events, request) }),
+    async trackUsage({ events, backfill }, call) {
+      const caller = callerOf(call);
+      admission.admitEvents(caller, events.length);
+      const results = await tracker.track(caller, events, { backfill, timeoutMs: call.timeoutMs() });
+      return create(TrackUsageResponseSchema, { results });
+    },
     getUsage: (request, call) => getUsage(app, callerOf(call).tenantId, request, findPeriodEdges),
     listUsageEvents: (request, call) => listUsageEvents(app, callerOf(call).tenantId, request),
     getUsageRate: (_, call) => getUsageRate(app, callerOf(call).tenantId),
