@@ -76,6 +76,11 @@ export function retryDelayOf(error: ConnectError): Duration | undefined {
 /** The header that says when to try again. */
 export const RETRY_AFTER = "retry-after";
 
+/** A code as JSON, log lines and metrics write it: `not_found`. */
+export function codeName(code: Code): string {
+  return Code[code].replace(/(?<!^)[A-Z]/g, "_$&").toLowerCase();
+}
+
 /** The reason and the field of a refusal, when it is one of ours. */
 export function detailOf(error: ConnectError): { reason: ErrorReason; field: string } {
   const [detail] = error.findDetails(ErrorDetailSchema);

@@ -3,7 +3,7 @@ import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { type ErrorReason, ErrorReasonSchema } from "../../gen/usageflow/v1/error_pb.ts";
-import { detailOf, RETRY_AFTER, retryDelayOf } from "./errors.ts";
+import { codeName, detailOf, RETRY_AFTER, retryDelayOf } from "./errors.ts";
 import type { NodeResponse } from "./one-port.ts";
 
 /** HTTP statuses of codes, as Connect maps them (its protocol reference, "Error Codes"). */
@@ -48,10 +48,11 @@ export function sendJson(
 /** Answers a refusal as JSON, `{"error":{"code","reason","message","field","requestId","retryDelay"}}`, and says with which status. */
 export function sendError(response: NodeResponse, error: ConnectError, requestId: string, status?: number): number {
   const { reason, field } = detailOf(error);
-  const code = Code[error.code].replace(/(?<!^)[A-Z]/g, "_$&").toLowerCase();
   const delay = retryDelayOf(error);
-  const retry = delay ? { retryDelay: toJson(DurationSchema, delay) } : {}; // as `0.500s`
-  const told = { code, reason: reasonName(reason), message: error.rawMessage, field, requestId, ...retry };
+  const told = {
+    ...{ code: codeName(error.code), reason: reasonName(reason), message: error.rawMessage, field, requestId },
+    ...(delay ? { retryDelay: toJson(DurationSchema, delay) } : {}), // as `0.500s`
+  };
   const sent = status ?? STATUS[error.code] ?? 500;
   sendJson(response, sent, { error: told }, requestId, error.metadata.get(RETRY_AFTER));
   return sent;

@@ -1,10 +1,12 @@
 /** How much somebody has left. */
 interface Bucket {
-  /** May be below zero: a batch is taken as a whole. */
+  /** In thousandths, which a millisecond fills in whole numbers. May be below zero: a batch is taken as a whole. */
   left: number;
   /** When `left` was right, in process time. */
   atMs: number;
 }
+
+const ONE = 1_000;
 
 // Those who have all of their rate left are forgotten when there are more than this.
 const REMEMBERED_MAX = 10_000;
@@ -14,14 +16,14 @@ const REMEMBERED_MAX = 10_000;
  * this process; others count for themselves.
  */
 export class Rate {
-  readonly #perMs: number;
+  readonly #perSecond: number;
   readonly #burst: number;
   readonly #buckets = new Map<string, Bucket>();
 
   /** 0 a second: no limit. */
   constructor(perSecond: number, burstSeconds: number) {
-    this.#perMs = perSecond / 1_000;
-    this.#burst = perSecond * burstSeconds;
+    this.#perSecond = perSecond;
+    this.#burst = perSecond * burstSeconds * ONE;
   }
 
   /** How long `who` has to wait before the next; 0: it may come now. */
@@ -29,12 +31,12 @@ export class Rate {
     if (this.#burst === 0) return 0;
     const { left } = this.#bucketOf(who, nowMs);
     // A whole one has to be there, and a batch that was larger than what was left has to be paid for first.
-    return left >= 1 ? 0 : Math.ceil((1 - left) / this.#perMs);
+    return left >= ONE ? 0 : Math.ceil((ONE - left) / this.#perSecond);
   }
 
   /** Takes `count` of what `who` has. */
   take(who: string, count: number, nowMs: number): void {
-    if (this.#burst > 0) this.#bucketOf(who, nowMs).left -= count;
+    if (this.#burst > 0) this.#bucketOf(who, nowMs).left -= count * ONE;
   }
 
   #bucketOf(who: string, nowMs: number): Bucket {
@@ -50,7 +52,7 @@ export class Rate {
 
   #fill(bucket: Bucket, nowMs: number): void {
     const passedMs = Math.max(0, nowMs - bucket.atMs); // a clock that was put back fills nothing
-    bucket.left = Math.min(this.#burst, bucket.left + passedMs * this.#perMs);
+    bucket.left = Math.min(this.#burst, bucket.left + passedMs * this.#perSecond);
     bucket.atMs = nowMs;
   }
 

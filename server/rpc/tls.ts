@@ -40,9 +40,9 @@ export async function createTlsFront(
   const reload = async () => {
     try {
       server.setSecureContext(await read());
-      log.info("tls.certificate_read", { file: files.certFile });
+      log.info("tls.certificate_read");
     } catch (error) {
-      log.error("tls.certificate_not_read", { file: files.certFile, ...errorFacts(error) });
+      log.error("tls.certificate_not_read", errorFacts(error));
     }
   };
   const onChange = () => void reload();

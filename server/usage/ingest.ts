@@ -2,26 +2,34 @@ import { Code } from "@connectrpc/connect";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { newId } from "../id.ts";
+import type { Trace } from "../observe/trace.ts";
 import { overloaded, refusal } from "../rpc/errors.ts";
 import type { UsageRow } from "./check-event.ts";
 import { FairQueue } from "./fair-queue.ts";
+import { beginCommit, type TracedCommit } from "./trace-commit.ts";
 
 /** What `ingest_usage` answers for a row: accepted, duplicate, or `conflict:` and the field that differs. */
 export type IngestOutcome = string;
 
-/** Stores rows. Resolves when they are on disk. */
+/** Stores rows, each request's of one tenant. Resolves when they are on disk. */
 export interface Ingest {
-  /** Rows of one tenant, of which nothing is stored once it is `until` in process time. */
-  store(rows: readonly UsageRow[], until?: Date): Promise<readonly IngestOutcome[]>;
+  store(rows: readonly UsageRow[], options?: StoreOptions): Promise<readonly IngestOutcome[]>;
+}
+
+export interface StoreOptions {
+  trace?: Trace | undefined;
+  /** In process time: from then on nothing of it is stored. */
+  until?: Date;
 }
 
 // Rows in a commit. Larger groups gain nothing, and make the requests in them wait.
 const ROWS_MAX = 2_000;
 
 interface Waiting {
-  tenantId: string;
-  until: Date | undefined;
   rows: readonly UsageRow[];
+  tenantId: string;
+  trace: Trace | undefined;
+  until: Date | undefined;
   resolve(outcomes: readonly IngestOutcome[]): void;
   reject(error: unknown): void;
 }
@@ -55,14 +63,14 @@ export function createIngest(app: App): Ingest {
     committing = false;
   };
   return {
-    store: (rows, until) =>
+    store: (rows, { trace, until } = {}) =>
       new Promise((resolve, reject) => {
-        const { tenantId } = rows[0] as UsageRow;
+        const tenantId = rows[0]?.tenantId ?? "";
         // As much as is left free, so that who floods it leaves room to others.
         if (waiting.rowsOf(tenantId) + rows.length > eventsWaitingMax - waiting.rows) {
           return reject(overloaded("more usage is waiting than can be stored at once; try again in a second"));
         }
-        waiting.add({ tenantId, until, rows, resolve, reject });
+        waiting.add({ rows, tenantId, trace, until, resolve, reject });
         // Not at once: requests that are read in this turn of the event loop come along.
         if (!committing) setImmediate(pump);
       }),
@@ -77,23 +85,28 @@ function tooLate() {
 /** Commits a group. Never throws: each request hears of its own. */
 async function commit(app: App, group: readonly Waiting[]): Promise<void> {
   const rows = group.length === 1 ? (group[0] as Waiting).rows : group.flatMap((one) => one.rows);
+  const traced = beginCommit(app.observer, group);
+  const startedAt = performance.now();
   try {
-    const outcomes = await ingestRows(app, rows);
+    const outcomes = await ingestRows(app, rows, traced);
+    traced.end(false);
+    app.observer.record("usageflow_usage_commit_duration_seconds", {}, (performance.now() - startedAt) / 1_000);
     let from = 0;
     for (const one of group) {
       one.resolve(outcomes.slice(from, from + one.rows.length));
       from += one.rows.length;
     }
   } catch (error) {
+    traced.end(true);
     // Rows are checked before they come here; should one be refused all the same, it fails alone.
     if (group.length > 1 && isDataError(error)) for (const one of group) await commit(app, [one]);
     else for (const one of group) one.reject(error);
   }
 }
 
-async function ingestRows(app: App, rows: readonly UsageRow[]): Promise<IngestOutcome[]> {
+async function ingestRows(app: App, rows: readonly UsageRow[], traced: TracedCommit): Promise<IngestOutcome[]> {
   const { rows: answers } = await app.pool.query<[string]>({
-    text: "select ingest_usage($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    text: "select ingest_usage($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     rowMode: "array",
     values: [
       rows.map((row) => row.tenantId),
@@ -106,6 +119,8 @@ async function ingestRows(app: App, rows: readonly UsageRow[]): Promise<IngestOu
       rows.map((row) => row.properties),
       newId(),
       app.clock.now(),
+      traced.tenants,
+      traced.traces,
     ],
   });
   if (answers.length !== rows.length) throw new Error(`${rows.length} rows, and ${answers.length} answers`);

@@ -3,7 +3,9 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import { TrackUsageResponseSchema, type UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import type { App } from "../app.ts";
 import type { Admission } from "../rpc/admission.ts";
+import { recordKey } from "../rpc/call-record.ts";
 import { callerOf } from "../rpc/caller.ts";
+import { noteOutcomes } from "./note-outcomes.ts";
 import type { Tracker } from "./track-usage.ts";
 import { listUsageEvents } from "./usage-event.ts";
 import { getUsageRate } from "./usage-rate.ts";
@@ -26,6 +28,7 @@ export function usageService(
       const caller = callerOf(call);
       admission.admitEvents(caller, events.length);
       const results = await tracker.track(caller, events, { backfill, timeoutMs: call.timeoutMs() });
+      noteOutcomes(app, call.values.get(recordKey), results);
       return create(TrackUsageResponseSchema, { results });
     },
     getUsage: (request, call) => getUsage(app, callerOf(call).tenantId, request, findPeriodEdges),

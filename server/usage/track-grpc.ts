@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { constants, type ServerHttp2Stream } from "node:http2";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
@@ -13,13 +12,14 @@ import {
 import type { App } from "../app.ts";
 import { answerError } from "../rpc/answer-error.ts";
 import { safetyHeaders } from "../rpc/answer-headers.ts";
-import { keyFrom } from "../rpc/authenticate.ts";
+import { CallRecord } from "../rpc/call-record.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { checkContract } from "../rpc/contract.ts";
 import { invalid, tooLarge } from "../rpc/errors.ts";
-import { type Door, letIn } from "../rpc/interceptors.ts";
+import { credentialsFrom, type Door, letIn } from "../rpc/interceptors.ts";
 import type { StreamLane } from "../rpc/one-port.ts";
 import { originOf } from "../rpc/origin.ts";
+import { noteOutcomes } from "./note-outcomes.ts";
 import type { Tracker } from "./track-usage.ts";
 
 // A lane of its own for unary gRPC calls of TrackUsage: Connect spends several times what the call itself costs on each
@@ -40,15 +40,20 @@ export function trackLane(app: App, door: Door, tracker: Tracker): StreamLane {
     if ((headers["grpc-encoding"] ?? "identity") !== "identity") return false;
     const timeout = TIMEOUT.exec(headers["grpc-timeout"]?.toString() ?? "");
     if (!timeout) return false;
-    const requestId = randomUUID();
-    const key = keyFrom((name) => headers[name]?.toString());
+    const sent = credentialsFrom((name) => headers[name]?.toString());
     const origin = originOf({ socket: stream.session?.socket, headers });
-    const enter = () => letIn(door, key, { method: UsageService.method.trackUsage, requestId, origin });
+    const record = new CallRecord(app, {
+      method: PATH.slice(1),
+      transport: "grpc",
+      address: door.authenticator.addressOf(origin),
+      traceparent: headers.traceparent?.toString(),
+    });
+    const enter = () => letIn(door, sent, { method: UsageService.method.trackUsage, record, origin });
     const track = async (caller: Caller, { events, backfill }: TrackUsageRequest) => {
       door.admission.admitEvents(caller, events.length);
       return tracker.track(caller, events, { backfill, timeoutMs: timeoutMsOf(timeout) });
     };
-    void answer(app, { enter, track, headers: safety }, stream, requestId);
+    void answer(app, { enter, track, headers: safety }, stream, record);
     return true;
   };
 }
@@ -64,24 +69,22 @@ async function answer(
   app: App,
   { enter, track, headers }: LaneCall,
   stream: ServerHttp2Stream,
-  requestId: string,
+  record: CallRecord,
 ): Promise<void> {
-  const started = app.clock.now().getTime();
-  const facts = { method: PATH.slice(1), request_id: requestId, tenant_id: "", key_id: "", code: 0 };
+  const { requestId } = record;
   stream.on("error", () => {}); // the client is gone, and so is whom to tell
   // A client that begins a message and never ends it would hold the stream for ever.
   stream.setTimeout(app.config.requestTimeoutMs, () => stream.close(constants.NGHTTP2_CANCEL));
   try {
     const caller = await enter();
-    facts.tenant_id = caller.tenantId;
-    facts.key_id = caller.keyId;
     const request = readRequest(await readFrame(stream, app.config.requestBytesMax));
     const results = await track(caller, request);
     const message = toBinary(TrackUsageResponseSchema, create(TrackUsageResponseSchema, { results }));
     sendMessage(stream, message, { ...headers, "x-request-id": requestId });
+    noteOutcomes(app, record, results);
+    record.end(undefined);
   } catch (error) {
     const told = answerError(app, error, requestId);
-    facts.code = told.code;
     const trailer = new Headers({ "x-request-id": requestId });
     setTrailerStatus(trailer, told);
     if (!stream.closed) {
@@ -90,8 +93,8 @@ async function answer(
         { endStream: true },
       );
     }
+    record.end(told.code);
   }
-  app.log.info("rpc", { ...facts, duration_ms: app.clock.now().getTime() - started });
 }
 
 function timeoutMsOf([, number, unit = ""]: RegExpExecArray): number | undefined {

@@ -36,7 +36,7 @@ export function createTracker(app: App): Tracker {
     const request = { tenantId: caller.tenantId, backfill };
     const checked = events.map((event) => checkEvent(event, tenant, request));
     const rows = checked.filter((one) => "tenantId" in one);
-    const outcomes = rows.length > 0 ? await ingest.store(rows, until) : [];
+    const outcomes = rows.length > 0 ? await ingest.store(rows, { trace: caller.call?.trace, until }) : [];
     let next = 0;
     return checked.map((one, place) =>
       "tenantId" in one

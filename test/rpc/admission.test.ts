@@ -22,7 +22,9 @@ test("a tenant whose calls hang takes no other tenant's place, and is refused wh
   const block = await harness.ownerDb.startTransaction().execute();
   await block.selectFrom("tenant").selectAll().where("tenant_id", "=", harness.tenant.testId).forUpdate().execute();
   // Four places: three are taken, and five of ten wait.
-  const hanging = Array.from({ length: 20 }, () => refused(noisy?.tenant.updateTenant({ invoicePrefix: "X-" }) as never));
+  const hanging = Array.from({ length: 20 }, () =>
+    refused(noisy?.tenant.updateTenant({ invoicePrefix: "X-" }) as never),
+  );
   await untilWaiting(harness.ownerDb);
   const refusedNow = await Promise.race(hanging);
   expect(refusedNow).toEqual(BUSY);
