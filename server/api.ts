@@ -18,6 +18,7 @@ import { metricsRoute } from "./observe/metrics-port.ts";
 import { periodEdges } from "./pricing/period-edges.ts";
 import { pricingService } from "./pricing/service.ts";
 import { createReadinessCheck, type ReadinessCheck } from "./readiness.ts";
+import { createAdmission } from "./rpc/admission.ts";
 import { createAuthenticator } from "./rpc/authenticate.ts";
 import { connectHandler } from "./rpc/connect.ts";
 import { HealthState } from "./rpc/health.ts";
@@ -40,6 +41,8 @@ const openServices = [Health, ServerReflection, ServerReflectionAlpha];
 export interface Api {
   url: string;
   port: number;
+  /** Reads the certificate again, where there is one; the server does so by itself when the files change. */
+  reloadTls(): Promise<void>;
   /** Says so to health checks, stops accepting, and lets calls in flight end. */
   close(): Promise<void>;
 }
@@ -48,38 +51,45 @@ export interface Api {
 export async function startApi(app: App, readiness = createReadinessCheck(app)): Promise<Api> {
   const authenticator = createAuthenticator(app);
   const refusals = createRefusals(app);
+  const admission = createAdmission(app);
+  const door = { authenticator, refusals, admission };
   const streams = new Streams(app, authenticator);
   const tracker = createTracker(app);
   const health = new HealthState(
     services.map((service) => service.typeName),
     readiness,
   );
-  const handler = connectHandler(app, authenticator, refusals, {
+  const handler = connectHandler(app, door, {
     open: new Set(openServices.map((service) => service.typeName)),
     routes: (router) => {
       router.service(TenantService, tenantService(app, streams, customerBillingMethods(app)));
       router.service(PricingService, pricingService(app, subscriptionBillingMethods(app)));
-      router.service(UsageService, usageService(app, streams, tracker, usageBillingMethods(app), periodEdges));
+      router.service(
+        UsageService,
+        usageService(app, streams, tracker, admission, usageBillingMethods(app), periodEdges),
+      );
       router.service(InvoiceService, invoiceService(app, streams));
       router.service(WebhookService, webhookService(app, streams));
       health.register(router);
-      registerReflection(router, [...services, ...openServices]);
+      if (app.config.reflection) registerReflection(router, [...services, ...openServices]);
     },
     fallback: plainRoutes(app, readiness, {
-      "POST /api/track": trackRoute(app, authenticator, refusals, tracker),
+      "POST /api/track": trackRoute(app, door, tracker),
       ...(app.config.metricsToken === undefined ? {} : { "GET /metrics": metricsRoute(app) }),
     }),
   });
-  const port = createOnePort(handler, trackLane(app, authenticator, refusals, tracker));
-  const address = await listenOn(port, app.config.host, app.config.port);
+  const port = await createOnePort(app, handler, trackLane(app, door, tracker));
+  const address = await listenOn(app, port, app.config.port);
   return {
     ...address,
+    reloadTls: async () => port.tls?.reload(),
     async close() {
       readiness.stop();
       health.stop();
       await port.retire(app.config.shutdownDelayMs);
       streams.stop();
       await port.close(app.config.shutdownGraceMs);
+      admission.close();
       await Promise.all([authenticator.close(), refusals.settled()]);
     },
   };
@@ -91,29 +101,40 @@ export async function startApi(app: App, readiness = createReadinessCheck(app)):
  */
 export async function startHealthPort(app: App, readiness: ReadinessCheck): Promise<Api | undefined> {
   if (app.config.healthPort === undefined) return undefined;
+  const authenticator = createAuthenticator(app);
+  const refusals = createRefusals(app);
+  const admission = createAdmission(app);
   const health = new HealthState([], readiness);
-  const handler = connectHandler(app, createAuthenticator(app), createRefusals(app), {
-    open: new Set([Health.typeName]),
-    routes: (router) => health.register(router),
-    fallback: plainRoutes(app, readiness, {}),
-  });
-  const port = createOnePort(handler, () => false);
-  const address = await listenOn(port, app.config.host, app.config.healthPort);
+  const handler = connectHandler(
+    app,
+    { authenticator, refusals, admission },
+    {
+      open: new Set([Health.typeName]),
+      routes: (router) => health.register(router),
+      fallback: plainRoutes(app, readiness, {}),
+    },
+  );
+  const port = await createOnePort(app, handler, () => false);
+  const address = await listenOn(app, port, app.config.healthPort);
   return {
     ...address,
+    reloadTls: async () => port.tls?.reload(),
     async close() {
       readiness.stop();
       health.stop();
       await port.close(app.config.shutdownGraceMs);
+      admission.close();
+      await Promise.all([authenticator.close(), refusals.settled()]);
     },
   };
 }
 
-async function listenOn({ server }: OnePort, host: string, port: number): Promise<{ url: string; port: number }> {
+async function listenOn({ config }: App, { server }: OnePort, port: number): Promise<{ url: string; port: number }> {
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, host, resolve);
+    server.listen(port, config.host, resolve);
   });
   const address = server.address() as AddressInfo;
-  return { url: `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`, port: address.port };
+  const host = config.host.includes(":") ? `[${config.host}]` : config.host;
+  return { url: `${config.tls ? "https" : "http"}://${host}:${address.port}`, port: address.port };
 }

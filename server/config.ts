@@ -1,10 +1,11 @@
 import { isCidr } from "./cidr.ts";
+import { defaultLimits, type Limits, readLimits } from "./limits.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
 import { type OtlpConfig, otlpOff, readOtlpConfig } from "./observe/otlp-config.ts";
 import { weaknessOf } from "./weak-key.ts";
 
 /** All settings of a server. Every number says its unit. */
-export interface Config extends OtlpConfig {
+export interface Config extends Limits, OtlpConfig {
   /** Login of the application: member of usageflow_app, owns nothing. */
   databaseUrl: string;
   /** Login of the workers: member of usageflow_worker, owns nothing. */
@@ -34,6 +35,12 @@ export interface Config extends OtlpConfig {
   operatorKey: Buffer | undefined;
   /** Proxies whose word for the caller's address (`x-forwarded-for`) is taken. */
   trustedProxies: readonly string[];
+  /** Files of the certificate and of its key, as PEM. Undefined: the port speaks no TLS. */
+  tls: { certFile: string; keyFile: string } | undefined;
+  /** Origins whose pages may call from a browser, as `https://app.example.com`. */
+  corsOrigins: readonly string[];
+  /** Whether gRPC reflection tells everybody the contract. */
+  reflection: boolean;
   /** True in the emulator alone: webhooks go to loopback addresses, and live keys are refused. */
   emulator: boolean;
   /** What is logged, as JSON lines on stderr: `debug`, `info`, `warn`, `error` or `silent`. */
@@ -94,6 +101,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
 export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "masterKey" | "keyPepper"> = {
+  ...defaultLimits,
   listenUrl: undefined,
   otherMasterKeys: [],
   otherKeyPeppers: [],
@@ -103,6 +111,9 @@ export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "maste
   statementTimeoutMs: 30 * SECOND,
   host: "127.0.0.1",
   port: 8080,
+  tls: undefined,
+  corsOrigins: [],
+  reflection: false,
   emulator: false,
   logLevel: "info",
   metricsToken: undefined,
@@ -171,6 +182,18 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     for (const one of wrong) problems.push(`${name} must be ranges such as 10.0.0.0/8,fd00::/8, and has "${one}"`);
     return list;
   };
+  const origins = (name: string): readonly string[] => {
+    const list = (env[name] ?? "").split(",").flatMap((part) => part.trim() || []);
+    const wrong = list.filter((one) => URL.parse(one)?.origin !== one || !/^https?:/.test(one));
+    for (const one of wrong) problems.push(`${name} must be origins such as https://app.example.com, and has "${one}"`);
+    return list;
+  };
+  const onOff = (name: string, fallback: boolean): boolean => {
+    const value = env[name];
+    if (!value || value === "on" || value === "off") return value ? value === "on" : fallback;
+    problems.push(`${name} must be on or off, and is "${value}"`);
+    return fallback;
+  };
   const key = (name: string): Buffer => {
     const weakness = weaknessOf(env[name]);
     if (weakness) problems.push(`${name} ${weakness}`);
@@ -197,6 +220,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   const listenUrl = env.USAGEFLOW_LISTEN_URL || workerDatabaseUrl;
   const config: Config = {
     ...defaults,
+    ...readLimits(integer),
     databaseUrl,
     workerDatabaseUrl,
     listenUrl: listenUrl === "off" ? undefined : listenUrl,
@@ -204,6 +228,11 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     statementTimeoutMs: integer("USAGEFLOW_STATEMENT_TIMEOUT_MS", defaults.statementTimeoutMs),
     host: text("USAGEFLOW_HOST", defaults.host),
     port: integer("USAGEFLOW_PORT", defaults.port, 0),
+    tls: env.USAGEFLOW_TLS_CERT_FILE
+      ? { certFile: env.USAGEFLOW_TLS_CERT_FILE, keyFile: text("USAGEFLOW_TLS_KEY_FILE") }
+      : undefined,
+    corsOrigins: origins("USAGEFLOW_CORS_ORIGINS"),
+    reflection: onOff("USAGEFLOW_REFLECTION", defaults.reflection),
     masterKey: key("USAGEFLOW_MASTER_KEY"),
     otherMasterKeys: keys("USAGEFLOW_OTHER_MASTER_KEYS"),
     keyPepper: key("USAGEFLOW_KEY_PEPPER"),
@@ -242,6 +271,9 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     problems.push(
       "USAGEFLOW_KEY_PEPPER must be another than USAGEFLOW_MASTER_KEY: one that leaks must not give away the other",
     );
+  }
+  if (env.USAGEFLOW_TLS_KEY_FILE && !config.tls) {
+    problems.push("USAGEFLOW_TLS_CERT_FILE is not set, and USAGEFLOW_TLS_KEY_FILE is: TLS takes both");
   }
   const { operatorKey, masterKey, keyPepper } = config;
   if (operatorKey && operatorKey.length > 0 && [masterKey, keyPepper].some((own) => own.equals(operatorKey))) {

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { defaults } from "../../server/config.ts";
+import { limitSettings } from "../../server/limits.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 const CONFIG = "server/config.ts";
@@ -8,7 +9,7 @@ const VARIABLE = /\b(?:USAGEFLOW_[A-Z_]*[A-Z]|DATABASE_URL)\b/g;
 /** The page of all settings, from the code that reads them: each with what its own comment says. */
 export async function configurationPage(): Promise<string> {
   const files = await readers();
-  const settings = files.flatMap(settingsOf);
+  const settings = [...files.flatMap(settingsOf), ...limits];
   const told = new Set(settings.flatMap(({ variables }) => variables));
   const untold = files.flatMap((text) => (text.match(VARIABLE) ?? []).filter((name) => !told.has(name)));
   if (untold.length > 0) throw new Error(`no field of ${CONFIG} is read from ${untold.join(", ")}`);
@@ -44,12 +45,19 @@ interface Setting {
   words: string;
 }
 
+/** Limits are a table in the code, each with its words. */
+const limits: Setting[] = Object.entries(limitSettings).map(([field, { variable, says }]) => ({
+  field,
+  variables: [variable],
+  words: `${says.charAt(0).toUpperCase()}${says.slice(1)}.`,
+}));
+
 /** The file of settings, and those of the same folder that read some for it. */
 async function readers(): Promise<string[]> {
   const text = await readFile(root + CONFIG, "utf8");
   const others = [...text.matchAll(/import \{[^}]*\bread[A-Z]\w*[^}]*\} from "\.\/([\w/-]+\.ts)"/g)];
   const texts = await Promise.all(others.map(([, file]) => readFile(`${root}server/${file}`, "utf8")));
-  return [text, ...texts.filter((one) => one.match(VARIABLE))];
+  return [text, ...texts.filter((one) => one.match(VARIABLE) && !one.includes("limitSettings"))];
 }
 
 /** The fields that a file reads from variables, in the order in which they are declared. */

@@ -1,8 +1,10 @@
 import { connect } from "node:http2";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { fromBinary } from "@bufbuild/protobuf";
+import type { Duration } from "@bufbuild/protobuf/wkt";
 import { Code } from "@connectrpc/connect";
 import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
+import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { type ErrorDetail, ErrorDetailSchema, ErrorReasonSchema } from "../../gen/usageflow/v1/error_pb.ts";
 
 /** One call as bytes, so that a test can send what no client would. */
@@ -27,6 +29,8 @@ export interface WireAnswer {
   field: string;
   message: string;
   requestId: string;
+  /** When to try again: the header in seconds, and the detail in milliseconds. Left out: it is not said. */
+  retry?: { afterSeconds: string | null; delayMs: number };
   /** The answer's message when it is `ok`, as the protocol has it. */
   body: Uint8Array;
 }
@@ -51,9 +55,18 @@ async function connectWith(call: WireCall, type: string): Promise<WireAnswer> {
   const told = { status: response.status, body, requestId: response.headers.get("x-request-id") ?? "" };
   if (response.ok) return { ...told, code: "ok", reason: "", field: "", message: "" };
   const error = JSON.parse(Buffer.from(body).toString());
-  const detail = error.details?.find(({ type }: { type: string }) => type === ErrorDetailSchema.typeName);
-  const parsed = detail && fromBinary(ErrorDetailSchema, Buffer.from(detail.value, "base64"));
-  return { ...told, code: error.code, message: error.message, ...facts(parsed, told.requestId) };
+  const bytesOfDetail = (name: string) => {
+    const detail = error.details?.find(({ type }: { type: string }) => type === name);
+    return detail && Buffer.from(detail.value, "base64");
+  };
+  const detail = bytesOfDetail(ErrorDetailSchema.typeName);
+  const retry = bytesOfDetail(RetryInfoSchema.typeName);
+  return {
+    ...told,
+    ...{ code: error.code, message: error.message },
+    ...facts(detail && fromBinary(ErrorDetailSchema, detail), told.requestId),
+    ...retryOf(response.headers, retry && fromBinary(RetryInfoSchema, retry).retryDelay),
+  };
 }
 
 /** gRPC over HTTP/2: for TrackUsage, the lane. */
@@ -131,7 +144,15 @@ function grpcAnswer(status: number, trailer: Headers, body: Buffer): WireAnswer 
     return { status, code, reason: "", field: "", message: "", requestId, body: message };
   }
   const [detail] = error.findDetails(ErrorDetailSchema);
-  return { status, code: codeName(error.code), message: error.rawMessage, body: message, ...facts(detail, requestId) };
+  const retry = retryOf(trailer, error.findDetails(RetryInfoSchema)[0]?.retryDelay);
+  const told = { status, code: codeName(error.code), message: error.rawMessage, body: message };
+  return { ...told, ...facts(detail, requestId), ...retry };
+}
+
+function retryOf(headers: Headers, delay: Duration | undefined): Pick<WireAnswer, "retry"> {
+  const afterSeconds = headers.get("retry-after");
+  if (!delay && afterSeconds === null) return {};
+  return { retry: { afterSeconds, delayMs: delay ? Number(delay.seconds) * 1_000 + delay.nanos / 1e6 : -1 } };
 }
 
 function facts(detail: ErrorDetail | undefined, requestId: string) {
