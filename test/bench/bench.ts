@@ -23,6 +23,7 @@ import { grpcLoad } from "./grpc-load.ts";
 import { httpLoad } from "./http-load.ts";
 import type { LoadResult } from "./load.ts";
 import { type CpuResult, cpuPerRequest, observings, openSink } from "./observed.ts";
+import { benchOverload, overloads } from "./overload.ts";
 
 // Speed as a ratio to a floor, in one run on the same machine: floor and server are measured in turn, several times, and
 // the median of the pairs counts. The load goes to 127.0.0.1 and stops by itself.
@@ -87,6 +88,7 @@ const scenarios: Scenario[] = [
   },
 ];
 
+const OVERLOAD_MS = Number(process.env.OMS ?? 30_000);
 const CLOSING = "closing a month";
 const MONTHS = [1_000, 10_000]; // customers
 
@@ -146,6 +148,9 @@ try {
       months.push(runs.sort((a, b) => a.ms / a.floorMs - b.ms / b.floorMs)[Math.floor(rounds / 2)] as ClosedMonth);
     }
     printMonths(months);
+  }
+  for (const name of Object.keys(overloads).filter((each) => each.includes(flags.only))) {
+    await benchOverload(postgres.url, log, { name, json: flags.json, ms: OVERLOAD_MS });
   }
   const { only, json, deliveries } = flags;
   await benchDeliveries(postgres.url, log, { only, json, rounds, ms, deliveries: Number(deliveries) });
