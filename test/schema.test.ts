@@ -244,7 +244,7 @@ test("the invoice role may change the state of an invoice, write it down, and do
 test("the only functions that run with another's rights are the three doors, each of its own role", async () => {
   const doors = await column(`
     select p.proname || ' of ' || r.rolname from pg_proc p join pg_roles r on r.oid = p.proowner
-    where p.prosecdef and p.pronamespace = 'public'::regnamespace and p.proname !~ '_log_' order by 1`);
+    where p.prosecdef and p.pronamespace = 'public'::regnamespace and p.proname !~ '_log_|^oldest_' order by 1`);
   expect(doors).toEqual([
     "change_invoice_state of usageflow_invoice",
     "hold_invoice of usageflow_invoice",
@@ -252,14 +252,20 @@ test("the only functions that run with another's rights are the three doors, eac
   ]);
 });
 
-test("and those that make and drop partitions of the log with the rights of its owner, for the workers alone", async () => {
+test("and those that run with the owner's rights, for the workers alone: partitions of the log, and one number", async () => {
   const { rows } = await db.query(`
     select p.proname, p.proconfig, array_agg(acl.grantee::regrole::text) as may
     from pg_proc p join pg_class log on log.relname = 'delivery' and log.relowner = p.proowner
     cross join aclexplode(p.proacl) as acl
     where p.prosecdef and p.pronamespace = 'public'::regnamespace and acl.grantee <> p.proowner
     group by p.oid order by 1`);
-  const names = ["detach_log_partition", "drop_log_partition", "make_log_week", "open_log_partition"];
+  const names = [
+    "detach_log_partition",
+    "drop_log_partition",
+    "make_log_week",
+    "oldest_snapshot_seconds",
+    "open_log_partition",
+  ];
   const proconfig = ["search_path=public, pg_temp"];
   expect(rows).toEqual(names.map((proname) => ({ proname, proconfig, may: ["usageflow_worker"] })));
 });

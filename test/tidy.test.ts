@@ -9,7 +9,7 @@ const GENERATED = ["server/db/tables.ts"];
 
 /** Files that may start the server or touch its database: its own front doors in the CLI. */
 const STARTERS =
-  /^cli\/(emulator\/|demo\/|commands\/(serve|migrate|init|organization\/recover|secrets\/(rotate|show))\.ts)/;
+  /^cli\/(emulator\/|demo\/|commands\/(serve|migrate|init|doctor|status|organization\/recover|secrets\/(rotate|show))\.ts)/;
 
 /** Words that hide an idea, and what to do instead. */
 const BANNED: readonly { word: RegExp; instead: string; except?: RegExp }[] = [

@@ -277,6 +277,7 @@ export interface Invoice {
   state: string;
   subscription_id: string;
   tenant_id: string;
+  trace: Buffer | null;
 }
 
 export interface InvoiceChange {
@@ -381,6 +382,7 @@ export interface OutboxEvent {
   id: string;
   occurred_at: Timestamp;
   tenant_id: string;
+  trace: Buffer | null;
   type: string;
 }
 
@@ -503,6 +505,7 @@ export interface UsageBatch {
   event_count: Generated<number>;
   id: string;
   tenant_id: string;
+  trace: Buffer | null;
 }
 
 export interface UsageBucket {
@@ -535,6 +538,7 @@ export interface UsageFold {
   batch_id: string;
   number: bigint;
   tenant_id: string;
+  trace: Buffer | null;
 }
 
 export interface UsageMinute {
