@@ -30,8 +30,10 @@ const weak: Record<string, string> = {
   "small letters": "correcthorsebatterystaplewithninemorewords0=",
 };
 
-describe.each(["USAGEFLOW_MASTER_KEY", "USAGEFLOW_KEY_PEPPER"])("%s", (name) => {
-  test.each(Object.entries(weak))("is not %s, and the error says what to do and repeats no key", (_, value) => {
+describe.each(["USAGEFLOW_MASTER_KEY", "USAGEFLOW_KEY_PEPPER", "USAGEFLOW_OPERATOR_KEY"])("%s", (name) => {
+  // Nobody needs to be the operator.
+  const wrong = Object.entries(weak).filter(([, value]) => name !== "USAGEFLOW_OPERATOR_KEY" || value !== "");
+  test.each(wrong)("is not %s, and the error says what to do and repeats no key", (_, value) => {
     const read = () => readConfig({ ...env, [name]: value });
     expect(read).toThrow(new RegExp(`${name} .*openssl rand -base64 32`));
     if (value !== "") expect(read).not.toThrow(value);
@@ -47,6 +49,13 @@ describe.each(["USAGEFLOW_MASTER_KEY", "USAGEFLOW_KEY_PEPPER"])("%s", (name) => 
 test("one key is not taken for both", () => {
   const same = env.USAGEFLOW_MASTER_KEY;
   expect(() => readConfig({ ...env, USAGEFLOW_KEY_PEPPER: same })).toThrow("must be another than");
+});
+
+test("the operator's key is none of the server's own, and there need not be one", () => {
+  for (const own of [env.USAGEFLOW_MASTER_KEY, env.USAGEFLOW_KEY_PEPPER]) {
+    expect(() => readConfig({ ...env, USAGEFLOW_OPERATOR_KEY: own })).toThrow("USAGEFLOW_OPERATOR_KEY must be another");
+  }
+  expect(readConfig(env).operatorKey).toBeUndefined();
 });
 
 test("other keys are a list, and each of them is held to the same", () => {
