@@ -4,6 +4,7 @@ import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import type { ReadinessCheck } from "../readiness.ts";
 import { answerError } from "./answer-error.ts";
+import { CallRecord, NO_METHOD } from "./call-record.ts";
 import { refusal } from "./errors.ts";
 import type { NodeHandler, NodeRequest, NodeResponse } from "./one-port.ts";
 import { sendError, sendGrpcError, sendJson } from "./plain-answer.ts";
@@ -40,8 +41,16 @@ function refuse(app: App, request: NodeRequest, response: NodeResponse, path: st
       ? `${path} takes ${methods.join(", ")}, not ${request.method}`
       : `there is nothing at ${request.method} ${path}; RPCs are at POST /usageflow.v1.<Service>/<Method>`;
   const error = refusal(Code.Unimplemented, ErrorReason.UNKNOWN_ROUTE, message);
-  const requestId = randomUUID();
+  const { "content-type": type, traceparent } = request.headers;
+  const record = new CallRecord(app, {
+    method: NO_METHOD,
+    transport: "http",
+    address: "",
+    traceparent: traceparent?.toString(),
+  });
+  const { requestId } = record;
   const told = answerError(app, error, requestId);
-  if (request.headers["content-type"]?.startsWith("application/grpc")) sendGrpcError(response, told, requestId);
+  record.end(told.code);
+  if (type?.startsWith("application/grpc")) sendGrpcError(response, told, requestId);
   else sendError(response, told, requestId, methods.length > 0 ? 405 : 404);
 }
