@@ -85,6 +85,8 @@ export interface Config extends Limits, OtlpConfig {
   breakerFailures: number;
   /** How long an endpoint may fail before it is disabled. */
   disableAfterMs: number;
+  /** How long an organization that is to be deleted waits for that, in days. */
+  organizationDeletionDays: number;
   /** How long events, deliveries and attempts are kept at least; they go within the week after. What waits, and its event, stays. */
   webhookRetentionDays: number;
   /** Calls of one tenant that stream, in one process. */
@@ -147,6 +149,7 @@ export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "maste
   retryAfterMaxMs: HOUR,
   breakerFailures: 10,
   disableAfterMs: 5 * 24 * HOUR,
+  organizationDeletionDays: 30,
   webhookRetentionDays: 90,
   streamsPerTenantMax: 50,
   listenerIdleMs: 24 * HOUR,
@@ -259,6 +262,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     retryAfterMaxMs: integer("USAGEFLOW_RETRY_AFTER_MAX_MS", defaults.retryAfterMaxMs, 0),
     breakerFailures: integer("USAGEFLOW_BREAKER_FAILURES", defaults.breakerFailures, 0),
     disableAfterMs: integer("USAGEFLOW_ENDPOINT_DISABLE_AFTER_MS", defaults.disableAfterMs),
+    organizationDeletionDays: integer("USAGEFLOW_ORGANIZATION_DELETION_DAYS", defaults.organizationDeletionDays),
     webhookRetentionDays: integer("USAGEFLOW_WEBHOOK_RETENTION_DAYS", defaults.webhookRetentionDays),
     streamsPerTenantMax: integer("USAGEFLOW_STREAMS_PER_TENANT_MAX", defaults.streamsPerTenantMax),
     listenerIdleMs: integer("USAGEFLOW_LISTENER_IDLE_MS", defaults.listenerIdleMs),

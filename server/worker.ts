@@ -13,6 +13,7 @@ import { eraseEvents } from "./outbox/erase-events.ts";
 import { subscribeArrivals } from "./pricing/subscribe-arrivals.ts";
 import { purgeAnswers } from "./rpc/purge-answers.ts";
 import { dueTenants } from "./tenant/due-tenants.ts";
+import { EMPTY_IDLE_MS, EMPTY_REST_MS, emptyOrganizations } from "./tenant/empty-organizations.ts";
 import { eraseAudit } from "./tenant/erase-audit.ts";
 import { eraseCopies } from "./tenant/erase-copies.ts";
 import { walkClock } from "./tenant/walk-clock.ts";
@@ -47,6 +48,7 @@ const loops = {
   keepLog: { runOnce: keepLog, restMs: KEEP_LOG_REST_MS, idleMs: KEEP_LOG_IDLE_MS },
   expireListeners: { runOnce: expireListeners },
   eraseCopies: { runOnce: (app, stop) => eraseCopies(app, erasureParts, stop) },
+  emptyOrganizations: { runOnce: emptyOrganizations, restMs: EMPTY_REST_MS, idleMs: EMPTY_IDLE_MS },
   purge: { runOnce: purge },
 } satisfies Record<HintedLoop, LoopBody> & Record<string, LoopBody>;
 

@@ -384,6 +384,7 @@ export interface Metric {
 
 export interface Organization {
   created_at: Timestamp;
+  delete_after: Timestamp | null;
   id: string;
   name: string;
 }

@@ -124,7 +124,7 @@ test("nothing of a customer's own words is left in the database, but for what it
   expect(await listAllInvoices(clients)).toEqual(before);
   for (const { id } of before) expect(await clients.invoice.verifyInvoice({ id })).toMatchObject({ matches: true });
   const { customer: after } = await clients.tenant.getCustomer({ id: "billed" });
-  expect(after).toMatchObject({ erasing: false, erasedAt: expect.anything() });
+  expect([after?.erasing, after?.erasedAt]).toEqual([undefined, expect.anything()]);
   expect(await doctorOf(harness)).toEqual([]); // and what is left is sound
 });
 
@@ -239,6 +239,5 @@ test("done again it erases what came since; usage goes on, and the customer may 
   expect(usageEvents.map(({ properties }) => properties)).toContainEqual({ region: REGION });
   expect(JSON.stringify(usageEvents.map(({ properties }) => properties))).not.toContain(PROPERTY);
   const { customer } = await clients.tenant.putCustomer({ customer: { id: "never", name: "Anew" } });
-  expect(customer).toMatchObject({ name: "Anew", erasing: false });
-  expect(customer?.erasedAt).toBeUndefined();
+  expect([customer?.name, customer?.erasing, customer?.erasedAt]).toEqual(["Anew", undefined, undefined]);
 });
