@@ -21,6 +21,7 @@ import { benchDeliveries } from "./delivery-scenarios.ts";
 import { grpcLoad } from "./grpc-load.ts";
 import { httpLoad } from "./http-load.ts";
 import type { LoadResult } from "./load.ts";
+import { benchTracker } from "./tracker.ts";
 
 // Speed as a ratio to a floor, in one run on the same machine: floor and server are measured in turn, several times, and
 // the median of the pairs counts. The load goes to 127.0.0.1 and stops by itself.
@@ -123,6 +124,9 @@ try {
     floor.process.kill();
     print(scenario, pairs);
   }
+  const { only, json, deliveries } = flags;
+  const asked = { only, json, rounds, ms, deliveries: Number(deliveries) };
+  await benchTracker(server.url, keys[0] as string, asked);
   if (CLOSING.includes(flags.only)) {
     const close = await openMonths(postgres.url, log);
     const months: ClosedMonth[] = [];
@@ -133,8 +137,7 @@ try {
     }
     printMonths(months);
   }
-  const { only, json, deliveries } = flags;
-  await benchDeliveries(postgres.url, log, { only, json, rounds, ms, deliveries: Number(deliveries) });
+  await benchDeliveries(postgres.url, log, asked);
 } finally {
   for (const child of children) child.kill();
   await Promise.all(
