@@ -1,5 +1,6 @@
 // What `import ... from "usageflow"` gives. Whoever takes one thing loads nothing of the others: bundlers leave them out.
 
+export { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt"; // what calls take times as
 export type { WebhookEvent, WebhookEventOf, WebhookEventType } from "../webhooks/event.ts";
 export {
   type HandleEvent,
