@@ -9,6 +9,7 @@ import { UsageService } from "../gen/usageflow/v1/usage_service_pb.ts";
 import { WebhookService } from "../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "./app.ts";
 import { invoiceService, subscriptionBillingMethods, usageBillingMethods } from "./invoice/service.ts";
+import { metricsRoute } from "./observe/metrics-port.ts";
 import { periodEdges } from "./pricing/period-edges.ts";
 import { pricingService } from "./pricing/service.ts";
 import { createAuthenticator } from "./rpc/authenticate.ts";
@@ -55,7 +56,10 @@ export async function startApi(app: App): Promise<Api> {
       health.register(router);
       registerReflection(router, [...services, ...openServices]);
     },
-    fallback: plainRoutes(app, { "POST /api/track": trackRoute(app, authenticator, refusals, tracker) }),
+    fallback: plainRoutes(app, {
+      "POST /api/track": trackRoute(app, authenticator, refusals, tracker),
+      ...(app.config.metricsToken === undefined ? {} : { "GET /metrics": metricsRoute(app) }),
+    }),
   });
   const port = createOnePort(handler, trackLane(app, authenticator, refusals, tracker));
   await new Promise<void>((resolve, reject) => {

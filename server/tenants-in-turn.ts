@@ -1,5 +1,5 @@
 import type { App } from "./app.ts";
-import { NIL_ID } from "./id.ts";
+import { formatId, NIL_ID } from "./id.ts";
 import { errorFacts } from "./log.ts";
 
 /** Tables of work that waits, of all tenants: each row is a claim on some. */
@@ -34,7 +34,8 @@ export async function turnOf(
   try {
     return await work(tenantId);
   } catch (error) {
-    app.log.error("tenant.failed", { work: name, tenant_id: tenantId, ...errorFacts(error) });
+    app.observer.count("usageflow_tenant_failures_total", { work: name });
+    app.log.error("tenant.failed", { work: name, tenant_id: formatId("ten", tenantId), ...errorFacts(error) });
     return 0;
   }
 }

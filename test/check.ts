@@ -17,6 +17,7 @@ const checks: Record<string, string[][]> = {
   "generated code is up to date": [
     ["buf", "generate", "--template", "proto/buf.gen.yaml", "--output", generated],
     ["diff", "--recursive", join(generated, "gen"), "gen"],
+    ["diff", "--recursive", join(generated, "docs/reference"), "docs/reference"],
   ],
   "the page of commands is up to date (npm run gen:docs)": [
     ["node", "test/generate-command-page.ts", join(generated, "cli.md")],

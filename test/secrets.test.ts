@@ -10,7 +10,7 @@ import { answerPlace } from "../server/rpc/change.ts";
 import { sealedColumns } from "../server/sealed-column.ts";
 import { isSealed, readSecretUse } from "../server/secret-use.ts";
 import { createSecrets, keyIdOf, type Secrets } from "../server/secrets.ts";
-import { createOrganization } from "../server/tenant/create-organization.ts";
+import { initOrganization } from "../server/tenant/init-organization.ts";
 import { createClients } from "./support/clients.ts";
 import { type Harness, setup } from "./support/harness.ts";
 import { createOwnedDatabase } from "./support/owned-database.ts";
@@ -184,7 +184,7 @@ test("an owner of the schema that is no superuser rotates too: it sees every ten
   const { ownerUrl } = await createOwnedDatabase();
   await migrate(ownerUrl);
   const before = secretsOf(old);
-  const { live, test: other } = await createOrganization(
+  const { live, test: other } = await initOrganization(
     ownerUrl,
     { secrets: before, clock: new TestClock() },
     { name: "Acme" },

@@ -8,7 +8,7 @@ const FILE_LINES_MAX = 300;
 const GENERATED = ["server/db/tables.ts"];
 
 /** Files that may start the server or touch its database: its own front doors in the CLI. */
-const STARTERS = /^cli\/(emulator\/|demo\/|commands\/(serve|migrate|init|secrets\/(rotate|show))\.ts)/;
+const STARTERS = /^cli\/(emulator\/|demo\/|commands\/(serve|migrate|init|doctor|status|secrets\/(rotate|show))\.ts)/;
 
 /** Words that hide an idea, and what to do instead. */
 const BANNED: readonly { word: RegExp; instead: string; except?: RegExp }[] = [

@@ -2,7 +2,7 @@ import { Flags } from "@oclif/core";
 import { systemClock } from "../../server/clock.ts";
 import { readConfig } from "../../server/config.ts";
 import { createSecrets } from "../../server/secrets.ts";
-import { createOrganization } from "../../server/tenant/create-organization.ts";
+import { initOrganization } from "../../server/tenant/init-organization.ts";
 import { BaseCommand } from "../base-command.ts";
 import { CliError } from "../cli-error.ts";
 import { facts } from "../output/table.ts";
@@ -26,7 +26,7 @@ export default class Init extends BaseCommand {
     const ownerUrl = ownerUrlOf(flags);
     const roles = { DATABASE_URL: ownerUrl, USAGEFLOW_WORKER_DATABASE_URL: ownerUrl }; // needed by servers only
     const parts = { secrets: createSecrets(readConfig({ ...roles, ...process.env })), clock: systemClock };
-    const { live, test } = await createOrganization(ownerUrl, parts, { name: flags.organization }).catch((error) => {
+    const { live, test } = await initOrganization(ownerUrl, parts, { name: flags.organization }).catch((error) => {
       if (error.code !== UNDEFINED_TABLE) throw error;
       const hint = "Run first, with the same --owner-url: usageflow migrate";
       throw new CliError("failed_precondition", "the database has no schema yet", { hint }, error);

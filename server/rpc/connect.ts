@@ -1,4 +1,4 @@
-import { type ConnectRouter, createConnectRouter, createContextValues } from "@connectrpc/connect";
+import { Code, type ConnectRouter, createConnectRouter, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import {
   compressionBrotli,
@@ -9,6 +9,7 @@ import {
 import type { App } from "../app.ts";
 import { errorFacts } from "../log.ts";
 import type { Authenticator } from "./authenticate.ts";
+import { CallRecord, recordKey } from "./call-record.ts";
 import { explained } from "./explain.ts";
 import {
   accessLog,
@@ -49,10 +50,25 @@ export function connectHandler(
   return (request, response) => {
     const handler = handlers.get((request.url ?? "").split("?", 1)[0] as string);
     if (!handler) return options.fallback(request, response);
-    const values = createContextValues().set(originKey, originOf(request));
+    const origin = originOf(request);
+    const record = new CallRecord(app, {
+      method: `${handler.service.typeName}/${handler.method.name}`,
+      transport: transportOf(request.headers["content-type"]),
+      address: authenticator.addressOf(origin),
+      traceparent: request.headers.traceparent?.toString(),
+      streams: handler.method.methodKind !== "unary",
+      quiet: options.open.has(handler.service.typeName),
+    });
+    const values = createContextValues().set(originKey, origin).set(recordKey, record);
+    response.once("close", () => record.end(Code.Canceled)); // where nothing else has: the client is gone
     handler(universalRequestFromNodeRequest(request, response, undefined, values))
-      .then(explained)
+      .then((answer) => explained(answer, (code) => record.end(code)))
       .then((answer) => universalResponseToNodeResponse(answer, response))
-      .catch((error) => app.log.warn("rpc.broken_off", errorFacts(error)));
+      .catch((error) => app.log.warn("rpc.broken_off", { request_id: record.requestId, ...errorFacts(error) }));
   };
+}
+
+function transportOf(contentType: string | undefined): "connect" | "grpc" | "grpc_web" {
+  if (contentType?.startsWith("application/grpc-web")) return "grpc_web";
+  return contentType?.startsWith("application/grpc") ? "grpc" : "connect";
 }

@@ -16,7 +16,7 @@ interface Finding {
 }
 
 /** Works the hashes of a chain out again, from its beginning or after an entry that is known from before. */
-export function verifyAudit(app: App, tenantId: string, { after }: VerifyAuditRequest) {
+export function verifyAudit(app: Pick<App, "db" | "secrets">, tenantId: string, { after }: VerifyAuditRequest) {
   return inTenant(app.db, tenantId, async (tx) => {
     const { lastSequence, ...head } = await readHead(tx, tenantId);
     const known =
@@ -45,7 +45,7 @@ async function checkKnown(tx: Tx, tenantId: string, known: ChainHead): Promise<F
   return row.hash.equals(known.hash) ? undefined : { breach: AuditBreach.CHANGED, breachSequence: known.sequence };
 }
 
-async function verifyPage(app: App, tx: Tx, tenantId: string, after: ChainHead, end: bigint) {
+async function verifyPage(app: Pick<App, "secrets">, tx: Tx, tenantId: string, after: ChainHead, end: bigint) {
   const rows = await tx
     .selectFrom("audit_entry")
     .selectAll()

@@ -13,6 +13,7 @@ import { stageEvents, times } from "../webhook/stage-events.ts";
 export const AS_PROCESS: Record<string, string> = {
   dashboard: "dashboard.test.ts",
   demo: "emulator.test.ts",
+  doctor: "doctor.test.ts",
   "deliveries tail": "listen.test.ts",
   "emulator env": "emulator-orders.test.ts",
   "emulator exec": "emulator.test.ts",

@@ -599,7 +599,7 @@ export interface CreditNotePayload {
    */
   createdAt?: string;
   /**
-   * The API key that asked for it, `key_...`.
+   * Who asked for it: the API key, `key_...`, or the member, `mem_...`.
    *
    * @generated from field: string key_id = 16;
    */
@@ -1040,7 +1040,7 @@ export interface InvoiceChangePayload {
    */
   at?: string;
   /**
-   * The API key that asked for it, `key_...`. Empty when the server did it by itself, because its time had come.
+   * Who asked for it: the API key, `key_...`, or the member, `mem_...`. Empty when the server did it by itself, because its time had come.
    *
    * @generated from field: string key_id = 4;
    */
