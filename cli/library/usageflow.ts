@@ -10,7 +10,7 @@ export {
   webhookRoute,
 } from "../webhooks/handler.ts";
 export { type IncomingWebhook, type Problem, verifyWebhook, WebhookRefusedError } from "../webhooks/verify.ts";
-export type { Access } from "./access.ts";
+export type { Access, KeyAccess, TokenAccess } from "./access.ts";
 export { UsageFlowError } from "./call-error.ts";
 export {
   type CallOptions,
