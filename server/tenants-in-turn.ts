@@ -3,7 +3,7 @@ import { formatId, NIL_ID } from "./id.ts";
 import { errorFacts } from "./log.ts";
 
 /** Tables of work that waits, of all tenants: each row is a claim on some. */
-export type Queue = "usage_batch" | "outbox_pending";
+export type Queue = "usage_batch" | "outbox_pending" | "customer_erasure";
 
 /**
  * One round over the tenants that have work waiting in `queue`: each gets one turn, however much another has. Answers how

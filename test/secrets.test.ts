@@ -66,6 +66,7 @@ test("every column of bytes is known: it is sealed anew by a rotation, or holds 
     where table_schema = 'public' and udt_name = 'bytea' order by 1`.execute(ownerDb);
   const sealed = sealedColumns.map(({ table, column }) => `${table}.${column}`);
   const open = [
+    ...["access_token.hash", "access_token.pepper_id", "member.invite_hash", "member.invite_pepper_id"],
     ...["api_key.hash", "api_key.pepper_id", "audit_entry.hash", "audit_head.hash"],
     ...["endpoint.public_key", "rpc_answer.request_hash"],
   ];
@@ -184,24 +185,25 @@ test("an owner of the schema that is no superuser rotates too: it sees every ten
   const { ownerUrl } = await createOwnedDatabase();
   await migrate(ownerUrl);
   const before = secretsOf(old);
-  const { live, test: other } = await initOrganization(
-    ownerUrl,
-    { secrets: before, clock: new TestClock() },
-    { name: "Acme" },
-  );
+  const {
+    live,
+    test: other,
+    organization,
+  } = await initOrganization(ownerUrl, { secrets: before, clock: new TestClock() }, { name: "Acme" });
   const { db } = openDatabase({ url: ownerUrl, connectionsMax: 1, statementTimeoutMs: 10_000, onIdleError: () => {} });
   onTestFinished(() => db.destroy());
-  for (const { tenantId } of [live, other]) {
+  for (const tenantId of [live.tenantId, other.tenantId, organization.id]) {
     const answer = before.seal(Buffer.from("answer"), answerPlace(tenantId, "a"));
     await inTenant(db, tenantId, (tx) =>
       sql`insert into rpc_answer values (${tenantId}, 'a', 'm', '', ${answer}, now())`.execute(tx),
     );
   }
-  expect(await rotateSecrets(ownerUrl, secretsOf(now, old))).toEqual({ sealed: 2, unreadable: 0 });
+  expect(await rotateSecrets(ownerUrl, secretsOf(now, old))).toEqual({ sealed: 3, unreadable: 0 });
   const uses = await readSecretUse(ownerUrl, secretsOf(now), new Date());
   expect(uses.map(({ what, key, count }) => [what, key, count])).toEqual([
-    ["stored answers", "today", 2],
+    ["stored answers", "today", 3],
     ["API keys", "today", 2],
+    ["access tokens", "today", 1],
   ]);
 });
 

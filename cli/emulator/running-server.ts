@@ -89,10 +89,11 @@ async function makeTenant(folder: DataFolder, ownerUrl: string, clock: Date | un
     keyPepper: Buffer.from(kept.keyPepper, "base64"),
   });
   const parts = { secrets, clock: systemClock };
-  const { test } = await initOrganization(ownerUrl, parts, {
+  const { test, ownerToken } = await initOrganization(ownerUrl, parts, {
     name: "Emulator",
     ...(clock ? { testClock: clock } : {}),
     ...(kept.apiKey ? { testKey: kept.apiKey } : {}),
   });
-  await folder.save({ ...kept, apiKey: test.secret, ...(clock ? { clock: clock.toISOString() } : {}) });
+  const keys = { apiKey: test.secret, accessToken: ownerToken };
+  await folder.save({ ...kept, ...keys, ...(clock ? { clock: clock.toISOString() } : {}) });
 }

@@ -29,11 +29,12 @@ const address: Shape<string> = (value) => (value === "" || isIP(value) > 0 ? val
 const text: Shape<string> = (value) => maskSecrets(String(value)).slice(0, TEXT_LENGTH_MAX);
 /** Scheme, host and port: a path or a query may hold anything. */
 const origin: Shape<string> = (value) => URL.parse(value)?.origin ?? MASKED;
-/** Where in our code; what stands before the frames is the error's message. */
+const FRAME = /^ +at ([\w.#<>$[\] ]{1,100} \()?(file:\/\/\/|\/|node:|[A-Z]:\\)[^()]{0,300}:\d+:\d+\)?$/;
+/** Places in code, and nothing else: before them stands the error's message. */
 const frames: Shape<string> = (value) =>
   maskKnown(String(value))
     .split("\n")
-    .filter((line) => /^ +at /.test(line))
+    .filter((line) => FRAME.test(line))
     .slice(0, FRAMES_MAX)
     .join("\n");
 

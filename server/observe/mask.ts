@@ -17,14 +17,14 @@ const LONG = /(?=[A-Za-z+/_=-]*\d)[A-Za-z0-9+/_=-]{40,}/g;
 const USER_INFO = /(?<=[a-z][a-z0-9+.-]*:\/\/)[^\s/@]*@/gi;
 const PATH_AND_QUERY = /(?<=[a-z][a-z0-9+.-]*:\/\/[^\s/?#"'<>]+)[/?#][^\s"'<>]*/gi;
 
-/** Text without what has the form of a secret. */
+/** Text without what has the form of a secret: of a URL its host remains. */
 export function maskKnown(text: string): string {
-  let masked = text;
+  let masked = text.replace(USER_INFO, "").replace(PATH_AND_QUERY, "");
   for (const secret of KNOWN) masked = masked.replace(secret, MASK);
   return masked;
 }
 
-/** The same, and without what could be one: of a URL its host remains. */
+/** The same, and without what could be one. */
 export function maskSecrets(text: string): string {
-  return maskKnown(text.replace(USER_INFO, "").replace(PATH_AND_QUERY, "")).replace(LONG, MASK);
+  return maskKnown(text).replace(LONG, MASK);
 }

@@ -42,6 +42,7 @@ import {
 import type { Trace } from "./trace.ts";
 
 const SCOPE = "usageflow";
+const EXPORT_TIMEOUT_MS = 10_000;
 
 const KINDS: Record<SpanName, SpanKind> = {
   rpc: SpanKind.SERVER,
@@ -67,7 +68,13 @@ export function createOpenTelemetry(config: Config, log: Log): Observer {
     .merge(detectResources({ detectors: [envDetector] })); // OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES
   const prometheus = new PrometheusExporter({ preventServerStart: true });
   const readers = config.otlpMetricsUrl
-    ? [new PeriodicExportingMetricReader({ exporter: new OTLPMetricExporter({ url: config.otlpMetricsUrl }) })]
+    ? [
+        new PeriodicExportingMetricReader({
+          exporter: new OTLPMetricExporter({ url: config.otlpMetricsUrl }),
+          exportIntervalMillis: config.otlpMetricsIntervalMs,
+          exportTimeoutMillis: Math.min(EXPORT_TIMEOUT_MS, config.otlpMetricsIntervalMs),
+        }),
+      ]
     : [];
   const meters = new MeterProvider({ resource, readers: [prometheus, ...readers] });
   const tracers = config.otlpTracesUrl

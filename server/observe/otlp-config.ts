@@ -2,6 +2,8 @@
 export interface OtlpConfig {
   /** Undefined: no metrics are sent. */
   otlpMetricsUrl: string | undefined;
+  /** How long between two times that metrics are sent. */
+  otlpMetricsIntervalMs: number;
   /** Undefined: nothing is traced. */
   otlpTracesUrl: string | undefined;
   /** How many of the calls are traced that come without a `traceparent`: 0 to 1. */
@@ -13,6 +15,7 @@ export interface OtlpConfig {
 /** Nothing is sent. */
 export const otlpOff: OtlpConfig = {
   otlpMetricsUrl: undefined,
+  otlpMetricsIntervalMs: 60_000,
   otlpTracesUrl: undefined,
   traceShare: 1,
   traceByCaller: true,
@@ -22,7 +25,7 @@ const SAMPLERS = /^(parentbased_)?(always_on|always_off|traceidratio)$/;
 
 /**
  * Reads the standard variables. What is about the exchange itself (OTEL_EXPORTER_OTLP_HEADERS, _TIMEOUT, _COMPRESSION,
- * _CERTIFICATE, and OTEL_METRIC_EXPORT_INTERVAL) the packages read by themselves.
+ * _CERTIFICATE) the packages read by themselves.
  */
 export function readOtlpConfig(env: Record<string, string | undefined>, problems: string[]): OtlpConfig {
   if (env.OTEL_SDK_DISABLED === "true") return otlpOff;
@@ -46,7 +49,12 @@ export function readOtlpConfig(env: Record<string, string | undefined>, problems
   if (!kind) problems.push(`OTEL_TRACES_SAMPLER must be one such as parentbased_traceidratio, and is "${sampler}"`);
   const share = kind === "always_off" ? 0 : kind === "traceidratio" ? Number(env.OTEL_TRACES_SAMPLER_ARG || 1) : 1;
   if (!(share >= 0 && share <= 1)) problems.push("OTEL_TRACES_SAMPLER_ARG must be from 0 to 1, such as 0.01");
+  const intervalMs = Number(env.OTEL_METRIC_EXPORT_INTERVAL || otlpOff.otlpMetricsIntervalMs);
+  if (!(Number.isSafeInteger(intervalMs) && intervalMs >= 1_000)) {
+    problems.push("OTEL_METRIC_EXPORT_INTERVAL must be a number of milliseconds of at least 1000");
+  }
   return {
+    otlpMetricsIntervalMs: intervalMs,
     otlpMetricsUrl: urlOf("metrics"),
     otlpTracesUrl: urlOf("traces"),
     traceShare: share,

@@ -3,7 +3,7 @@ import { AuditBreach } from "../../gen/usageflow/v1/audit_pb.ts";
 import { type VerifyAuditRequest, VerifyAuditResponseSchema } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
-import { CHAIN_START, type ChainHead, readHead, signedBytes } from "./audit-chain.ts";
+import { CHAIN_START, type ChainHead, isAsWritten, readHead } from "./audit-chain.ts";
 
 const PAGE_SIZE = 1_000;
 // So that a call ends within its time, however long the log is.
@@ -56,15 +56,15 @@ async function verifyPage(app: Pick<App, "secrets">, tx: Tx, tenantId: string, a
     .limit(PAGE_SIZE)
     .execute();
   let verified = after;
-  for (const { hash, ...row } of rows) {
+  for (const row of rows) {
     const breachSequence = verified.sequence + 1n;
     if (row.sequence !== breachSequence) return { verified, found: { breach: AuditBreach.MISSING, breachSequence } };
-    const isSigned = app.secrets.isSigned(signedBytes(row, verified.hash), hash);
-    if (!isSigned) {
-      const breach = isSigned === undefined ? AuditBreach.KEY_UNKNOWN : AuditBreach.CHANGED;
+    const isRight = isAsWritten(app.secrets, row, verified.hash);
+    if (!isRight) {
+      const breach = isRight === undefined ? AuditBreach.KEY_UNKNOWN : AuditBreach.CHANGED;
       return { verified, found: { breach, breachSequence } };
     }
-    verified = { sequence: row.sequence, hash };
+    verified = { sequence: row.sequence, hash: row.hash };
   }
   const isShort = rows.length < PAGE_SIZE && verified.sequence < end;
   const found = isShort ? { breach: AuditBreach.MISSING, breachSequence: verified.sequence + 1n } : undefined;

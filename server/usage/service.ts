@@ -4,6 +4,8 @@ import { TrackUsageResponseSchema, type UsageService } from "../../gen/usageflow
 import type { App } from "../app.ts";
 import { recordKey } from "../rpc/call-record.ts";
 import { callerOf } from "../rpc/caller.ts";
+import type { Streams } from "../rpc/streams.ts";
+import { exportUsageEvents } from "./export-usage-events.ts";
 import { noteOutcomes } from "./note-outcomes.ts";
 import type { Tracker } from "./track-usage.ts";
 import { listUsageEvents } from "./usage-event.ts";
@@ -17,6 +19,7 @@ export type UsageBillingMethods = Pick<ServiceImpl<typeof UsageService>, "explai
 /** UsageService: which file does what. */
 export function usageService(
   app: App,
+  streams: Streams,
   tracker: Tracker,
   billing: UsageBillingMethods,
   findPeriodEdges: FindPeriodEdges,
@@ -30,6 +33,8 @@ export function usageService(
     getUsage: (request, call) => getUsage(app, callerOf(call).tenantId, request, findPeriodEdges),
     listUsageEvents: (request, call) => listUsageEvents(app, callerOf(call).tenantId, request),
     getUsageRate: (_, call) => getUsageRate(app, callerOf(call).tenantId),
+    exportUsageEvents: (request, call) =>
+      streams.run(call, (ended) => exportUsageEvents(app, callerOf(call), request, ended)),
     voidUsage: (request, call) => voidUsage(app, callerOf(call), request),
     ...billing,
   };

@@ -14,6 +14,7 @@ import { startReceiver } from "../support/receiver.ts";
 
 /** Tables of which the worker sees rows of all tenants: its work. */
 const WORKERS_DOORS = [
+  "customer_erasure",
   "delivery",
   "delivery_attempt",
   "delivery_due",
@@ -35,7 +36,15 @@ const WORKERS_DOORS = [
 const OF_ORGANIZATIONS = ["access_token", "member", "organization"];
 
 /** Tables whose rows come and go with the work that they stand for. */
-const TRANSIENT = ["usage_batch", "usage_news", "outbox_pending", "customer_arrival", "tenant_due", "invoice_rerating"];
+const TRANSIENT = [
+  "customer_erasure",
+  "usage_batch",
+  "usage_news",
+  "outbox_pending",
+  "customer_arrival",
+  "tenant_due",
+  "invoice_rerating",
+];
 
 /** The column that says whose a row is. */
 function placeOf(table: string): string {

@@ -108,6 +108,7 @@ test("every method that writes leaves one entry, without secrets, and a repeated
   await step("VoidUsage", (o) => usage.voidUsage({ idempotencyKeys: ["a"], reason: "a test" }, o));
   const credit = { customerId: "user_456", currency: "USD", amount: "5" };
   await tenant.putCustomer({ customer: { id: "user_456" } });
+  await step("EraseCustomer", (o) => tenant.eraseCustomer({ id: "user_456" }, o));
   const { creditGrant } = await step("CreateCreditGrant", (o) => invoice.createCreditGrant(credit, o));
   await step("RevokeCreditGrant", (o) => invoice.revokeCreditGrant({ id: creditGrant?.id ?? "", reason: "x" }, o));
   await step("AdvanceClock", (o) => tenant.advanceClock(to("2015-06-01T00:30:00Z"), o));
@@ -136,7 +137,6 @@ test("every method that writes leaves one entry, without secrets, and a repeated
   const { replay } = await step("CreateReplay", (o) => webhook.createReplay({ endpointId: id }, o));
   await step("CancelReplay", (o) => webhook.cancelReplay({ id: replay?.id ?? "" }, o));
   await step("DeleteEndpoint", (o) => webhook.deleteEndpoint({ id }, o));
-
   expect(fates.map(([name]) => name).sort()).toEqual([...audited].sort());
   const makes = /^(Create|Start|Push|RotateApi|Void(?!Inv)|Send|Resend)/;
   for (const [name, fate, prefix] of fates) {

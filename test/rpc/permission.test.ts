@@ -161,6 +161,26 @@ test("usage goes in with an ingest key through every door, and with a viewer's t
   expect(rows.map((row) => row.idempotency_key).sort()).toEqual(Object.keys(doors).sort());
 });
 
+test("usage goes in with a developer's access token through every door, at the tenant that it names", async () => {
+  const harness = await setup();
+  const { api, clients, tenant, ownerDb } = harness;
+  await clients.pricing.pushCatalog({ catalog });
+  const { token } = await memberOf(harness, tenant, Role.DEVELOPER);
+  const foreign = formatId("ten", (await harness.addOrganization("Other")).testId);
+  for (const [door, send] of Object.entries(doors)) {
+    const events = [{ metric: "API_CALL", amount: "1", customerId: "c", idempotencyKey: door }];
+    const reasonAt = async (named: Record<string, string>) => {
+      const { answer, results } = await send(api.url, { authorization: `Bearer ${token}`, ...named }, events);
+      return answer.reason || results.map(({ outcome }) => outcome).join();
+    };
+    expect([door, await reasonAt({ "x-usageflow-tenant": "test" })]).toEqual([door, "1"]);
+    expect([door, await reasonAt({ "x-usageflow-tenant": foreign })]).toEqual([door, "NOT_FOUND"]);
+    expect([door, await reasonAt({})]).toEqual([door, "INVALID_FIELD"]);
+  }
+  const rows = await ownerDb.selectFrom("usage_event").select("tenant_id").execute();
+  expect(rows.map((row) => row.tenant_id)).toEqual(Object.keys(doors).map(() => tenant.testId));
+});
+
 test("nobody makes a key that may do more than their own", async () => {
   const { clients, clientsFor } = await setup();
   for (const role of [Role.OWNER, Role.ADMIN]) {

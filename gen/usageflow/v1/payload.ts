@@ -494,6 +494,18 @@ export interface CustomerPayload {
    * @generated from field: usageflow.v1.Billing billing = 5;
    */
   billing?: BillingPayload;
+  /**
+   * When its personal data was erased, in real time. Absent: it was not, or it was put again since. Set by the server.
+   *
+   * @generated from field: google.protobuf.Timestamp erased_at = 6;
+   */
+  erasedAt?: string;
+  /**
+   * True while an erasure still looks for copies of that data. Set by the server.
+   *
+   * @generated from field: bool erasing = 7;
+   */
+  erasing: boolean;
 }
 
 /**
