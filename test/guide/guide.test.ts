@@ -130,7 +130,9 @@ test("programs compile against what the package exports", { timeout: 60_000 }, a
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   await mkdir(join(folder, "node_modules"));
   await symlink(root, join(folder, "node_modules/usageflow"), "dir");
-  await symlink(join(root, "node_modules/@types"), join(folder, "node_modules/@types"), "dir");
+  for (const name of ["@types", "fastify"]) {
+    await symlink(join(root, "node_modules", name), join(folder, "node_modules", name), "dir");
+  }
   await Promise.all(
     programs.map(({ place, language, lines }) =>
       writeFile(join(folder, `${place.replaceAll(/[/.:]/g, "-")}.m${language}`), `${lines.join("\n")}\n`),
