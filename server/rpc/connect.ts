@@ -1,14 +1,19 @@
+import { randomUUID } from "node:crypto";
+import { constants } from "node:http2";
 import { type ConnectRouter, createConnectRouter, createContextValues } from "@connectrpc/connect";
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import {
   compressionBrotli,
   compressionGzip,
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
+import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { errorFacts } from "../log.ts";
+import { answerError } from "./answer-error.ts";
 import type { Authenticator } from "./authenticate.ts";
+import { invalid } from "./errors.ts";
 import { explained } from "./explain.ts";
 import {
   accessLog,
@@ -19,8 +24,9 @@ import {
   type OpenServices,
   validate,
 } from "./interceptors.ts";
-import type { NodeHandler } from "./one-port.ts";
+import type { NodeHandler, NodeRequest, NodeResponse } from "./one-port.ts";
 import { originKey, originOf } from "./origin.ts";
+import { sendError, sendGrpcError } from "./plain-answer.ts";
 import type { Refusals } from "./refusals.ts";
 
 /** All RPCs, over Connect, gRPC and gRPC-Web. `fallback` answers every other path. */
@@ -49,10 +55,32 @@ export function connectHandler(
   return (request, response) => {
     const handler = handlers.get((request.url ?? "").split("?", 1)[0] as string);
     if (!handler) return options.fallback(request, response);
-    const values = createContextValues().set(originKey, originOf(request));
-    handler(universalRequestFromNodeRequest(request, response, undefined, values))
+    const read = readRequest(request, response);
+    if (!read) return refuseUnreadable(app, request, response);
+    handler(read)
       .then(explained)
       .then((answer) => universalResponseToNodeResponse(answer, response))
-      .catch((error) => app.log.warn("rpc.broken_off", errorFacts(error)));
+      .catch((error) => {
+        app.log.warn("rpc.broken_off", errorFacts(error));
+        if ("stream" in response) response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+        else response.destroy(); // or whoever called would wait for ever
+      });
   };
+}
+
+/** The request as Connect takes it; undefined: its host and path make no URL, for which Connect throws. */
+function readRequest(request: NodeRequest, response: NodeResponse): UniversalServerRequest | undefined {
+  try {
+    const values = createContextValues().set(originKey, originOf(request));
+    return universalRequestFromNodeRequest(request, response, undefined, values);
+  } catch {
+    return undefined;
+  }
+}
+
+function refuseUnreadable(app: App, request: NodeRequest, response: NodeResponse): void {
+  const requestId = randomUUID();
+  const error = answerError(app, invalid("", "the host cannot be read", ErrorReason.MALFORMED_BODY), requestId);
+  if (request.headers["content-type"]?.startsWith("application/grpc")) sendGrpcError(response, error, requestId);
+  else sendError(response, error, requestId);
 }
