@@ -24,6 +24,8 @@ export interface Config {
   keyPepper: Buffer;
   /** Peppers whose hashes are known too: those before, and one that is coming. */
   otherKeyPeppers: readonly Buffer[];
+  /** Makes organizations over the API. 32 bytes. Undefined: nobody does. */
+  operatorKey: Buffer | undefined;
   /** Proxies whose word for the caller's address (`x-forwarded-for`) is taken. */
   trustedProxies: readonly string[];
   /** True in the emulator alone: webhooks go to loopback addresses, and live keys are refused. */
@@ -71,6 +73,7 @@ export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "maste
   listenUrl: undefined,
   otherMasterKeys: [],
   otherKeyPeppers: [],
+  operatorKey: undefined,
   trustedProxies: [],
   databaseConnectionsMax: 16,
   statementTimeoutMs: 30 * SECOND,
@@ -168,6 +171,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     otherMasterKeys: keys("USAGEFLOW_OTHER_MASTER_KEYS"),
     keyPepper: key("USAGEFLOW_KEY_PEPPER"),
     otherKeyPeppers: keys("USAGEFLOW_OTHER_KEY_PEPPERS"),
+    operatorKey: env.USAGEFLOW_OPERATOR_KEY ? key("USAGEFLOW_OPERATOR_KEY") : undefined,
     trustedProxies: cidrs("USAGEFLOW_TRUSTED_PROXIES"),
     logLevel: logLevel as LogLevel,
     shutdownGraceMs: integer("USAGEFLOW_SHUTDOWN_GRACE_MS", defaults.shutdownGraceMs),
@@ -194,6 +198,10 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     problems.push(
       "USAGEFLOW_KEY_PEPPER must be another than USAGEFLOW_MASTER_KEY: one that leaks must not give away the other",
     );
+  }
+  const { operatorKey, masterKey, keyPepper } = config;
+  if (operatorKey && operatorKey.length > 0 && [masterKey, keyPepper].some((own) => own.equals(operatorKey))) {
+    problems.push("USAGEFLOW_OPERATOR_KEY must be another than the server's own keys: it is sent, and they never are");
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return config;

@@ -11,6 +11,9 @@ import { generateTables } from "./support/tables.ts";
 /** Looked up before a tenant is known, or across tenants by the worker: small, and all of them are here. */
 const CONTROL_PLANE = ["organization", "tenant"];
 
+/** An organization's own: as a tenant's, with `organization_id` in the place of `tenant_id`. */
+const OF_ORGANIZATIONS = ["access_token", "member"];
+
 /** Policies beside a table's own: the doors across tenants, and for whom they are open. */
 const DOORS = [
   "delivery: worker for usageflow_worker",
@@ -20,11 +23,15 @@ const DOORS = [
   "endpoint_failure: worker for usageflow_worker",
   "endpoint_pace: worker for usageflow_worker",
   "listener: worker for usageflow_worker",
+  "organization: place for usageflow_app",
+  "organization: worker for usageflow_worker",
   "outbox_event: worker for usageflow_worker",
   "outbox_pending: worker for usageflow_worker",
   "replay: worker for usageflow_worker",
   "rpc_answer: worker for usageflow_worker",
   "rpc_answer: worker_read for usageflow_worker",
+  "tenant: place for usageflow_app",
+  "tenant: worker for usageflow_worker",
   "tenant_due: worker for usageflow_worker",
   "usage_batch: ingest for usageflow_ingest",
   "usage_batch: worker for usageflow_worker",
@@ -60,24 +67,29 @@ describe("every table but the control plane's", () => {
       select c.relname from (${TENANT_TABLES}) c
       where not exists (select from pg_attribute a
         where a.attrelid = c.oid and a.attname = 'tenant_id' and a.attnotnull and a.atttypid = 'uuid'::regtype)`);
-    expect(without).toEqual(["organization"]);
+    expect(without).toEqual([...OF_ORGANIZATIONS, "organization"]);
   });
 
-  test("has row-level security, enabled and forced", async () => {
+  test("has row-level security, enabled and forced; of the control plane it is enabled, and the owner sees all", async () => {
     const open = await column(`
       select c.relname from (${TENANT_TABLES}) t join pg_class c on c.oid = t.oid
       where not (c.relrowsecurity and c.relforcerowsecurity) order by 1`);
     expect(open).toEqual(CONTROL_PLANE);
+    const off = await column(`
+      select c.relname from (${TENANT_TABLES}) t join pg_class c on c.oid = t.oid where not c.relrowsecurity`);
+    expect(off).toEqual([]);
   });
 
   test("has the one tenant policy, bare, so that it can use an index and be distributed", async () => {
     const { rows } = await db.query(`
-      select tablename, qual, with_check, cmd, roles::text from pg_policies where policyname = 'tenant'`);
+      select tablename, qual, with_check, cmd, roles::text from pg_policies
+      where policyname in ('tenant', 'organization')`);
     const tables = await column(`select relname from (${TENANT_TABLES}) c order by 1`);
     expect(rows.map((row) => row.tablename).sort()).toEqual(tables.filter((name) => !CONTROL_PLANE.includes(name)));
     for (const row of rows) {
+      const place = OF_ORGANIZATIONS.includes(row.tablename) ? "organization_id" : "tenant_id";
       expect(row).toMatchObject({
-        qual: "(tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)",
+        qual: `(${place} = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)`,
         with_check: null,
         cmd: "ALL",
         roles: "{public}",
@@ -85,11 +97,12 @@ describe("every table but the control plane's", () => {
     }
   });
 
-  test("begins its primary, unique and foreign keys and its indexes with tenant_id", async () => {
+  test("begins its primary, unique and foreign keys and its indexes with tenant_id, or with organization_id", async () => {
+    const first = `case when c.relname in (${OF_ORGANIZATIONS.map((name) => `'${name}'`)}) then 'organization_id' else 'tenant_id' end`;
     const keys = await column(`
       select c.relname || '.' || k.conname from (${TENANT_TABLES}) c join pg_constraint k on k.conrelid = c.oid
       join pg_attribute a on a.attrelid = c.oid and a.attnum = k.conkey[1]
-      where k.contype in ('p', 'u', 'f', 'x') and a.attname <> 'tenant_id' order by 1`);
+      where k.contype in ('p', 'u', 'f', 'x') and a.attname <> ${first} order by 1`);
     expect(keys).toEqual([
       "organization.organization_pkey",
       "tenant.tenant_organization_fkey",
@@ -98,7 +111,7 @@ describe("every table but the control plane's", () => {
     const indexes = await column(`
       select i.indexrelid::regclass::text from (${TENANT_TABLES}) c join pg_index i on i.indrelid = c.oid
       join pg_attribute a on a.attrelid = c.oid and a.attnum = i.indkey[0]
-      where a.attname <> 'tenant_id' order by 1`);
+      where a.attname <> ${first} order by 1`);
     // Work that is claimed across tenants is found by its time.
     expect(indexes).toEqual([
       "endpoint_former_secrets_until",
@@ -114,8 +127,8 @@ describe("every table but the control plane's", () => {
       select k.conname from pg_constraint k
       where k.contype = 'f' and (k.confdeltype not in ('a', 'r', 'c')
         or (select a.attname from pg_attribute a where a.attrelid = k.confrelid and a.attnum = k.confkey[1])
-          <> 'tenant_id')`);
-    expect(foreign).toEqual(["tenant_organization_fkey"]);
+          <> 'tenant_id') order by 1`);
+    expect(foreign).toEqual(["access_token_member_fkey", "member_organization_fkey", "tenant_organization_fkey"]);
   });
 });
 
@@ -123,7 +136,7 @@ test("there are no doors across tenants but the known ones", async () => {
   const doors = await column(`
     select tablename || ': ' || policyname || ' for ' || array_to_string(roles, ',')
     from pg_policies join pg_class c on c.oid = tablename::regclass
-    where policyname <> 'tenant' and not c.relispartition order by 1`);
+    where policyname not in ('tenant', 'organization') and not c.relispartition order by 1`);
   expect(doors).toEqual(DOORS);
 });
 

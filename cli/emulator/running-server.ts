@@ -7,7 +7,7 @@ import { appUrls } from "../../server/db/login.ts";
 import { migrate } from "../../server/db/migrate.ts";
 import { createLockstep } from "../../server/lockstep.ts";
 import { createSecrets } from "../../server/secrets.ts";
-import { createOrganization } from "../../server/tenant/create-organization.ts";
+import { initOrganization } from "../../server/tenant/init-organization.ts";
 import { startWorker } from "../../server/worker.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { createEmulatorLog, type Listeners } from "./emulator-log.ts";
@@ -89,10 +89,11 @@ async function makeTenant(folder: DataFolder, ownerUrl: string, clock: Date | un
     keyPepper: Buffer.from(kept.keyPepper, "base64"),
   });
   const parts = { secrets, clock: systemClock };
-  const { test } = await createOrganization(ownerUrl, parts, {
+  const { test, ownerToken } = await initOrganization(ownerUrl, parts, {
     name: "Emulator",
     ...(clock ? { testClock: clock } : {}),
     ...(kept.apiKey ? { testKey: kept.apiKey } : {}),
   });
-  await folder.save({ ...kept, apiKey: test.secret, ...(clock ? { clock: clock.toISOString() } : {}) });
+  const keys = { apiKey: test.secret, accessToken: ownerToken };
+  await folder.save({ ...kept, ...keys, ...(clock ? { clock: clock.toISOString() } : {}) });
 }

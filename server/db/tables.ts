@@ -25,6 +25,20 @@ export type Numeric = ColumnType<string, number | string, number | string>;
 
 export type Timestamp = ColumnType<Date, Date | string, Date | string>;
 
+export interface AccessToken {
+  created_at: Timestamp;
+  expires_at: Timestamp;
+  hash: Buffer;
+  id: string;
+  last_used_at: Timestamp | null;
+  member_id: string;
+  name: string;
+  organization_id: string;
+  pepper_id: Buffer;
+  prefix: string;
+  revoked_at: Timestamp | null;
+}
+
 export interface ApiKey {
   allowed_cidrs: Generated<string[]>;
   created_at: Timestamp;
@@ -330,6 +344,20 @@ export interface Listener {
   token: string;
 }
 
+export interface Member {
+  email: string;
+  id: string;
+  invite_expires_at: Timestamp | null;
+  invite_hash: Buffer | null;
+  invite_pepper_id: Buffer | null;
+  invited_at: Timestamp;
+  invited_by: string | null;
+  joined_at: Timestamp | null;
+  name: Generated<string>;
+  organization_id: string;
+  role: string;
+}
+
 export interface Metric {
   aggregation: string;
   carry_over: boolean;
@@ -553,6 +581,7 @@ export interface UsageWatch {
 }
 
 export interface Tables {
+  access_token: AccessToken;
   api_key: ApiKey;
   audit_entry: AuditEntry;
   audit_head: AuditHead;
@@ -577,6 +606,7 @@ export interface Tables {
   invoice_line: InvoiceLine;
   invoice_rerating: InvoiceRerating;
   listener: Listener;
+  member: Member;
   metric: Metric;
   organization: Organization;
   outbox_event: OutboxEvent;

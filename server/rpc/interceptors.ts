@@ -11,6 +11,7 @@ import { checkContract } from "./contract.ts";
 import { forbidden, invalid, refusal } from "./errors.ts";
 import { type Origin, originKey } from "./origin.ts";
 import { allows, permissionOf } from "./permission.ts";
+import { atPlace, tenantNamed } from "./place.ts";
 import type { Refusals } from "./refusals.ts";
 
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
@@ -31,9 +32,9 @@ export function createGate(app: App, authenticator: Authenticator, refusals: Ref
     call.responseHeader.set("x-request-id", requestId);
     if (open.has(call.service.typeName)) return;
     try {
-      const key = keyFrom((name) => call.requestHeader.get(name));
+      const sent = credentialsFrom((name) => call.requestHeader.get(name));
       const about = { method: call.method, requestId, origin: call.values.get(originKey) };
-      call.values.set(callerKey, await letIn({ authenticator, refusals }, key, about));
+      call.values.set(callerKey, await letIn({ authenticator, refusals }, sent, about));
     } catch (error) {
       const told = answerError(app, error, requestId);
       app.log.info("rpc.refused", {
@@ -46,16 +47,29 @@ export function createGate(app: App, authenticator: Authenticator, refusals: Ref
   };
 }
 
-/** The caller of a key, whom the contract permits the method; a refusal is told to the audit log. */
+/** What a request says of who calls. */
+export interface Credentials {
+  key: string | undefined;
+  /** The tenant that it names. */
+  tenant: string | undefined;
+}
+
+/** The key and the tenant in the headers of a request. */
+export function credentialsFrom(header: (name: string) => string | null | undefined): Credentials {
+  return { key: keyFrom(header), tenant: tenantNamed(header) };
+}
+
+/** The caller, whom the contract permits the method; a refusal is told to the audit log. */
 export async function letIn(
   { authenticator, refusals }: { authenticator: Authenticator; refusals: Refusals },
-  key: string | undefined,
+  { key, tenant }: Credentials,
   { method, requestId, origin }: Pick<Call, "method" | "requestId"> & { origin: Origin },
 ): Promise<Caller> {
   const call = { method, requestId, address: authenticator.addressOf(origin) };
   let caller: Caller | undefined;
   try {
     caller = await authenticator.authenticate(key, origin);
+    caller = atPlace(caller, method, tenant);
     permit(caller, method);
     return { ...caller, call };
   } catch (error) {
@@ -68,7 +82,7 @@ export async function letIn(
 export function permit(caller: Caller, method: DescMethod): void {
   const needed = permissionOf(method);
   if (needed && allows(caller.role, needed)) return;
-  throw forbidden(`your key's role lacks the permission ${needed || "for this method"}`);
+  throw forbidden(`your role lacks the permission ${needed || "for this method"}`);
 }
 
 /** One line for each call, and every error in the form of the contract. */

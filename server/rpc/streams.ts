@@ -4,10 +4,12 @@ import { Code, type ConnectError, type HandlerContext } from "@connectrpc/connec
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
-import { type Authenticator, keyFrom } from "./authenticate.ts";
+import type { Authenticator } from "./authenticate.ts";
 import { callerOf } from "./caller.ts";
 import { refusal } from "./errors.ts";
+import { credentialsFrom, permit } from "./interceptors.ts";
 import { originKey } from "./origin.ts";
+import { atPlace } from "./place.ts";
 
 /** How long a stream is silent at most: its client tells a slow day from a dead line. */
 export const HEARTBEAT_MS = 3_000;
@@ -73,16 +75,16 @@ export class Streams {
     return own;
   }
 
-  /** Refuses a key that was revoked meanwhile. Asked after each message, of which one comes at least with each heartbeat. */
+  /** Refuses a key that was revoked meanwhile, or a member whose role was lowered. Asked after each message, of which one comes at least with each heartbeat. */
   #keyCheck(call: HandlerContext): () => Promise<void> {
     const { clock } = this.#app;
-    const key = keyFrom((name) => call.requestHeader.get(name));
+    const { key, tenant } = credentialsFrom((name) => call.requestHeader.get(name));
     const origin = call.values.get(originKey);
     let askedAt = clock.now();
     return async () => {
       if (clock.now() < plusMs(askedAt, KEY_CHECK_MS)) return;
       askedAt = clock.now();
-      await this.#authenticator.authenticate(key, origin);
+      permit(atPlace(await this.#authenticator.authenticate(key, origin), call.method, tenant), call.method);
     };
   }
 }

@@ -2,8 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { type ExportAuditResponse, ExportAuditResponseSchema } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
-import { formatId } from "../id.ts";
-import { whoOf } from "../rpc/audit.ts";
+import { placeId, whoOf } from "../rpc/audit.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { appendAudit } from "./audit-chain.ts";
 import { auditEntries, toAuditEntry } from "./audit-entry.ts";
@@ -15,7 +14,7 @@ export async function* exportAudit(app: App, caller: Caller, ended: AbortSignal)
   const { tenantId } = caller;
   const entry = {
     ...whoOf(caller),
-    ...{ subject: formatId("ten", tenantId), refusal: "", leftOutCount: 0, detail: "{}" },
+    ...{ subject: placeId(caller), refusal: "", leftOutCount: 0, detail: "{}" },
   };
   const head = await inTenant(app.db, tenantId, (tx) => appendAudit(app, tx, tenantId, entry));
   for (let after = 0n; after < head.sequence && !ended.aborted; ) {

@@ -11,11 +11,11 @@ import {
 } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import type { App } from "../app.ts";
 import { answerError } from "../rpc/answer-error.ts";
-import { type Authenticator, keyFrom } from "../rpc/authenticate.ts";
+import type { Authenticator } from "../rpc/authenticate.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { checkContract } from "../rpc/contract.ts";
 import { invalid, tooLarge } from "../rpc/errors.ts";
-import { letIn } from "../rpc/interceptors.ts";
+import { credentialsFrom, letIn } from "../rpc/interceptors.ts";
 import type { StreamLane } from "../rpc/one-port.ts";
 import { originOf } from "../rpc/origin.ts";
 import type { Refusals } from "../rpc/refusals.ts";
@@ -37,10 +37,10 @@ export function trackLane(app: App, authenticator: Authenticator, refusals: Refu
     if ((headers["grpc-encoding"] ?? "identity") !== "identity") return false;
     if (!TIMEOUT.test(headers["grpc-timeout"]?.toString() ?? "")) return false;
     const requestId = randomUUID();
-    const key = keyFrom((name) => headers[name]?.toString());
+    const sent = credentialsFrom((name) => headers[name]?.toString());
     const origin = originOf({ socket: stream.session?.socket, headers });
     const enter = () =>
-      letIn({ authenticator, refusals }, key, { method: UsageService.method.trackUsage, requestId, origin });
+      letIn({ authenticator, refusals }, sent, { method: UsageService.method.trackUsage, requestId, origin });
     void answer(app, enter, tracker, stream, requestId);
     return true;
   };

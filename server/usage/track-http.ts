@@ -7,10 +7,10 @@ import { UsageOutcome, UsageOutcomeSchema, type UsageResult } from "../../gen/us
 import { UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import type { App } from "../app.ts";
 import { answerError } from "../rpc/answer-error.ts";
-import { type Authenticator, keyFrom } from "../rpc/authenticate.ts";
+import type { Authenticator } from "../rpc/authenticate.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { detailOf, invalid, refusal, tooLarge } from "../rpc/errors.ts";
-import { letIn } from "../rpc/interceptors.ts";
+import { credentialsFrom, letIn } from "../rpc/interceptors.ts";
 import type { NodeHandler, NodeRequest } from "../rpc/one-port.ts";
 import { originOf } from "../rpc/origin.ts";
 import { reasonName, sendError, sendJson } from "../rpc/plain-answer.ts";
@@ -38,10 +38,10 @@ export function trackRoute(app: App, authenticator: Authenticator, refusals: Ref
         status,
         duration_ms: app.clock.now().getTime() - started,
       });
-    const key = keyFrom((name) => request.headers[name]?.toString());
+    const sent = credentialsFrom((name) => request.headers[name]?.toString());
     const origin = originOf(request);
     const enter = () =>
-      letIn({ authenticator, refusals }, key, { method: UsageService.method.trackUsage, requestId, origin });
+      letIn({ authenticator, refusals }, sent, { method: UsageService.method.trackUsage, requestId, origin });
     track(app, enter, tracker, request).then(
       ({ status, body, caller }) => {
         sendJson(response, status, body, requestId);

@@ -13,7 +13,7 @@ import { systemClock } from "../../server/clock.ts";
 import { appUrls, setLoginPasswords } from "../../server/db/login.ts";
 import { migrate } from "../../server/db/migrate.ts";
 import { createSecrets } from "../../server/secrets.ts";
-import { createOrganization } from "../../server/tenant/create-organization.ts";
+import { initOrganization } from "../../server/tenant/init-organization.ts";
 import { catalog } from "../support/catalog.ts";
 import { createClients } from "../support/clients.ts";
 import { type ClosedMonth, openMonths } from "./close-month.ts";
@@ -101,7 +101,7 @@ try {
   const parts = { secrets: createSecrets({ masterKey: key, keyPepper: key }), clock: systemClock };
   const keys: string[] = [];
   for (let number = 0; number < TENANTS; number++) {
-    const made = await createOrganization(postgres.url, parts, { name: `Tenant ${number}` });
+    const made = await initOrganization(postgres.url, parts, { name: `Tenant ${number}` });
     keys.push(made.live.secret);
   }
   const log = openSync(join(folder, "server.log"), "w");

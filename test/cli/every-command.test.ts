@@ -27,7 +27,7 @@ const UNREACHED: Record<string, string> = {
   "/usageflow.v1.WebhookService/TailDeliveries": "a stream: listen.test.ts",
 };
 
-const SECRET = /uf_(live|test)_[0-9A-Za-z]{71}|wh(sec|sk)_[A-Za-z0-9+/]{24,}/;
+const SECRET = /uf_(live|test|pat|inv)_[0-9A-Za-z]{71}|wh(sec|sk)_[A-Za-z0-9+/]{24,}/;
 const ERROR = {
   code: expect.stringMatching(/^[a-z_]+$/),
   reason: expect.any(String),

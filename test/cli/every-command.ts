@@ -1,11 +1,14 @@
+import { randomBytes, randomUUID } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { onTestFinished } from "vitest";
+import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { startWorker } from "../../server/worker.ts";
 import { catalog } from "../support/catalog.ts";
 import { type Harness, listAllInvoices, setup } from "../support/harness.ts";
+import { memberOf } from "../support/members.ts";
 import { answer, startReceiver } from "../support/receiver.ts";
 import { stageEvents, times } from "../webhook/stage-events.ts";
 
@@ -32,7 +35,10 @@ export const AS_PROCESS: Record<string, string> = {
 };
 
 /** Commands that show a secret, because they made it. */
-export const SHOWS_SECRET = ["endpoints create", "endpoints rotate-secret", "keys create", "keys rotate"];
+export const SHOWS_SECRET = [
+  ...["endpoints create", "endpoints rotate-secret", "keys create", "keys rotate", "members accept", "members invite"],
+  ...["organization create", "tokens create"],
+];
 
 /** What the examples below need. */
 export interface World extends Harness {
@@ -51,12 +57,19 @@ export interface World extends Harness {
   grant(): Promise<string>;
   discount(): Promise<string>;
   key(): Promise<string>;
+  /** What a member comes with. */
+  asOwner: readonly string[];
+  /** The id of a member who is another each time. */
+  member(): Promise<string>;
+  /** Of an invite. */
+  code(): Promise<string>;
   newEndpoint(): Promise<string>;
   note(): Promise<string>;
   replay(): Promise<string>;
 }
 
 const CUSTOMERS = 24;
+const OPERATOR_KEY = randomBytes(32);
 const CATALOG = `
 metrics: [{ key: SEATS, aggregation: MAX }]
 plans: [{ key: seats, currency: USD, period: MONTHLY, prices: [{ key: seat, metric: SEATS, perUnit: { unitAmount: "5" } }] }]
@@ -64,8 +77,10 @@ plans: [{ key: seats, currency: USD, period: MONTHLY, prices: [{ key: seat, metr
 
 /** A tenant that has one or more of everything, its workers running, and files in the folder where commands run. */
 export async function createWorld(folder: string): Promise<World> {
-  const harness = await setup({ config: { emulator: true, deliveryScheduleMs: [0], breakerFailures: 0 } });
-  const { clients } = harness;
+  const harness = await setup({
+    config: { emulator: true, deliveryScheduleMs: [0], breakerFailures: 0, operatorKey: OPERATOR_KEY },
+  });
+  const { clients, clientsFor, tenant } = harness;
   const receiver = await startReceiver();
   await clients.pricing.pushCatalog({ catalog });
   const occurredAt = timestampFromDate(new Date("2015-05-20T00:00:00Z"));
@@ -133,6 +148,12 @@ export async function createWorld(folder: string): Promise<World> {
       return made.discount?.id ?? "";
     },
     key: async () => (await clients.tenant.createApiKey({ role: 5, name: "other" })).apiKey?.id ?? "",
+    asOwner: ["--api-key", tenant.ownerToken],
+    member: async () => (await memberOf(harness, tenant, Role.VIEWER)).id,
+    code: async () => {
+      const email = `${randomUUID()}@example.com`;
+      return (await clientsFor(tenant.ownerToken).tenant.inviteMember({ email, role: Role.VIEWER })).code;
+    },
     note: async () => {
       const scope = { case: "full", value: true } as const;
       const made = await clients.invoice.createCreditNote({ invoiceId: invoice(), scope, reason: "x" });
@@ -207,11 +228,22 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   "keys list": () => [],
   "keys rotate": async (world) => [await world.key()],
   "keys revoke": async (world) => [await world.key()],
+  "members accept": async (world) => ["--code", await world.code(), "--name", "Ada"],
+  "members invite": ({ asOwner }) => ["ada@example.com", "--role", "viewer", ...asOwner],
+  "members list": ({ asOwner }) => asOwner,
+  "members remove": async ({ member, asOwner }) => [await member(), ...asOwner],
+  "members role": async ({ member, asOwner }) => [await member(), "admin", ...asOwner],
   "metrics list": () => [],
   "metrics put": () => ["JOBS", "--aggregation", "count"],
   "metrics show": () => ["API_CALL"],
   logout: (world) => ["--profile", world.profile()],
   login: () => [],
+  "organization create": () => [
+    ...["Other", "--owner", "ada@example.com", "--operator-key", OPERATOR_KEY.toString("base64")],
+  ],
+  "organization rename": ({ asOwner }) => ["Acme", ...asOwner],
+  "organization show": ({ asOwner }) => asOwner,
+  "organization tenants": ({ asOwner }) => asOwner,
   overview: () => [],
   "plans list": () => [],
   "plans show": () => ["pro"],
@@ -236,6 +268,12 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   "subscriptions thresholds": (world) => [world.subscription(), "--amounts", "100"],
   "tenant show": () => [],
   "tenant update": () => ["--memo", "Thanks."],
+  "tokens create": ({ asOwner }) => ["--name", "laptop", ...asOwner],
+  "tokens list": ({ asOwner }) => asOwner,
+  "tokens revoke": async ({ clientsFor, tenant, asOwner }) => {
+    const { accessToken } = await clientsFor(tenant.ownerToken).tenant.createAccessToken({});
+    return [accessToken?.id ?? "", ...asOwner];
+  },
   trigger: () => ["customer.created"],
   "usage events": () => [],
   "usage explain": () => ["user_1-1"],

@@ -3,8 +3,10 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { sql } from "kysely";
 import pg from "pg";
 import { expect, test } from "vitest";
+import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { Aggregation, PlanSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { UsageInterval, VoidOutcome } from "../../gen/usageflow/v1/usage_pb.ts";
+import { formatId } from "../../server/id.ts";
 import { HEARTBEAT_MS } from "../../server/rpc/streams.ts";
 import { catalog } from "../support/catalog.ts";
 import { type Harness, setup } from "../support/harness.ts";
@@ -20,15 +22,26 @@ const WORKERS_DOORS = [
   "endpoint_pace",
   "listener",
   "outbox_event",
+  "organization",
   "outbox_pending",
   "replay",
   "rpc_answer",
+  "tenant",
   "tenant_due",
   "usage_batch",
 ];
 
+/** Tables of organizations, whose rows have no tenant. */
+const OF_ORGANIZATIONS = ["access_token", "member", "organization"];
+
 /** Tables whose rows come and go with the work that they stand for. */
 const TRANSIENT = ["usage_batch", "usage_news", "outbox_pending", "customer_arrival", "tenant_due", "invoice_rerating"];
+
+/** The column that says whose a row is. */
+function placeOf(table: string): string {
+  if (table === "organization") return "id";
+  return OF_ORGANIZATIONS.includes(table) ? "organization_id" : "tenant_id";
+}
 
 /** A month of an organization with usage, an invoice, a credit note, an endpoint, a delivery and a stored answer. */
 async function live(harness: Harness, key: string, url: string): Promise<void> {
@@ -76,13 +89,15 @@ test("row-level security alone keeps tenants apart: no statement of these names 
   const { rows: tables } = await harness.app.pool.query<{ name: string; part: boolean }>(`
     select c.relname as name, c.relispartition as part from pg_class c
     where c.relkind in ('r', 'p') and c.relrowsecurity and c.relnamespace = 'public'::regnamespace order by 1`);
+  /** Whose rows a role sees: of tenants or, where a table has those, of organizations. */
   const seenBy = async (url: string, table: string, tenantId?: string) => {
+    const place = placeOf(table);
     const client = new pg.Client(url);
     await client.connect();
     await client.query("begin");
     if (tenantId) await client.query(`set local app.tenant_id = '${tenantId}'`);
     const { rows } = await client
-      .query(`select distinct tenant_id from ${table}`)
+      .query(`select distinct ${place} as tenant_id from ${table}`)
       .catch((error: Error & { code: string }) => ({ rows: [{ tenant_id: error.code }] }));
     await client.end();
     return rows.map((row) => row.tenant_id);
@@ -96,15 +111,18 @@ test("row-level security alone keeps tenants apart: no statement of these names 
       expect([name, worker]).toEqual([name, name.endsWith("_rest") ? [] : forbidden]);
       continue;
     }
+    const isOrganizations = OF_ORGANIZATIONS.includes(name);
+    const place = sql.ref(placeOf(name));
     const { rows } = await sql<{ tenants: number }>`
-      select count(distinct tenant_id)::int as tenants from ${sql.table(name)}`.execute(harness.ownerDb);
+      select count(distinct ${place})::int as tenants from ${sql.table(name)}`.execute(harness.ownerDb);
     const tenants = rows[0]?.tenants ?? 0;
     const transient = TRANSIENT.includes(name);
     if (!transient) expect([name, tenants >= 2]).toEqual([name, true]);
     const app = await seenBy(harness.database.databaseUrl, name);
     expect([name, app]).toEqual([name, app.length > 0 ? forbidden : []]);
-    const own = await seenBy(harness.database.databaseUrl, name, other.testId);
-    if (own[0] !== forbidden[0] && !transient) expect([name, own]).toEqual([name, [other.testId]]);
+    const own = isOrganizations ? other.organizationId : other.testId;
+    const seen = await seenBy(harness.database.databaseUrl, name, own);
+    if (seen[0] !== forbidden[0] && !transient) expect([name, seen]).toEqual([name, [own]]);
     if (WORKERS_DOORS.includes(name)) continue;
     const worker = await seenBy(harness.database.workerDatabaseUrl, name);
     expect([name, worker]).toEqual([name, worker.length > 0 ? forbidden : []]);
@@ -130,7 +148,18 @@ test("a stranger's answer to every question about another tenant's things is not
   const { creditGrants } = await invoice.listCreditGrants({});
   const may = { start: timestampFromDate(new Date("2015-05-01")), end: timestampFromDate(new Date("2015-06-01")) };
   const idOf = (list: readonly { id: string }[]) => (list[0] as { id: string }).id;
+  const other = await harness.addOrganization("Third");
+  const { tenant: owner } = harness.clientsFor(other.ownerToken);
+  const first = harness.clientsFor(harness.tenant.ownerToken).tenant;
+  const { members } = await first.listMembers({});
+  const { accessTokens } = await first.listAccessTokens({});
   const questions = [
+    owner.changeMemberRole({ id: idOf(members), role: Role.VIEWER }),
+    owner.removeMember({ id: idOf(members) }),
+    owner.listAccessTokens({ memberId: idOf(members) }),
+    owner.revokeAccessToken({ id: idOf(accessTokens) }),
+    harness.clientsFor(other.ownerToken, formatId("ten", harness.tenant.testId)).invoice.listInvoices({}),
+    harness.clientsFor(other.testKey, formatId("ten", harness.tenant.testId)).invoice.listInvoices({}),
     stranger.invoice.getInvoice({ id: idOf(invoices) }),
     stranger.invoice.verifyInvoice({ id: idOf(invoices) }),
     stranger.invoice.finalizeInvoice({ id: idOf(invoices) }),
@@ -188,6 +217,8 @@ test("a stranger's answer to every question about another tenant's things is not
   for (const answer of await Promise.allSettled(questions)) {
     expect(answer).toMatchObject({ status: "rejected", reason: { code: 5 } });
   }
+  expect((await owner.listTenants({})).tenants.map(({ organization }) => organization)).toEqual(["Third", "Third"]);
+  expect((await owner.listMembers({})).members.map(({ id }) => id)).not.toContain(idOf(members));
   const fee = fromJson(PlanSchema, {
     ...{ key: "fee", currency: "USD", period: "PERIOD_MONTHLY" },
     prices: [{ key: "fee", flat: { amount: "1" } }],

@@ -4,7 +4,7 @@ import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { startApi } from "../../server/api.ts";
 import { createAuthenticator } from "../../server/rpc/authenticate.ts";
-import { makeSecret } from "../../server/tenant/api-key.ts";
+import { makeSecret } from "../../server/tenant/secret-text.ts";
 import { createClients } from "../support/clients.ts";
 import { setup } from "../support/harness.ts";
 import { refused } from "../support/refused.ts";

@@ -15,10 +15,11 @@ export interface Clients {
   webhook: Client<typeof WebhookService>;
 }
 
-/** The generated clients over Connect, with an API key. */
-export function createClients(baseUrl: string, secret: string): Clients {
+/** The generated clients over Connect, with an API key, or a member's access token and a tenant. */
+export function createClients(baseUrl: string, secret: string, tenant?: string): Clients {
   const withKey: Interceptor = (next) => (request) => {
     request.header.set("x-usageflow-api-key", secret);
+    if (tenant) request.header.set("x-usageflow-tenant", tenant);
     return next(request);
   };
   const transport = createConnectTransport({ baseUrl, httpVersion: "1.1", interceptors: [withKey] });

@@ -1,6 +1,7 @@
 import { Args } from "@oclif/core";
 import { AuditEntrySchema, type AuditHead } from "../../../gen/usageflow/v1/audit_pb.ts";
 import { type ExportAuditResponse, TenantService } from "../../../gen/usageflow/v1/tenant_service_pb.ts";
+import { logFlags, logOf } from "../../audit/audit-flags.ts";
 import { headText } from "../../audit/head-text.ts";
 import { CliError } from "../../cli-error.ts";
 import { ClientCommand } from "../../client-command.ts";
@@ -15,11 +16,12 @@ export default class AuditExport extends ClientCommand {
     "<%= config.bin %> <%= command.id %> audit.ndjson",
     "<%= config.bin %> <%= command.id %> audit.ndjson --json",
   ];
+  static override flags = logFlags;
   static override args = { file: Args.string({ description: "Where to write to.", required: true }) };
 
   override async run(): Promise<void> {
     const { args, flags } = await this.parse(AuditExport);
-    const service = await this.client(TenantService, flags);
+    const service = await this.client(TenantService, flags, logOf(flags));
     const seen: Seen = { entries: 0 };
     await writeWhole(
       args.file,

@@ -22,7 +22,7 @@ export const file_usageflow_v1_audit: GenFile = /*@__PURE__*/
  */
 export type AuditEntry = Message<"usageflow.v1.AuditEntry"> & {
   /**
-   * Its place in the tenant's chain: 1, 2, 3 and so on, without gaps, in the order of the changes.
+   * Its place in the chain of the tenant, or of the organization: 1, 2, 3 and so on, without gaps, in the order of the changes.
    *
    * @generated from field: int64 sequence = 1;
    */
@@ -43,14 +43,15 @@ export type AuditEntry = Message<"usageflow.v1.AuditEntry"> & {
   action: string;
 
   /**
-   * Who called: the id of the API key (`key_...`). Empty: a key that is not known.
+   * Who called: the id of the member (`mem_...`) or of the API key (`key_...`), or `operator`. Empty: nobody that is known.
    *
    * @generated from field: string actor = 4;
    */
   actor: string;
 
   /**
-   * The id of the key that they came with. Empty: a key that is not known.
+   * The id of what they came with: an API key (`key_...`) or an access token (`tok_...`); of an invite that of the member, and
+   * of the operator `operator`. Empty: a key that is not known.
    *
    * @generated from field: string key_id = 5;
    */

@@ -89,21 +89,21 @@ export const ErrorReason = {
   TOO_LARGE: 4,
 
   /**
-   * No API key was sent.
+   * No API key and no access token was sent.
    *
    * @generated from enum value: ERROR_REASON_KEY_MISSING = 5;
    */
   KEY_MISSING: 5,
 
   /**
-   * The API key is mistyped: its form or checksum is wrong.
+   * The API key, access token or invite's code is mistyped: its form or checksum is wrong.
    *
    * @generated from enum value: ERROR_REASON_KEY_MALFORMED = 6;
    */
   KEY_MALFORMED: 6,
 
   /**
-   * The API key is not known, or was revoked.
+   * The API key, access token or invite's code is not known, or was revoked.
    *
    * @generated from enum value: ERROR_REASON_KEY_UNKNOWN = 7;
    */
@@ -243,7 +243,7 @@ export const ErrorReason = {
   UNAVAILABLE: 26,
 
   /**
-   * The API key was good until it expired.
+   * The API key, access token or invite's code was good until it expired.
    *
    * @generated from enum value: ERROR_REASON_KEY_EXPIRED = 30;
    */
