@@ -1,7 +1,7 @@
 import { getOption, type JsonObject } from "@bufbuild/protobuf";
-import { permission } from "../../gen/usageflow/v1/permission_pb.ts";
+import { Place, permission, place } from "../../gen/usageflow/v1/permission_pb.ts";
 import { examples } from "../support/examples.ts";
-import type { Lived } from "../support/lived-month.ts";
+import type { Lived, LivedTogether } from "../support/lived-month.ts";
 import { services } from "../support/services.ts";
 import type { WireAnswer } from "../support/wire.ts";
 import { anyCase, type FuzzCase, nameOf, type Target } from "./any-case.ts";
@@ -22,10 +22,11 @@ const CONCURRENCY = 16;
 const HANGS_MS = 30_000;
 
 /** Whom a campaign speaks as, and what it may speak of. */
-export interface Place {
+export interface FuzzPlace {
   url: string;
-  key: string;
-  lived: Lived;
+  /** What opens each of the contract's places. */
+  keys: Readonly<Record<Place, string>>;
+  lived: Lived & LivedTogether;
   words: Vocabulary;
 }
 
@@ -52,17 +53,17 @@ export interface Tally {
 /** Sends cases `from` up to, and without, `from + count` of a target, several at a time. */
 export async function fuzz(
   target: Target,
-  place: Place,
+  where: FuzzPlace,
   { seed, count, from = 0 }: { seed: number; count: number; from?: number },
 ): Promise<Tally> {
-  const sender = createSender(place.url, place.key);
+  const sender = createSender(where.url, callerOf(target, where));
   const tally: Tally = { target: nameOf(target), cases: 0, codes: new Map(), findings: [], slowestMs: 0 };
-  const example = target === "track" ? trackExample(place.lived) : examples[target.name]?.(place.lived);
+  const example = target === "track" ? trackExample(where.lived) : examples[target.name]?.(where.lived);
   let next = from;
   const work = async () => {
     while (next < from + count) {
       const number = next++;
-      const made = anyCase(target, { seed, number, words: place.words, example });
+      const made = anyCase(target, { seed, number, words: where.words, example });
       const started = performance.now();
       const { answer, why } = await judged(sender.send(made), made);
       tally.cases++;
@@ -75,6 +76,12 @@ export async function fuzz(
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
   sender.close();
   return tally;
+}
+
+/** The headers that say who calls a target: somebody who may. */
+export function callerOf(target: Target, { keys }: FuzzPlace): Record<string, string> {
+  const runsAt = target === "track" ? Place.UNSPECIFIED : getOption(target, place);
+  return { "x-usageflow-api-key": keys[runsAt] ?? "" };
 }
 
 function trackExample({ metric, customerId }: Lived): JsonObject {

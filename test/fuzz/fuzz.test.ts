@@ -1,9 +1,10 @@
+import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { setup } from "../support/harness.ts";
 import { startReceiver } from "../support/receiver.ts";
 import { nameOf, type Target } from "./any-case.ts";
-import { changesAll, fuzz, judged, type Place, targets } from "./campaign.ts";
+import { callerOf, changesAll, type FuzzPlace, fuzz, judged, targets } from "./campaign.ts";
 import { makePlace } from "./place.ts";
 import { told } from "./report.ts";
 import { createSender, type Way } from "./sender.ts";
@@ -14,11 +15,13 @@ const SEED = 20260;
 const CASES = 12;
 
 test(`every method and POST /api/track refuse readably what no client sends (seed ${SEED})`, async () => {
-  const harness = await setup({ config: { emulator: true } });
+  const operatorKey = randomBytes(32);
+  const harness = await setup({ config: { emulator: true, operatorKey } });
   const { url: receiverUrl } = await startReceiver();
-  const other = harness.clientsFor((await harness.addOrganization("Other")).testKey);
-  const own = { key: harness.tenant.testKey, clients: harness.clients };
-  const place = await makePlace({ url: harness.api.url, own, other, receiverUrl, drain: harness.drain });
+  const place = await makePlace({
+    ...{ url: harness.api.url, receiverUrl, drain: harness.drain, operatorKey: operatorKey.toString("base64") },
+    ...{ own: harness.tenant, other: await harness.addOrganization("Other") },
+  });
   const findings: string[] = await foundAgain(place);
   const all = async (some: readonly Target[]) => {
     for (const target of some) {
@@ -44,9 +47,8 @@ interface Found {
 }
 
 /** What once was answered wrongly, and is again. */
-async function foundAgain(place: Place): Promise<string[]> {
+async function foundAgain(place: FuzzPlace): Promise<string[]> {
   const found: Found[] = JSON.parse(await readFile(new URL("found.json", import.meta.url), "utf8"));
-  const sender = createSender(place.url, place.key);
   const again: string[] = [];
   for (const { why, target: name, way, headers = {}, body } of found) {
     const target = targets.find((one) => nameOf(one) === name);
@@ -55,9 +57,10 @@ async function foundAgain(place: Place): Promise<string[]> {
     const text = body.replace(/\{\{(\w+)\}\}/g, (_, word: string) => place.words.own[word] ?? "");
     const bytes = text.startsWith("base64:") ? Buffer.from(text.slice("base64:".length), "base64") : text;
     const made = { kind: "found", path, way, headers, body: bytes };
+    const sender = createSender(place.url, callerOf(target, place));
     const fault = (await judged(sender.send(made), made)).why;
+    sender.close();
     if (fault) again.push(`${why}: ${fault}`);
   }
-  sender.close();
   return again;
 }

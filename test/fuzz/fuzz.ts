@@ -15,11 +15,10 @@ import { appUrls, setLoginPasswords } from "../../server/db/login.ts";
 import { migrate } from "../../server/db/migrate.ts";
 import { createLog } from "../../server/log.ts";
 import { createSecrets } from "../../server/secrets.ts";
-import { createOrganization } from "../../server/tenant/create-organization.ts";
+import { initOrganization } from "../../server/tenant/init-organization.ts";
 import { drain } from "../../server/worker.ts";
-import { createClients } from "../support/clients.ts";
 import { nameOf } from "./any-case.ts";
-import { fuzz, type Place, type Tally, targets } from "./campaign.ts";
+import { type FuzzPlace, fuzz, type Tally, targets } from "./campaign.ts";
 import { makePlace } from "./place.ts";
 import { HEAD, line, type Memory, told } from "./report.ts";
 
@@ -60,20 +59,29 @@ try {
     { ...defaults, ...urls, masterKey, keyPepper, emulator: true },
     { log: createLog("silent"), clock: systemClock },
   );
-  const keys = { masterKey: masterKey.toString("base64"), keyPepper: keyPepper.toString("base64") };
+  const keys = {
+    masterKey: masterKey.toString("base64"),
+    keyPepper: keyPepper.toString("base64"),
+    operatorKey: randomBytes(32).toString("base64"),
+  };
   const server = await start(JSON.stringify({ ...urls, ...keys }));
   child = server.child;
   const parts = { secrets: createSecrets({ masterKey, keyPepper }), clock: systemClock };
   const receiverUrl = `http://localhost:${(receiver.address() as AddressInfo).port}/`;
-  const place = async (name: string): Promise<Place> => {
-    const [own, other] = await Promise.all(
-      ["", ", another"].map(async (more) => {
-        const { test } = await createOrganization(postgres.url, parts, { name: name + more, testClock: TEST_CLOCK });
-        return { key: test.secret, clients: createClients(server.url, test.secret) };
-      }),
-    );
-    if (!own || !other) throw new Error("no organization");
-    return makePlace({ url: server.url, own, other: other.clients, receiverUrl, drain: () => drain(app) });
+  const organization = async (name: string) => {
+    const made = await initOrganization(postgres.url, parts, { name, testClock: TEST_CLOCK });
+    return { testKey: made.test.secret, ownerToken: made.ownerToken };
+  };
+  const place = async (name: string): Promise<FuzzPlace> => {
+    const [own, other] = [await organization(name), await organization(`${name}, another`)];
+    return makePlace({
+      url: server.url,
+      own,
+      other,
+      operatorKey: keys.operatorKey,
+      receiverUrl,
+      drain: () => drain(app),
+    });
   };
   const left = targets.slice(targets.findIndex((target) => nameOf(target) === flags.after) + 1);
   const chosen = left.filter((target) => nameOf(target).includes(flags.only));

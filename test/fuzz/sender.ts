@@ -35,14 +35,14 @@ const ways = { connectJson, connectProto, connectStream, connectGet, grpc, grpcG
 /** A way to send: a protocol. */
 export type Way = keyof typeof ways;
 
-/** Sends cases to one server with one key, over connections that are kept. */
+/** Sends cases to one server as one caller, over connections that are kept. */
 export interface Sender {
   send(made: FuzzCase): ReturnType<Wire>;
   close(): void;
 }
 
-/** A sender. */
-export function createSender(url: string, key: string): Sender {
+/** A sender; `caller` are the headers that say who calls. */
+export function createSender(url: string, caller: Readonly<Record<string, string>>): Sender {
   let session: ClientHttp2Session | undefined;
   const open = () => {
     if (session && !session.closed && !session.destroyed) return session;
@@ -53,7 +53,7 @@ export function createSender(url: string, key: string): Sender {
   };
   return {
     send: ({ way, path, body, headers }) =>
-      ways[way]({ url, path, body, session: open(), headers: { "x-usageflow-api-key": key, ...headers } }),
+      ways[way]({ url, path, body, session: open(), headers: { ...caller, ...headers } }),
     close: () => session?.close(),
   };
 }

@@ -9,12 +9,14 @@ const given = JSON.parse(process.argv[2] as string) as {
   workerDatabaseUrl: string;
   masterKey: string;
   keyPepper: string;
+  operatorKey: string;
 };
 const config: Config = {
   ...defaults,
   ...{ databaseUrl: given.databaseUrl, workerDatabaseUrl: given.workerDatabaseUrl, listenUrl: undefined, port: 0 },
   masterKey: Buffer.from(given.masterKey, "base64"),
   keyPepper: Buffer.from(given.keyPepper, "base64"),
+  operatorKey: Buffer.from(given.operatorKey, "base64"),
   emulator: true,
   logLevel: "warn",
 };

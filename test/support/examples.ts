@@ -1,5 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import type { Lived } from "./lived-month.ts";
+import type { Lived, LivedTogether } from "./lived-month.ts";
 
 const MAY = { start: "2015-05-01T00:00:00Z", end: "2015-06-01T00:00:00Z" };
 
@@ -12,7 +12,7 @@ const fee = (key: string): JsonObject => ({
  * A good request for each method of the contract, as JSON, about things of the tenant that lived. One that names nothing of
  * the tenant is good for every tenant. A test says which methods have none.
  */
-export const examples: Readonly<Record<string, (of: Lived) => JsonObject>> = {
+export const examples: Readonly<Record<string, (of: Lived & LivedTogether) => JsonObject>> = {
   // TenantService
   GetTenant: () => ({}),
   UpdateTenant: () => ({ memo: "Thank you" }),
@@ -28,6 +28,18 @@ export const examples: Readonly<Record<string, (of: Lived) => JsonObject>> = {
   TailAuditEntries: () => ({ afterSequence: "0" }),
   VerifyAudit: () => ({}),
   ExportAudit: () => ({}),
+  CreateOrganization: () => ({ name: "One more", ownerEmail: "owner@example.com" }),
+  GetOrganization: () => ({}),
+  RenameOrganization: () => ({ name: "Renamed" }),
+  ListTenants: () => ({ pageSize: 1 }),
+  InviteMember: () => ({ email: "invited@example.com", role: "ROLE_VIEWER" }),
+  AcceptInvite: () => ({ name: "Ada" }),
+  ListMembers: () => ({ pageSize: 1 }),
+  ChangeMemberRole: ({ memberId }) => ({ id: memberId, role: "ROLE_VIEWER" }),
+  RemoveMember: ({ memberId }) => ({ id: memberId }),
+  CreateAccessToken: () => ({ name: "one more", expiresIn: "3600s" }),
+  ListAccessTokens: ({ memberId }) => ({ memberId, pageSize: 1 }),
+  RevokeAccessToken: ({ accessTokenId }) => ({ id: accessTokenId }),
   // PricingService
   PushCatalog: () => ({ catalog: { plans: [fee("pushed")] }, force: true }),
   PullCatalog: () => ({}),

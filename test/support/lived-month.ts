@@ -1,4 +1,5 @@
 import { fromJson, toJson } from "@bufbuild/protobuf";
+import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { Aggregation, type Catalog, CatalogSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { catalog } from "./catalog.ts";
 import type { Clients } from "./clients.ts";
@@ -95,4 +96,24 @@ export async function liveMonth(
     replayId: replay?.id ?? "",
     apiKeyId: apiKeys[0]?.id ?? "",
   };
+}
+
+/** What an organization has besides its tenants'. */
+export interface LivedTogether {
+  /** A viewer. */
+  memberId: string;
+  /** Of the viewer. */
+  accessTokenId: string;
+}
+
+/** Invites a viewer, who comes. */
+export async function liveTogether(
+  clientsFor: (secret: string) => Clients,
+  { ownerToken }: { ownerToken: string },
+  name: string,
+): Promise<{ together: LivedTogether }> {
+  const owner = clientsFor(ownerToken).tenant;
+  const { code, member } = await owner.inviteMember({ email: `viewer@${name}.com`, role: Role.VIEWER });
+  const { accessToken } = await clientsFor(code).tenant.acceptInvite({ name });
+  return { together: { memberId: member?.id ?? "", accessTokenId: accessToken?.id ?? "" } };
 }
