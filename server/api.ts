@@ -8,7 +8,13 @@ import { TenantService } from "../gen/usageflow/v1/tenant_service_pb.ts";
 import { UsageService } from "../gen/usageflow/v1/usage_service_pb.ts";
 import { WebhookService } from "../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "./app.ts";
-import { invoiceService, subscriptionBillingMethods, usageBillingMethods } from "./invoice/service.ts";
+import {
+  customerBillingMethods,
+  invoiceService,
+  subscriptionBillingMethods,
+  usageBillingMethods,
+} from "./invoice/service.ts";
+import { metricsRoute } from "./observe/metrics-port.ts";
 import { periodEdges } from "./pricing/period-edges.ts";
 import { pricingService } from "./pricing/service.ts";
 import { createAuthenticator } from "./rpc/authenticate.ts";
@@ -47,15 +53,18 @@ export async function startApi(app: App): Promise<Api> {
   const handler = connectHandler(app, authenticator, refusals, {
     open: new Set(openServices.map((service) => service.typeName)),
     routes: (router) => {
-      router.service(TenantService, tenantService(app, streams));
+      router.service(TenantService, tenantService(app, streams, customerBillingMethods(app)));
       router.service(PricingService, pricingService(app, subscriptionBillingMethods(app)));
-      router.service(UsageService, usageService(app, tracker, usageBillingMethods(app), periodEdges));
-      router.service(InvoiceService, invoiceService(app));
+      router.service(UsageService, usageService(app, streams, tracker, usageBillingMethods(app), periodEdges));
+      router.service(InvoiceService, invoiceService(app, streams));
       router.service(WebhookService, webhookService(app, streams));
       health.register(router);
       registerReflection(router, [...services, ...openServices]);
     },
-    fallback: plainRoutes(app, { "POST /api/track": trackRoute(app, authenticator, refusals, tracker) }),
+    fallback: plainRoutes(app, {
+      "POST /api/track": trackRoute(app, authenticator, refusals, tracker),
+      ...(app.config.metricsToken === undefined ? {} : { "GET /metrics": metricsRoute(app) }),
+    }),
   });
   const port = createOnePort(handler, trackLane(app, authenticator, refusals, tracker));
   await new Promise<void>((resolve, reject) => {

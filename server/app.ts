@@ -8,6 +8,8 @@ import { checkSchema } from "./db/migrate.ts";
 import { createHints, type Hints } from "./hint.ts";
 import type { Lockstep } from "./lockstep.ts";
 import { createLog, errorFacts, type Log } from "./log.ts";
+import { createObserver } from "./observe/create-observer.ts";
+import type { Observer } from "./observe/observer.ts";
 import { createSecrets, type Secrets } from "./secrets.ts";
 
 /** What every part of the server is given. Only `main.ts`, the emulator and the tests make one. */
@@ -23,6 +25,8 @@ export interface App {
   readonly hints: Hints;
   readonly clock: Clock;
   readonly log: Log;
+  /** Metrics and traces. Nobody's, unless the configuration says whose. */
+  readonly observer: Observer;
   readonly secrets: Secrets;
   /** Calls and the work that follows from them go one after the other. Undefined, as in production: side by side. */
   readonly lockstep: Lockstep | undefined;
@@ -34,6 +38,7 @@ export async function createApp(
   parts: { clock?: Clock; log?: Log; lockstep?: Lockstep | undefined } = {},
 ): Promise<App> {
   const log = parts.log ?? createLog(config.logLevel);
+  const observer = await createObserver(config, log);
   const clock = parts.clock ?? systemClock;
   const open = (url: string) =>
     openDatabase({
@@ -44,7 +49,7 @@ export async function createApp(
       onWorkLeft: (loops) => hints.note(loops),
     });
   const { db, pool } = open(config.databaseUrl);
-  const { db: workerDb } = open(config.workerDatabaseUrl);
+  const { db: workerDb, pool: workerPool } = open(config.workerDatabaseUrl);
   const hints = createHints({
     ...{ clock, log, listenUrl: config.listenUrl },
     notify: async (channel, payload) => void (await sql`select pg_notify(${channel}, ${payload})`.execute(workerDb)),
@@ -57,6 +62,7 @@ export async function createApp(
     hints,
     clock,
     log,
+    observer,
     secrets: createSecrets(config),
     lockstep: parts.lockstep,
   };
@@ -67,6 +73,7 @@ export async function createApp(
       if (!(await hasStatementTimeout(one))) log.warn("database.no_statement_timeout", { login });
     }
     await checkSchema(db);
+    if (observer.metering) (await import("./observe/gauges.ts")).watchProcess(app, { app: pool, worker: workerPool });
   } catch (error) {
     await closeApp(app);
     throw error;
@@ -77,5 +84,6 @@ export async function createApp(
 /** Closes the database. Whoever uses the app has been closed before. */
 export async function closeApp(app: App): Promise<void> {
   await app.hints.close();
+  await app.observer.close(); // what it reads last is asked of the database
   await Promise.all([app.db.destroy(), app.workerDb.destroy()]);
 }

@@ -1,9 +1,10 @@
 import { isCidr } from "./cidr.ts";
-import type { LogLevel } from "./log.ts";
+import { LOG_LEVELS, type LogLevel } from "./log.ts";
+import { type OtlpConfig, otlpOff, readOtlpConfig } from "./observe/otlp-config.ts";
 import { weaknessOf } from "./weak-key.ts";
 
 /** All settings of a server. Every number says its unit. */
-export interface Config {
+export interface Config extends OtlpConfig {
   /** Login of the application: member of usageflow_app, owns nothing. */
   databaseUrl: string;
   /** Login of the workers: member of usageflow_worker, owns nothing. */
@@ -31,6 +32,12 @@ export interface Config {
   /** True in the emulator alone: webhooks go to loopback addresses, and live keys are refused. */
   emulator: boolean;
   logLevel: LogLevel;
+  /** Asked for by `/metrics`, as a bearer token. Undefined: the one port has no `/metrics`, and its own asks for nothing. */
+  metricsToken: string | undefined;
+  /** Port of `/metrics` alone, for workers too. Undefined: there is none. */
+  metricsPort: number | undefined;
+  /** Where that port listens. */
+  metricsHost: string;
   /** How long a stop waits for calls in flight. */
   shutdownGraceMs: number;
   /** Largest request body. */
@@ -65,6 +72,7 @@ export interface Config {
   answerRetentionMs: number;
 }
 
+const METRICS_TOKEN = /^[\w-]{20,200}$/;
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
@@ -81,6 +89,10 @@ export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "maste
   port: 8080,
   emulator: false,
   logLevel: "info",
+  metricsToken: undefined,
+  metricsPort: undefined,
+  metricsHost: "127.0.0.1",
+  ...otlpOff,
   shutdownGraceMs: 10 * SECOND,
   requestBytesMax: 4 * 1024 * 1024, // what gRPC clients expect of a server
   requestTimeoutMs: 60 * SECOND,
@@ -152,8 +164,14 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     return list.map((one) => Buffer.from(one, "base64"));
   };
   const logLevel = text("USAGEFLOW_LOG_LEVEL", defaults.logLevel);
-  if (!["info", "warn", "error", "silent"].includes(logLevel)) {
-    problems.push(`USAGEFLOW_LOG_LEVEL must be info, warn, error or silent, and is "${logLevel}"`);
+  if (!LOG_LEVELS.some((level) => level === logLevel)) {
+    problems.push(`USAGEFLOW_LOG_LEVEL must be debug, info, warn, error or silent, and is "${logLevel}"`);
+  }
+  const metricsToken = env.USAGEFLOW_METRICS_TOKEN || undefined;
+  if (metricsToken && !METRICS_TOKEN.test(metricsToken)) {
+    problems.push(
+      "USAGEFLOW_METRICS_TOKEN must be 20 to 200 letters, digits, dashes and underscores: openssl rand -hex 32",
+    );
   }
   const databaseUrl = text("DATABASE_URL");
   const workerDatabaseUrl = text("USAGEFLOW_WORKER_DATABASE_URL");
@@ -174,6 +192,10 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     operatorKey: env.USAGEFLOW_OPERATOR_KEY ? key("USAGEFLOW_OPERATOR_KEY") : undefined,
     trustedProxies: cidrs("USAGEFLOW_TRUSTED_PROXIES"),
     logLevel: logLevel as LogLevel,
+    metricsToken,
+    metricsPort: env.USAGEFLOW_METRICS_PORT ? integer("USAGEFLOW_METRICS_PORT", 0, 0) : undefined,
+    metricsHost: text("USAGEFLOW_METRICS_HOST", defaults.metricsHost),
+    ...readOtlpConfig(env, problems),
     shutdownGraceMs: integer("USAGEFLOW_SHUTDOWN_GRACE_MS", defaults.shutdownGraceMs),
     requestBytesMax: integer("USAGEFLOW_REQUEST_BYTES_MAX", defaults.requestBytesMax),
     requestTimeoutMs: integer("USAGEFLOW_REQUEST_TIMEOUT_MS", defaults.requestTimeoutMs),

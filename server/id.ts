@@ -75,6 +75,11 @@ export function formatActor(uuid: string): string {
   return formatId(uuid[VERSION_AT] === "8" ? "mem" : "key", uuid);
 }
 
+/** When an id of ours was made. */
+export function timeOfId(uuid: string): Date {
+  return new Date(Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16));
+}
+
 /** The UUID before all others, which nothing has (RFC 9562, 5.9): what an id that cannot be read finds. */
 export const NIL_ID = "00000000-0000-0000-0000-000000000000";
 

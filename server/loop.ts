@@ -24,17 +24,22 @@ export interface LoopBody {
 export function startLoop(app: App, name: string, { runOnce, restMs = 0, idleMs }: LoopBody): Loop {
   const stop = new AbortController();
   const { pollMs } = app.config;
+  app.observer.count("usageflow_loop_passes_total", { loop: name, result: "failed" }, 0); // the first one is an increase then
   const run = async () => {
     let failures = 0;
     while (!stop.signal.aborted) {
+      const startedAt = performance.now();
       const noted = app.hints.noted(name); // before it looks: what is noted from here on, it may have overlooked
       try {
         const done = await runOnce(app, stop.signal);
         failures = 0;
+        app.observer.count("usageflow_loop_passes_total", { loop: name, result: done > 0 ? "worked" : "idle" });
+        if (done > 0) app.log.debug("loop.worked", { loop: name, done, duration_ms: performance.now() - startedAt });
         if (done === 0) await app.hints.wait(name, noted, idleMs ?? pollMs, stop.signal);
         else if (restMs > 0) await app.clock.sleep(restMs, stop.signal);
       } catch (error) {
         failures++;
+        app.observer.count("usageflow_loop_passes_total", { loop: name, result: "failed" });
         app.log.error("loop.failed", { loop: name, failures, ...errorFacts(error) });
         await app.clock.sleep(Math.min(pollMs * 2 ** failures, BACK_OFF_MAX_MS), stop.signal);
       }

@@ -9,13 +9,18 @@ import type { Lockstep } from "./lockstep.ts";
 import { errorFacts } from "./log.ts";
 import { type Loop, type LoopBody, startLoop } from "./loop.ts";
 import { dispatchEvents, dispatchEventsOf } from "./outbox/dispatch-events.ts";
+import { eraseEvents } from "./outbox/erase-events.ts";
 import { subscribeArrivals } from "./pricing/subscribe-arrivals.ts";
 import { purgeAnswers } from "./rpc/purge-answers.ts";
 import { dueTenants } from "./tenant/due-tenants.ts";
+import { eraseAudit } from "./tenant/erase-audit.ts";
+import { eraseCopies } from "./tenant/erase-copies.ts";
 import { walkClock } from "./tenant/walk-clock.ts";
 import { turnOf } from "./tenants-in-turn.ts";
+import { eraseUsage } from "./usage/erase-usage.ts";
 import { foldUsage, foldUsageOfAllTenants } from "./usage/fold-usage.ts";
 import { deliver } from "./webhook/deliver.ts";
+import { eraseAnswers } from "./webhook/erase-answers.ts";
 import { expireListeners } from "./webhook/expire-listeners.ts";
 import { fanOut } from "./webhook/fan-out.ts";
 import { KEEP_LOG_IDLE_MS, KEEP_LOG_REST_MS, keepLog } from "./webhook/keep-log.ts";
@@ -25,6 +30,8 @@ import { REPLAY_REST_MS, replayDeliveries } from "./webhook/replay-deliveries.ts
 // Everything that happens in the background, in one place. Each loop's body does a bounded piece of work and answers how
 // much; any number of processes may run them.
 
+// What was sent before is answered later: events are emptied before answers to them.
+const erasureParts = [eraseUsage, eraseEvents, eraseAnswers, eraseAudit];
 const consumers = (app: App) => [fanOut(app)];
 // Tenants of one round of billing.
 const TENANTS_MAX = 1_000;
@@ -39,6 +46,7 @@ const loops = {
   replayDeliveries: { runOnce: replayDeliveries, restMs: REPLAY_REST_MS },
   keepLog: { runOnce: keepLog, restMs: KEEP_LOG_REST_MS, idleMs: KEEP_LOG_IDLE_MS },
   expireListeners: { runOnce: expireListeners },
+  eraseCopies: { runOnce: (app, stop) => eraseCopies(app, erasureParts, stop) },
   purge: { runOnce: purge },
 } satisfies Record<HintedLoop, LoopBody> & Record<string, LoopBody>;
 

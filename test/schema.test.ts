@@ -16,6 +16,7 @@ const OF_ORGANIZATIONS = ["access_token", "member"];
 
 /** Policies beside a table's own: the doors across tenants, and for whom they are open. */
 const DOORS = [
+  "customer_erasure: worker for usageflow_worker",
   "delivery: worker for usageflow_worker",
   "delivery_attempt: worker for usageflow_worker",
   "delivery_due: worker for usageflow_worker",
@@ -178,6 +179,7 @@ test("the server's roles bypass nothing, own no tables, and cannot change what i
     from pg_roles r where rolname like 'usageflow\\_%' order by 1`);
   expect(rows.map((row) => row.rolname)).toEqual([
     "usageflow_app",
+    "usageflow_erasure",
     "usageflow_ingest",
     "usageflow_invoice",
     "usageflow_worker",
@@ -196,7 +198,7 @@ test("the server's roles bypass nothing, own no tables, and cannot change what i
     from pg_roles r, unnest(array['UPDATE', 'DELETE', 'TRUNCATE']) p,
       unnest(array['invoice_document', 'invoice_line', 'invoice_change', 'credit_note', 'credit_entry', 'plan_version', 'usage_event',
         'outbox_event', 'audit_entry']) t
-    where r.rolname like 'usageflow\\_%'
+    where r.rolname like 'usageflow\\_%' and r.rolname <> 'usageflow_erasure'
       and (has_table_privilege(r.oid, t, p) or (p = 'UPDATE' and has_any_column_privilege(r.oid, t, p)))`);
   expect(writable).toEqual([]);
 });
@@ -241,25 +243,55 @@ test("the invoice role may change the state of an invoice, write it down, and do
   expect(others).toEqual([]);
 });
 
-test("the only functions that run with another's rights are the three doors, each of its own role", async () => {
+test("the erasure role may take personal data out of what nobody else may change, and do nothing else", async () => {
+  const rights = await column(`
+    select table_name || ' ' || privilege_type from information_schema.role_table_grants
+    where grantee = 'usageflow_erasure' order by 1`);
+  const seen = ["audit_entry", "customer_erasure", "delivery", "delivery_attempt", "outbox_event", "usage_event"];
+  expect(rights).toEqual(seen.map((name) => `${name} SELECT`));
+  const columns = await column(`
+    select table_name || '.' || column_name from information_schema.role_column_grants
+    where grantee = 'usageflow_erasure' and privilege_type = 'UPDATE' order by 1`);
+  expect(columns).toEqual([
+    "audit_entry.detail",
+    "audit_entry.erasure",
+    "audit_entry.original_digest",
+    "delivery_attempt.response_body",
+    "delivery_attempt.response_headers",
+    "outbox_event.data",
+    "usage_event.properties",
+  ]);
+});
+
+test("the only functions that run with another's rights are the known doors, each of its own role", async () => {
   const doors = await column(`
     select p.proname || ' of ' || r.rolname from pg_proc p join pg_roles r on r.oid = p.proowner
-    where p.prosecdef and p.pronamespace = 'public'::regnamespace and p.proname !~ '_log_' order by 1`);
+    where p.prosecdef and p.pronamespace = 'public'::regnamespace and p.proname !~ '_log_|^oldest_' order by 1`);
   expect(doors).toEqual([
     "change_invoice_state of usageflow_invoice",
+    "erase_audit_detail of usageflow_erasure",
+    "erase_delivery_answers of usageflow_erasure",
+    "erase_event_data of usageflow_erasure",
+    "erase_usage_properties of usageflow_erasure",
     "hold_invoice of usageflow_invoice",
     "ingest_usage of usageflow_ingest",
   ]);
 });
 
-test("and those that make and drop partitions of the log with the rights of its owner, for the workers alone", async () => {
+test("and those that run with the owner's rights, for the workers alone: partitions of the log, and one number", async () => {
   const { rows } = await db.query(`
     select p.proname, p.proconfig, array_agg(acl.grantee::regrole::text) as may
     from pg_proc p join pg_class log on log.relname = 'delivery' and log.relowner = p.proowner
     cross join aclexplode(p.proacl) as acl
     where p.prosecdef and p.pronamespace = 'public'::regnamespace and acl.grantee <> p.proowner
     group by p.oid order by 1`);
-  const names = ["detach_log_partition", "drop_log_partition", "make_log_week", "open_log_partition"];
+  const names = [
+    "detach_log_partition",
+    "drop_log_partition",
+    "make_log_week",
+    "oldest_snapshot_seconds",
+    "open_log_partition",
+  ];
   const proconfig = ["search_path=public, pg_temp"];
   expect(rows).toEqual(names.map((proname) => ({ proname, proconfig, may: ["usageflow_worker"] })));
 });

@@ -185,11 +185,11 @@ test("an owner of the schema that is no superuser rotates too: it sees every ten
   const { ownerUrl } = await createOwnedDatabase();
   await migrate(ownerUrl);
   const before = secretsOf(old);
-  const { live, test: other, organization } = await initOrganization(
-    ownerUrl,
-    { secrets: before, clock: new TestClock() },
-    { name: "Acme" },
-  );
+  const {
+    live,
+    test: other,
+    organization,
+  } = await initOrganization(ownerUrl, { secrets: before, clock: new TestClock() }, { name: "Acme" });
   const { db } = openDatabase({ url: ownerUrl, connectionsMax: 1, statementTimeoutMs: 10_000, onIdleError: () => {} });
   onTestFinished(() => db.destroy());
   for (const tenantId of [live.tenantId, other.tenantId, organization.id]) {

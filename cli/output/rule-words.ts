@@ -46,6 +46,7 @@ const GIVEN_BY: Record<string, string | readonly string[]> = {
   owner_email: "--owner",
   member_id: "--member",
   role: ["ROLE", "--role"],
+  "x-usageflow-tenant": "--tenant",
   url: ["URL", "--to"],
   endpoint_id: "--endpoint",
   event_id: "--event",

@@ -26,6 +26,7 @@ export interface DatabaseOptions {
 }
 
 const workLeftBy = new WeakMap<Tx, Set<HintedLoop>>();
+const afterCommitOf = new WeakMap<Tx, (() => void)[]>();
 const onWorkLeftOf = new WeakMap<Db, DatabaseOptions["onWorkLeft"]>();
 
 /** A database as kysely, over a pool of its own. Close it with `destroy`. */
@@ -58,18 +59,26 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  */
 export async function inTenant<T>(db: Db, tenantId: string, work: (tx: Tx) => Promise<T>): Promise<T> {
   const left = new Set<HintedLoop>();
+  const after: (() => void)[] = [];
   const result = await db.transaction().execute(async (tx) => {
     workLeftBy.set(tx, left);
+    afterCommitOf.set(tx, after);
     await enterTenant(tx, tenantId);
     return work(tx);
   });
   if (left.size > 0) onWorkLeftOf.get(db)?.(left);
+  for (const tell of after) tell();
   return result;
 }
 
 /** Says that the transaction makes work for a loop, which is woken as soon as that is committed, and not before. */
 export function leaveWork(tx: Tx, loop: HintedLoop): void {
   workLeftBy.get(tx)?.add(loop);
+}
+
+/** Calls `tell`, which must not throw, when the transaction of `inTenant` has committed, and never if it does not. */
+export function afterCommit(tx: Tx, tell: () => void): void {
+  afterCommitOf.get(tx)?.push(tell);
 }
 
 /** Says whose rows the transaction sees from here to its end. */

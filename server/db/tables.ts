@@ -60,9 +60,11 @@ export interface AuditEntry {
   actor: string;
   address: string;
   detail: string;
+  erasure: Buffer | null;
   hash: Buffer;
   key_id: string;
   left_out_count: bigint;
+  original_digest: Buffer | null;
   recorded_at: Timestamp;
   refusal: string;
   request_id: string;
@@ -134,6 +136,8 @@ export interface CreditNoteCounter {
 export interface Customer {
   billing: Generated<Json>;
   created_at: Timestamp;
+  erased_at: Timestamp | null;
+  erasing: Generated<boolean>;
   id: string;
   name: Generated<string>;
   tax_rates: Generated<Json>;
@@ -142,6 +146,14 @@ export interface Customer {
 
 export interface CustomerArrival {
   customer_id: string;
+  tenant_id: string;
+}
+
+export interface CustomerErasure {
+  after: string;
+  customer_id: string;
+  due_at: Timestamp;
+  part: string;
   tenant_id: string;
 }
 
@@ -277,6 +289,7 @@ export interface Invoice {
   state: string;
   subscription_id: string;
   tenant_id: string;
+  trace: Buffer | null;
 }
 
 export interface InvoiceChange {
@@ -381,6 +394,7 @@ export interface OutboxEvent {
   id: string;
   occurred_at: Timestamp;
   tenant_id: string;
+  trace: Buffer | null;
   type: string;
 }
 
@@ -503,6 +517,7 @@ export interface UsageBatch {
   event_count: Generated<number>;
   id: string;
   tenant_id: string;
+  trace: Buffer | null;
 }
 
 export interface UsageBucket {
@@ -535,6 +550,7 @@ export interface UsageFold {
   batch_id: string;
   number: bigint;
   tenant_id: string;
+  trace: Buffer | null;
 }
 
 export interface UsageMinute {
@@ -591,6 +607,7 @@ export interface Tables {
   credit_note_counter: CreditNoteCounter;
   customer: Customer;
   customer_arrival: CustomerArrival;
+  customer_erasure: CustomerErasure;
   delivery: Delivery;
   delivery_attempt: DeliveryAttempt;
   delivery_due: DeliveryDue;

@@ -5,9 +5,9 @@ import { reflect } from "@bufbuild/protobuf/reflect";
 import { MethodOptions_IdempotencyLevel as IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { subject, unaudited } from "../../gen/usageflow/v1/permission_pb.ts";
 import type { App } from "../app.ts";
-import type { Tx } from "../db/database.ts";
+import { inTenant, type Tx } from "../db/database.ts";
 import { formatActor, formatId } from "../id.ts";
-import { appendAudit } from "../tenant/audit-chain.ts";
+import { appendAudit, type ChainHead } from "../tenant/audit-chain.ts";
 import type { Call, Caller } from "./caller.ts";
 import { noteOf } from "./change-note.ts";
 import { maskedJson } from "./masked-json.ts";
@@ -44,6 +44,21 @@ export async function auditChange<A extends DescMessage>(
     leftOutCount: 0,
     detail: JSON.stringify({ request: request.json, ...changed }),
   });
+}
+
+/** Writes into the audit log that a call takes data away: what it asked for. It changes nothing else. */
+export function auditExport(app: App, caller: Caller, request: Message): Promise<ChainHead> {
+  const { tenantId } = caller;
+  const { json } = maskedJson(callOf(caller).method.input, request as MessageShape<DescMessage>);
+  return inTenant(app.db, tenantId, (tx) =>
+    appendAudit(app, tx, tenantId, {
+      ...whoOf(caller),
+      subject: placeId(caller),
+      refusal: "",
+      leftOutCount: 0,
+      detail: JSON.stringify({ request: json }),
+    }),
+  );
 }
 
 /** The columns of an entry that say who called what, and from where. */

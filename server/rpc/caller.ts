@@ -1,6 +1,7 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 import type { Role } from "../../gen/usageflow/v1/permission_pb.ts";
+import type { Trace } from "../observe/trace.ts";
 
 /** Who is calling, as what they came with says, where the call runs, and with what guard against being heard twice. */
 export interface Caller {
@@ -45,6 +46,8 @@ export interface Call {
   readonly requestId: string;
   /** Where it came from, as the network and trusted proxies say. Empty: a proxy says what is no address. */
   readonly address: string;
+  /** The span that what it changes follows from. Undefined: it is not traced. */
+  readonly trace?: Trace | undefined;
   /** What was asked. Undefined for what streams. */
   readonly request?: Message;
 }

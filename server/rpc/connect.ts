@@ -1,6 +1,11 @@
-import { randomUUID } from "node:crypto";
 import { constants } from "node:http2";
-import { type ConnectRouter, createConnectRouter, createContextValues } from "@connectrpc/connect";
+import {
+  Code,
+  type ConnectRouter,
+  type ContextValues,
+  createConnectRouter,
+  createContextValues,
+} from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import {
   compressionBrotli,
@@ -13,6 +18,7 @@ import type { App } from "../app.ts";
 import { errorFacts } from "../log.ts";
 import { answerError } from "./answer-error.ts";
 import type { Authenticator } from "./authenticate.ts";
+import { CallRecord, recordKey } from "./call-record.ts";
 import { invalid } from "./errors.ts";
 import { explained } from "./explain.ts";
 import {
@@ -55,13 +61,24 @@ export function connectHandler(
   return (request, response) => {
     const handler = handlers.get((request.url ?? "").split("?", 1)[0] as string);
     if (!handler) return options.fallback(request, response);
-    const read = readRequest(request, response);
-    if (!read) return refuseUnreadable(app, request, response);
+    const origin = originOf(request);
+    const record = new CallRecord(app, {
+      method: `${handler.service.typeName}/${handler.method.name}`,
+      transport: transportOf(request.headers["content-type"]),
+      address: authenticator.addressOf(origin),
+      traceparent: request.headers.traceparent?.toString(),
+      streams: handler.method.methodKind !== "unary",
+      quiet: options.open.has(handler.service.typeName),
+    });
+    const values = createContextValues().set(originKey, origin).set(recordKey, record);
+    response.once("close", () => record.end(Code.Canceled)); // where nothing else has: the client is gone
+    const read = readRequest(request, response, values);
+    if (!read) return refuseUnreadable(app, record, request, response);
     handler(read)
-      .then(explained)
+      .then((answer) => explained(answer, (code) => record.end(code)))
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error) => {
-        app.log.warn("rpc.broken_off", errorFacts(error));
+        app.log.warn("rpc.broken_off", { request_id: record.requestId, ...errorFacts(error) });
         if ("stream" in response) response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
         else response.destroy(); // or whoever called would wait for ever
       });
@@ -69,18 +86,27 @@ export function connectHandler(
 }
 
 /** The request as Connect takes it; undefined: its host and path make no URL, for which Connect throws. */
-function readRequest(request: NodeRequest, response: NodeResponse): UniversalServerRequest | undefined {
+function readRequest(
+  request: NodeRequest,
+  response: NodeResponse,
+  values: ContextValues,
+): UniversalServerRequest | undefined {
   try {
-    const values = createContextValues().set(originKey, originOf(request));
     return universalRequestFromNodeRequest(request, response, undefined, values);
   } catch {
     return undefined;
   }
 }
 
-function refuseUnreadable(app: App, request: NodeRequest, response: NodeResponse): void {
-  const requestId = randomUUID();
+function refuseUnreadable(app: App, record: CallRecord, request: NodeRequest, response: NodeResponse): void {
+  const { requestId } = record;
   const error = answerError(app, invalid("", "the host cannot be read", ErrorReason.MALFORMED_BODY), requestId);
+  record.end(error.code);
   if (request.headers["content-type"]?.startsWith("application/grpc")) sendGrpcError(response, error, requestId);
   else sendError(response, error, requestId);
+}
+
+function transportOf(contentType: string | undefined): "connect" | "grpc" | "grpc_web" {
+  if (contentType?.startsWith("application/grpc-web")) return "grpc_web";
+  return contentType?.startsWith("application/grpc") ? "grpc" : "connect";
 }

@@ -48,6 +48,11 @@ export function tooLarge(message: string): ConnectError {
   return refusal(Code.ResourceExhausted, ErrorReason.TOO_LARGE, message);
 }
 
+/** A code as JSON, log lines and metrics write it: `not_found`. */
+export function codeName(code: Code): string {
+  return Code[code].replace(/(?<!^)[A-Z]/g, "_$&").toLowerCase();
+}
+
 /** The reason and the field of a refusal, when it is one of ours. */
 export function detailOf(error: ConnectError): { reason: ErrorReason; field: string } {
   const [detail] = error.findDetails(ErrorDetailSchema);

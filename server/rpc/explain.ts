@@ -20,26 +20,40 @@ import { refusal } from "./errors.ts";
 // Connect refuses what it cannot parse before any code of ours runs: without a reason, and as `internal` where the bytes
 // are no protobuf message. Those answers are put into the contract's form here.
 
+/** Hears with which code Connect itself refused a call. */
+type OnRefused = (code: Code) => void;
+
 /** The answer, with a reason and the request id if Connect itself made it and it is a refusal. */
-export async function explained(answer: UniversalServerResponse): Promise<UniversalServerResponse> {
+export async function explained(
+  answer: UniversalServerResponse,
+  onRefused: OnRefused,
+): Promise<UniversalServerResponse> {
+  const unary = (error: ConnectError, status?: number) => {
+    onRefused(error.code);
+    return unaryAnswer(error, answer, status);
+  };
   if (answer.status === 415) {
     const message = "send application/json or application/proto (Connect), or a gRPC content type";
-    return unary(refusal(Code.InvalidArgument, ErrorReason.UNSUPPORTED_CONTENT_TYPE, message), answer, 415);
+    return unary(refusal(Code.InvalidArgument, ErrorReason.UNSUPPORTED_CONTENT_TYPE, message), 415);
   }
   if (answer.status === 405) {
     const message = "this method changes something: call it with POST";
-    return unary(refusal(Code.Unimplemented, ErrorReason.UNKNOWN_ROUTE, message), answer, 405);
+    return unary(refusal(Code.Unimplemented, ErrorReason.UNKNOWN_ROUTE, message), 405);
   }
   if (!answer.body) return answer;
   const type = answer.header?.get("content-type") ?? "";
-  if (answer.trailer) return { ...answer, body: withTrailer(answer.body, answer.trailer, answer.header) };
-  if (type.startsWith("application/grpc-web")) return { ...answer, body: withWebTrailer(answer.body, answer.header) };
-  if (type.startsWith("application/connect+")) return { ...answer, body: withStreamEnd(answer.body, answer.header) };
+  if (answer.trailer) return { ...answer, body: withTrailer(answer.body, answer.trailer, answer.header, onRefused) };
+  if (type.startsWith("application/grpc-web")) {
+    return { ...answer, body: withWebTrailer(answer.body, answer.header, onRefused) };
+  }
+  if (type.startsWith("application/connect+")) {
+    return { ...answer, body: withStreamEnd(answer.body, answer.header, onRefused) };
+  }
   if (answer.status === 200 || type !== "application/json") return answer;
   const bytes = Buffer.concat(await Array.fromAsync(answer.body));
   const json = await decompressed(bytes, answer.header?.get("content-encoding") ?? "");
   const error = errorFromJsonBytes(json, undefined, new ConnectError("", Code.Unknown));
-  return error.details.length > 0 ? { ...answer, body: oneChunk(bytes) } : unary(explainRefusal(error), answer);
+  return error.details.length > 0 ? { ...answer, body: oneChunk(bytes) } : unary(explainRefusal(error));
 }
 
 /** What an answer says: one that is long comes compressed. */
@@ -55,7 +69,11 @@ function withRequestId(error: ConnectError, requestId: string): ConnectError {
   return error;
 }
 
-function unary(error: ConnectError, { header }: UniversalServerResponse, status?: number): UniversalServerResponse {
+function unaryAnswer(
+  error: ConnectError,
+  { header }: UniversalServerResponse,
+  status?: number,
+): UniversalServerResponse {
   const requestId = header?.get(REQUEST_ID) ?? randomUUID();
   const body = errorToJsonBytes(withRequestId(error, requestId), {});
   return {
@@ -69,31 +87,45 @@ async function* oneChunk(chunk: Uint8Array): AsyncIterable<Uint8Array> {
   yield chunk;
 }
 
-async function* withTrailer(body: AsyncIterable<Uint8Array>, trailer: Headers, header: Headers | undefined) {
+async function* withTrailer(
+  body: AsyncIterable<Uint8Array>,
+  trailer: Headers,
+  header: Headers | undefined,
+  onRefused: OnRefused,
+) {
   yield* body; // the trailer is complete when the body has been read
-  explainTrailer(trailer, header);
+  explainTrailer(trailer, header, onRefused);
 }
 
-async function* withWebTrailer(body: AsyncIterable<Uint8Array>, header: Headers | undefined) {
+async function* withWebTrailer(
+  body: AsyncIterable<Uint8Array>,
+  header: Headers | undefined,
+  onRefused: OnRefused,
+): AsyncIterable<Uint8Array> {
   for await (const chunk of body) {
     const isTrailer = ((chunk[0] ?? 0) & trailerFlag) !== 0; // gRPC-Web sends trailers as a last, flagged frame
     const trailer = isTrailer ? trailerParse(chunk.subarray(5)) : undefined;
-    if (!trailer || !explainTrailer(trailer, header)) yield chunk;
+    if (!trailer || !explainTrailer(trailer, header, onRefused)) yield chunk;
     else yield framed(chunk[0] ?? 0, trailerSerialize(trailer));
   }
 }
 
 /** Connect says how a stream ended in a last, flagged frame, which is compressed only when it is long. */
-async function* withStreamEnd(body: AsyncIterable<Uint8Array>, header: Headers | undefined) {
+async function* withStreamEnd(
+  body: AsyncIterable<Uint8Array>,
+  header: Headers | undefined,
+  onRefused: OnRefused,
+): AsyncIterable<Uint8Array> {
   for await (const chunk of body) {
     const end = chunk[0] === endStreamFlag ? endStreamFromJson(chunk.subarray(5)) : undefined;
     if (!end?.error || end.error.details.length > 0) {
       yield chunk;
       continue;
     }
-    const error = withRequestId(explainRefusal(end.error), header?.get(REQUEST_ID) ?? randomUUID());
-    const json = endStreamToJson(end.metadata, error, undefined);
-    yield framed(endStreamFlag, Buffer.from(JSON.stringify(json)));
+    const told = explainRefusal(end.error);
+    onRefused(told.code);
+    const error = withRequestId(told, header?.get(REQUEST_ID) ?? randomUUID());
+    yield framed(endStreamFlag, Buffer.from(JSON.stringify(endStreamToJson(end.metadata, error, undefined))));
   }
 }
 
@@ -105,9 +137,11 @@ function framed(flag: number, bytes: Uint8Array): Buffer {
 }
 
 /** Whether the trailer told of a refusal without a reason; it has one now. */
-function explainTrailer(trailer: Headers, header: Headers | undefined): boolean {
+function explainTrailer(trailer: Headers, header: Headers | undefined, onRefused: OnRefused): boolean {
   const error = findTrailerError(trailer);
   if (!error || error.details.length > 0) return false;
-  setTrailerStatus(trailer, withRequestId(explainRefusal(error), header?.get(REQUEST_ID) ?? randomUUID()));
+  const told = explainRefusal(error);
+  onRefused(told.code);
+  setTrailerStatus(trailer, withRequestId(told, header?.get(REQUEST_ID) ?? randomUUID()));
   return true;
 }

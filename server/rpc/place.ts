@@ -27,20 +27,23 @@ export function tenantNamed(header: (name: string) => string | null | undefined)
 /** The caller at the place where the method runs; `named` is the tenant that the request names. Refuses who does not belong there. */
 export function atPlace(caller: Caller, method: DescMethod, named: string | undefined): Caller {
   const runsAt = placeOf(method);
+  const isTenants = runsAt === Place.UNSPECIFIED || runsAt === Place.EITHER;
   const { credential } = caller;
-  if (credential?.kind === "ACCESS_TOKEN") {
-    const mayBeOrganization = runsAt === Place.ORGANIZATION || (runsAt === Place.EITHER && !named);
-    if (mayBeOrganization) return caller;
-    if (runsAt === Place.UNSPECIFIED || runsAt === Place.EITHER) return atTenant(caller, credential, named);
+  switch (credential?.kind) {
+    case undefined:
+      if (isTenants) return atOwnTenant(caller, named);
+      break;
+    case "ACCESS_TOKEN":
+      if (runsAt === Place.ORGANIZATION || (runsAt === Place.EITHER && !named)) return caller;
+      if (isTenants) return atTenant(caller, credential, named);
+      break;
+    case "INVITE":
+      if (runsAt === Place.INVITE) return caller;
+      break;
+    case "OPERATOR_KEY":
+      if (runsAt === Place.SERVER) return caller;
+      break;
   }
-  const isKeys = !credential && (runsAt === Place.UNSPECIFIED || runsAt === Place.EITHER);
-  if (isKeys) {
-    if (named && !isNamed({ id: caller.tenantId, kind: caller.kind }, named)) throw notFound("tenant", named);
-    return caller;
-  }
-  const isInvites = credential?.kind === "INVITE" && runsAt === Place.INVITE;
-  const isOperators = credential?.kind === "OPERATOR_KEY" && runsAt === Place.SERVER;
-  if (isInvites || isOperators) return caller;
   throw forbidden(`${method.name} takes ${TAKEN[runsAt]} only`);
 }
 
@@ -52,9 +55,15 @@ const TAKEN: Record<Place, string> = {
   [Place.INVITE]: "the code of an invite (uf_inv_...)",
 };
 
+/** An API key is of one tenant: a request that names another is about nothing that there is. */
+function atOwnTenant(caller: Caller, named: string | undefined): Caller {
+  if (named && !isNamed({ id: caller.tenantId, kind: caller.kind }, named)) throw notFound("tenant", named);
+  return caller;
+}
+
 function atTenant(caller: Caller, token: MemberToken, named: string | undefined): Caller {
   if (!named) {
-    throw invalid(TENANT_HEADER, `which tenant? Say it with the header ${TENANT_HEADER}: live, test or ten_...`);
+    throw invalid(TENANT_HEADER, `${TENANT_HEADER}: an access token needs a tenant here: live, test or ten_...`);
   }
   const tenant = token.tenants.find((one) => isNamed(one, named));
   if (!tenant) throw notFound("tenant", named);

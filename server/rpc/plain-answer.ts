@@ -1,7 +1,7 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { type ErrorReason, ErrorReasonSchema } from "../../gen/usageflow/v1/error_pb.ts";
-import { detailOf } from "./errors.ts";
+import { codeName, detailOf } from "./errors.ts";
 import type { NodeResponse } from "./one-port.ts";
 
 /** HTTP statuses of codes, as Connect maps them (its protocol reference, "Error Codes"). */
@@ -38,8 +38,9 @@ export function sendJson(response: NodeResponse, status: number, body: unknown, 
 /** Answers a refusal as JSON, `{"error":{"code","reason","message","field","requestId"}}`, and says with which status. */
 export function sendError(response: NodeResponse, error: ConnectError, requestId: string, status?: number): number {
   const { reason, field } = detailOf(error);
-  const code = Code[error.code].replace(/(?<!^)[A-Z]/g, "_$&").toLowerCase();
-  const body = { error: { code, reason: reasonName(reason), message: error.rawMessage, field, requestId } };
+  const body = {
+    error: { code: codeName(error.code), reason: reasonName(reason), message: error.rawMessage, field, requestId },
+  };
   const sent = status ?? STATUS[error.code] ?? 500;
   sendJson(response, sent, body, requestId);
   return sent;

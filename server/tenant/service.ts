@@ -30,8 +30,15 @@ import { updateTenant } from "./update-tenant.ts";
 import { verifyAudit } from "./verify-audit.ts";
 import { getOwnTenant } from "./who-calls.ts";
 
+/** The methods that only the invoices can answer: see `server/invoice/service.ts`. */
+export type CustomerBillingMethods = Pick<ServiceImpl<typeof TenantService>, "eraseCustomer">;
+
 /** TenantService: which file does what. */
-export function tenantService(app: App, streams: Streams): ServiceImpl<typeof TenantService> {
+export function tenantService(
+  app: App,
+  streams: Streams,
+  billing: CustomerBillingMethods,
+): ServiceImpl<typeof TenantService> {
   return {
     getTenant: (_, call) => getOwnTenant(app, callerOf(call)),
     updateTenant: (request, call) => updateTenant(app, callerOf(call), request),
@@ -52,7 +59,7 @@ export function tenantService(app: App, streams: Streams): ServiceImpl<typeof Te
     tailAuditEntries: (request, call) =>
       streams.run(call, (ended) => tailAudit(app, callerOf(call).tenantId, request, ended)),
     verifyAudit: (request, call) => verifyAudit(app, callerOf(call).tenantId, request),
-    exportAudit: (_, call) => streams.run(call, (ended) => exportAudit(app, callerOf(call), ended)),
+    exportAudit: (request, call) => streams.run(call, (ended) => exportAudit(app, callerOf(call), request, ended)),
     createOrganization: (request, call) => createOrganization(app, callerOf(call), request),
     getOrganization: (_, call) => getOrganization(app, callerOf(call)),
     renameOrganization: (request, call) => renameOrganization(app, callerOf(call), request),
@@ -65,5 +72,6 @@ export function tenantService(app: App, streams: Streams): ServiceImpl<typeof Te
     createAccessToken: (request, call) => createAccessToken(app, callerOf(call), request),
     listAccessTokens: (request, call) => listAccessTokens(app, callerOf(call), request),
     revokeAccessToken: (request, call) => revokeAccessToken(app, callerOf(call), request),
+    ...billing,
   };
 }

@@ -2,15 +2,17 @@ import { Code } from "@connectrpc/connect";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { newId } from "../id.ts";
+import type { Trace } from "../observe/trace.ts";
 import { refusal } from "../rpc/errors.ts";
 import type { UsageRow } from "./check-event.ts";
+import { beginCommit, type TracedCommit } from "./trace-commit.ts";
 
 /** What `ingest_usage` answers for a row: accepted, duplicate, or `conflict:` and the field that differs. */
 export type IngestOutcome = string;
 
-/** Stores rows of any tenants. Resolves when they are on disk. */
+/** Stores rows, each request's of one tenant. Resolves when they are on disk. */
 export interface Ingest {
-  store(rows: readonly UsageRow[]): Promise<readonly IngestOutcome[]>;
+  store(rows: readonly UsageRow[], trace?: Trace | undefined): Promise<readonly IngestOutcome[]>;
 }
 
 // Rows in a commit. Larger groups gain nothing, and make the requests in them wait.
@@ -21,6 +23,8 @@ const WAITING_MAX = 50_000;
 
 interface Waiting {
   rows: readonly UsageRow[];
+  tenantId: string;
+  trace: Trace | undefined;
   resolve(outcomes: readonly IngestOutcome[]): void;
   reject(error: unknown): void;
 }
@@ -52,13 +56,13 @@ export function createIngest(app: App): Ingest {
     committing = false;
   };
   return {
-    store: (rows) =>
+    store: (rows, trace) =>
       new Promise((resolve, reject) => {
         if (waitingRows + rows.length > WAITING_MAX) {
           const message = "more usage is waiting than can be stored at once; try again in a second";
           return reject(refusal(Code.ResourceExhausted, ErrorReason.OVERLOADED, message));
         }
-        waiting.push({ rows, resolve, reject });
+        waiting.push({ rows, tenantId: rows[0]?.tenantId ?? "", trace, resolve, reject });
         waitingRows += rows.length;
         // Not at once: requests that are read in this turn of the event loop come along.
         if (!committing) setImmediate(pump);
@@ -69,23 +73,28 @@ export function createIngest(app: App): Ingest {
 /** Commits a group. Never throws: each request hears of its own. */
 async function commit(app: App, group: readonly Waiting[]): Promise<void> {
   const rows = group.length === 1 ? (group[0] as Waiting).rows : group.flatMap((one) => one.rows);
+  const traced = beginCommit(app.observer, group);
+  const startedAt = performance.now();
   try {
-    const outcomes = await ingestRows(app, rows);
+    const outcomes = await ingestRows(app, rows, traced);
+    traced.end(false);
+    app.observer.record("usageflow_usage_commit_duration_seconds", {}, (performance.now() - startedAt) / 1_000);
     let from = 0;
     for (const one of group) {
       one.resolve(outcomes.slice(from, from + one.rows.length));
       from += one.rows.length;
     }
   } catch (error) {
+    traced.end(true);
     // Rows are checked before they come here; should one be refused all the same, it fails alone.
     if (group.length > 1 && isDataError(error)) for (const one of group) await commit(app, [one]);
     else for (const one of group) one.reject(error);
   }
 }
 
-async function ingestRows(app: App, rows: readonly UsageRow[]): Promise<IngestOutcome[]> {
+async function ingestRows(app: App, rows: readonly UsageRow[], traced: TracedCommit): Promise<IngestOutcome[]> {
   const { rows: answers } = await app.pool.query<[string]>({
-    text: "select ingest_usage($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    text: "select ingest_usage($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     rowMode: "array",
     values: [
       rows.map((row) => row.tenantId),
@@ -98,6 +107,8 @@ async function ingestRows(app: App, rows: readonly UsageRow[]): Promise<IngestOu
       rows.map((row) => row.properties),
       newId(),
       app.clock.now(),
+      traced.tenants,
+      traced.traces,
     ],
   });
   if (answers.length !== rows.length) throw new Error(`${rows.length} rows, and ${answers.length} answers`);

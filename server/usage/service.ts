@@ -2,7 +2,11 @@ import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { TrackUsageResponseSchema, type UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import type { App } from "../app.ts";
+import { recordKey } from "../rpc/call-record.ts";
 import { callerOf } from "../rpc/caller.ts";
+import type { Streams } from "../rpc/streams.ts";
+import { exportUsageEvents } from "./export-usage-events.ts";
+import { noteOutcomes } from "./note-outcomes.ts";
 import type { Tracker } from "./track-usage.ts";
 import { listUsageEvents } from "./usage-event.ts";
 import { getUsageRate } from "./usage-rate.ts";
@@ -15,16 +19,22 @@ export type UsageBillingMethods = Pick<ServiceImpl<typeof UsageService>, "explai
 /** UsageService: which file does what. */
 export function usageService(
   app: App,
+  streams: Streams,
   tracker: Tracker,
   billing: UsageBillingMethods,
   findPeriodEdges: FindPeriodEdges,
 ): ServiceImpl<typeof UsageService> {
   return {
-    trackUsage: async (request, call) =>
-      create(TrackUsageResponseSchema, { results: await tracker.track(callerOf(call), request.events, request) }),
+    async trackUsage(request, call) {
+      const results = await tracker.track(callerOf(call), request.events, request);
+      noteOutcomes(app, call.values.get(recordKey), results);
+      return create(TrackUsageResponseSchema, { results });
+    },
     getUsage: (request, call) => getUsage(app, callerOf(call).tenantId, request, findPeriodEdges),
     listUsageEvents: (request, call) => listUsageEvents(app, callerOf(call).tenantId, request),
     getUsageRate: (_, call) => getUsageRate(app, callerOf(call).tenantId),
+    exportUsageEvents: (request, call) =>
+      streams.run(call, (ended) => exportUsageEvents(app, callerOf(call), request, ended)),
     voidUsage: (request, call) => voidUsage(app, callerOf(call), request),
     ...billing,
   };

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { constants, type ServerHttp2Stream } from "node:http2";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
@@ -12,6 +11,7 @@ import {
 import type { App } from "../app.ts";
 import { answerError } from "../rpc/answer-error.ts";
 import type { Authenticator } from "../rpc/authenticate.ts";
+import { CallRecord } from "../rpc/call-record.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { checkContract } from "../rpc/contract.ts";
 import { invalid, tooLarge } from "../rpc/errors.ts";
@@ -19,6 +19,7 @@ import { credentialsFrom, letIn } from "../rpc/interceptors.ts";
 import type { StreamLane } from "../rpc/one-port.ts";
 import { originOf } from "../rpc/origin.ts";
 import type { Refusals } from "../rpc/refusals.ts";
+import { noteOutcomes } from "./note-outcomes.ts";
 import type { Tracker } from "./track-usage.ts";
 
 // A lane of its own for unary gRPC calls of TrackUsage: Connect spends several times what the call itself costs on each
@@ -36,12 +37,17 @@ export function trackLane(app: App, authenticator: Authenticator, refusals: Refu
     if (type !== "application/grpc" && type !== "application/grpc+proto") return false;
     if ((headers["grpc-encoding"] ?? "identity") !== "identity") return false;
     if (!TIMEOUT.test(headers["grpc-timeout"]?.toString() ?? "")) return false;
-    const requestId = randomUUID();
     const sent = credentialsFrom((name) => headers[name]?.toString());
     const origin = originOf({ socket: stream.session?.socket, headers });
+    const record = new CallRecord(app, {
+      method: PATH.slice(1),
+      transport: "grpc",
+      address: authenticator.addressOf(origin),
+      traceparent: headers.traceparent?.toString(),
+    });
     const enter = () =>
-      letIn({ authenticator, refusals }, sent, { method: UsageService.method.trackUsage, requestId, origin });
-    void answer(app, enter, tracker, stream, requestId);
+      letIn({ authenticator, refusals }, sent, { method: UsageService.method.trackUsage, record, origin });
+    void answer(app, enter, tracker, stream, record);
     return true;
   };
 }
@@ -51,23 +57,21 @@ async function answer(
   enter: () => Promise<Caller>,
   tracker: Tracker,
   stream: ServerHttp2Stream,
-  requestId: string,
+  record: CallRecord,
 ): Promise<void> {
-  const started = app.clock.now().getTime();
-  const facts = { method: PATH.slice(1), request_id: requestId, tenant_id: "", key_id: "", code: 0 };
+  const { requestId } = record;
   stream.on("error", () => {}); // the client is gone, and so is whom to tell
   // A client that begins a message and never ends it would hold the stream for ever.
   stream.setTimeout(app.config.requestTimeoutMs, () => stream.close(constants.NGHTTP2_CANCEL));
   try {
     const caller = await enter();
-    facts.tenant_id = caller.tenantId;
-    facts.key_id = caller.keyId;
     const request = readRequest(await readFrame(stream, app.config.requestBytesMax));
     const results = await tracker.track(caller, request.events, request);
     sendMessage(stream, toBinary(TrackUsageResponseSchema, create(TrackUsageResponseSchema, { results })), requestId);
+    noteOutcomes(app, record, results);
+    record.end(undefined);
   } catch (error) {
     const told = answerError(app, error, requestId);
-    facts.code = told.code;
     const trailer = new Headers({ "x-request-id": requestId });
     setTrailerStatus(trailer, told);
     if (!stream.closed) {
@@ -76,8 +80,8 @@ async function answer(
         { endStream: true },
       );
     }
+    record.end(told.code);
   }
-  app.log.info("rpc", { ...facts, duration_ms: app.clock.now().getTime() - started });
 }
 
 function readFrame(stream: ServerHttp2Stream, bytesMax: number): Promise<Buffer> {

@@ -1,5 +1,4 @@
 import { isUtf8 } from "node:buffer";
-import { randomUUID } from "node:crypto";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
@@ -8,6 +7,7 @@ import { UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import type { App } from "../app.ts";
 import { answerError } from "../rpc/answer-error.ts";
 import type { Authenticator } from "../rpc/authenticate.ts";
+import { CallRecord } from "../rpc/call-record.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { detailOf, invalid, refusal, tooLarge } from "../rpc/errors.ts";
 import { credentialsFrom, letIn } from "../rpc/interceptors.ts";
@@ -15,6 +15,7 @@ import type { NodeHandler, NodeRequest } from "../rpc/one-port.ts";
 import { originOf } from "../rpc/origin.ts";
 import { reasonName, sendError, sendJson } from "../rpc/plain-answer.ts";
 import type { Refusals } from "../rpc/refusals.ts";
+import { noteOutcomes } from "./note-outcomes.ts";
 import { parseExactJson, readEvent } from "./read-json.ts";
 import { rejected, type Tracker } from "./track-usage.ts";
 
@@ -26,32 +27,35 @@ const EVENTS_MAX = 1_000;
  */
 export function trackRoute(app: App, authenticator: Authenticator, refusals: Refusals, tracker: Tracker): NodeHandler {
   return (request, response) => {
-    const requestId = randomUUID();
-    const started = app.clock.now().getTime();
-    // Over HTTP/1.1 the server's own limits hold; an HTTP/2 stream that never ends would be held for ever.
-    if ("stream" in request) request.stream.setTimeout(app.config.requestTimeoutMs, () => request.stream.close());
-    const log = (status: number, caller?: Caller) =>
-      app.log.info("track", {
-        request_id: requestId,
-        tenant_id: caller?.tenantId,
-        key_id: caller?.keyId,
-        status,
-        duration_ms: app.clock.now().getTime() - started,
-      });
     const sent = credentialsFrom((name) => request.headers[name]?.toString());
     const origin = originOf(request);
+    const record = new CallRecord(app, {
+      method: "POST /api/track",
+      transport: "http",
+      address: authenticator.addressOf(origin),
+      traceparent: request.headers.traceparent?.toString(),
+    });
+    const { requestId } = record;
+    // Over HTTP/1.1 the server's own limits hold; an HTTP/2 stream that never ends would be held for ever.
+    if ("stream" in request) request.stream.setTimeout(app.config.requestTimeoutMs, () => request.stream.close());
+    const end = (status: number, code: Code | undefined) => {
+      record.note({ status });
+      record.end(code);
+    };
     const enter = () =>
-      letIn({ authenticator, refusals }, sent, { method: UsageService.method.trackUsage, requestId, origin });
+      letIn({ authenticator, refusals }, sent, { method: UsageService.method.trackUsage, record, origin });
     track(app, enter, tracker, request).then(
-      ({ status, body, caller }) => {
+      ({ status, code, body, results }) => {
         sendJson(response, status, body, requestId);
-        log(status, caller);
+        noteOutcomes(app, record, results);
+        end(status, code);
       },
       (error) => {
-        const status = sendError(response, answerError(app, error, requestId), requestId, statusOf(error));
+        const told = answerError(app, error, requestId);
+        const status = sendError(response, told, requestId, statusOf(error));
         // What was not read of a refused body would be taken for the next request.
         if (!request.complete && request.httpVersionMajor === 1) request.socket.destroySoon();
-        log(status);
+        end(status, told.code);
       },
     );
   };
@@ -62,7 +66,7 @@ async function track(
   enter: () => Promise<Caller>,
   tracker: Tracker,
   request: NodeRequest,
-): Promise<{ caller: Caller; status: number; body: unknown }> {
+): Promise<{ status: number; code: Code | undefined; body: unknown; results: readonly UsageResult[] }> {
   const { headers } = request;
   const caller = await enter();
   if (!isJson(headers["content-type"]) || (headers["content-encoding"] ?? "identity") !== "identity") {
@@ -77,23 +81,27 @@ async function track(
   const json = parseExactJson(body.toString());
   const backfill = /[?&]backfill=true(&|$)/.test(request.url ?? "");
   if (!Array.isArray(json)) {
-    const [result] = (await trackAll(tracker, caller, [json], backfill)) as [UsageResult];
-    return { caller, status: STATUS[result.outcome] ?? 500, body: toPlain(result) };
+    const results = await trackAll(tracker, caller, [json], backfill);
+    const [result] = results as [UsageResult];
+    return { ...(ANSWERS[result.outcome] ?? FAILED), body: toPlain(result), results };
   }
   if (json.length === 0 || json.length > EVENTS_MAX) {
     const reason = json.length === 0 ? ErrorReason.INVALID_FIELD : ErrorReason.TOO_LARGE;
     throw invalid("", `an array of 1 to ${EVENTS_MAX} events, and not of ${json.length}`, reason);
   }
   const results = await trackAll(tracker, caller, json, backfill);
-  return { caller, status: 200, body: { results: results.map(toPlain) } };
+  return { ...DONE, body: { results: results.map(toPlain) }, results };
 }
 
-const STATUS: Record<UsageOutcome, number> = {
-  [UsageOutcome.UNSPECIFIED]: 500,
-  [UsageOutcome.ACCEPTED]: 200,
-  [UsageOutcome.DUPLICATE]: 200,
-  [UsageOutcome.CONFLICT]: 409,
-  [UsageOutcome.REJECTED]: 400,
+const DONE = { status: 200, code: undefined };
+/** What the answer for one event comes to. */
+const FAILED = { status: 500, code: Code.Internal };
+const ANSWERS: Record<UsageOutcome, { status: number; code: Code | undefined }> = {
+  [UsageOutcome.UNSPECIFIED]: FAILED,
+  [UsageOutcome.ACCEPTED]: DONE,
+  [UsageOutcome.DUPLICATE]: DONE,
+  [UsageOutcome.CONFLICT]: { status: 409, code: Code.AlreadyExists },
+  [UsageOutcome.REJECTED]: { status: 400, code: Code.InvalidArgument },
 };
 
 /** Tracks what can be read as events, and puts the answers for the rest in their places. */

@@ -27,7 +27,7 @@ export function createTracker(app: App): Tracker {
     const request = { tenantId: caller.tenantId, backfill };
     const checked = events.map((event) => checkEvent(event, tenant, request));
     const rows = checked.filter((one) => "tenantId" in one);
-    const outcomes = rows.length > 0 ? await ingest.store(rows) : [];
+    const outcomes = rows.length > 0 ? await ingest.store(rows, caller.call?.trace) : [];
     let next = 0;
     return checked.map((one, place) =>
       "tenantId" in one

@@ -3,7 +3,12 @@ import { serve } from "../../server/main.ts";
 
 // The server under test, in a process of its own: its defaults, and the database that the bench made for it.
 
-const given = JSON.parse(process.argv[2] as string) as { databaseUrl: string; workerDatabaseUrl: string; key: string };
+const given = JSON.parse(process.argv[2] as string) as {
+  databaseUrl: string;
+  workerDatabaseUrl: string;
+  key: string;
+  config?: Partial<Config>;
+};
 const key = Buffer.from(given.key, "base64");
 const config: Config = {
   ...defaults,
@@ -12,8 +17,10 @@ const config: Config = {
   port: 0,
   masterKey: key,
   keyPepper: key,
+  ...given.config,
 };
 const served = await serve(config, "all");
 process.send?.(served.url as string);
+process.on("message", () => process.send?.(process.cpuUsage())); // asked before and after a load
 process.on("disconnect", () => process.exit(0));
 process.on("SIGTERM", () => void served.close().then(() => process.exit(0)));

@@ -16,6 +16,7 @@ import { stageEvents, times } from "../webhook/stage-events.ts";
 export const AS_PROCESS: Record<string, string> = {
   dashboard: "dashboard.test.ts",
   demo: "emulator.test.ts",
+  doctor: "doctor.test.ts",
   "deliveries tail": "listen.test.ts",
   "emulator env": "emulator-orders.test.ts",
   "emulator exec": "emulator.test.ts",
@@ -29,6 +30,7 @@ export const AS_PROCESS: Record<string, string> = {
   listen: "listen.test.ts",
   init: "journey/upgrade.test.ts",
   migrate: "journey/upgrade.test.ts",
+  "organization recover": "members.test.ts",
   "secrets rotate": "secrets.test.ts",
   "secrets show": "secrets.test.ts",
   serve: "command-line.test.ts",
@@ -170,7 +172,7 @@ type Args = readonly string[];
 
 /** For every command a line that succeeds: what follows its name, and the exit code where it is not 0. */
 export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = {
-  "audit export": ({ folder }) => [join(folder, "audit.ndjson")],
+  "audit export": ({ folder }) => ["--out", join(folder, "audit.ndjson")],
   "audit list": () => [],
   "audit tail": () => ["--after", "0", "--count", "2"],
   "audit verify": () => [],
@@ -188,6 +190,10 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   "credits ledger": () => ["--customer", "ann"],
   "credits list": () => [],
   "credits revoke": async (world) => [await world.grant(), "--reason", "x"],
+  "customers erase": async ({ clients }) => {
+    await clients.tenant.putCustomer({ customer: { id: "leaver", name: "Ann" } });
+    return ["leaver", "--yes"];
+  },
   "customers list": () => [],
   "customers put": () => ["ann", "--name", "Ann"],
   "customers show": () => ["user_1"],
@@ -216,6 +222,11 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   "events resend": ({ event, endpoint }) => [event, "--endpoint", endpoint],
   "events show": ({ event }) => [event],
   "events types": () => [],
+  "export audit": () => [],
+  "export deliveries": () => [],
+  "export invoices": () => ["--from", "2015-05-01"],
+  "export lines": ({ folder }) => ["--out", join(folder, "lines.csv"), "--format", "csv"],
+  "export usage": ({ folder }) => ["--out", join(folder, "events.ndjson"), "--resume"],
   "invoices finalize": (world) => [world.finalized],
   "invoices list": () => [],
   "invoices pay": (world) => [world.invoice()],

@@ -24,6 +24,15 @@ export type Target = DescMethod | "track";
 /** The name of what is called. */
 export const nameOf = (target: Target) => (target === "track" ? "POST /api/track" : target.name);
 
+/** Types that an answer of the same way follows, though the body is of another. */
+const OTHER_TYPES: Partial<Record<Way, string>> = {
+  grpc: "application/grpc+json",
+  grpcGzip: "application/grpc+json",
+  grpcUnframed: "application/grpc+json",
+  grpcWeb: "application/grpc-web+json",
+  connectStream: "application/connect+proto",
+};
+
 const QUERY_MAX = 8_000;
 // Out of a hundred.
 const KINDS: readonly (readonly [number, string])[] = [
@@ -83,10 +92,8 @@ export function anyCase(
   const made = target === "track" ? trackCase(dice, kind, json) : rpcCase(dice, kind, target, json);
   const more = kind === "headers" ? dice.pick(HEADERS) : {};
   // With another protocol's type, the answer would not be one of this way.
-  const isOther = "content-type" in more && made.way.startsWith("grpc");
-  const type: Record<string, string> = isOther
-    ? { "content-type": made.way === "grpcWeb" ? "application/grpc-web+json" : "application/grpc+json" }
-    : {};
+  const own = OTHER_TYPES[made.way];
+  const type: Record<string, string> = "content-type" in more && own ? { "content-type": own } : {};
   return { kind, ...made, headers: { ...headers, ...made.headers, ...more, ...type } };
 }
 

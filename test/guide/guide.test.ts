@@ -12,7 +12,7 @@ import { runPage } from "./run-page.ts";
 const root = new URL("../../", import.meta.url).pathname;
 
 /** Written by a command, which has a check of its own. */
-const GENERATED = ["docs/cli.md"];
+const GENERATED = ["docs/cli.md", "docs/roles.md"];
 /** Blocks that nothing runs, which say so: what a reader's own machine has to have, and pictures. */
 const NOT_RUN: Record<string, number> = { "README.md": 2, "docs/concepts.md": 1, "docs/self-hosting.md": 2 };
 

@@ -3,6 +3,7 @@ import { type DescMethod, getOption } from "@bufbuild/protobuf";
 import { expect, onTestFinished, test } from "vitest";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { Place, permission, place, Role } from "../../gen/usageflow/v1/permission_pb.ts";
+import { formatId } from "../../server/id.ts";
 import { permit } from "../../server/rpc/interceptors.ts";
 import { catalog } from "../support/catalog.ts";
 import { doors } from "../support/doors.ts";
@@ -11,6 +12,7 @@ import { examples } from "../support/examples.ts";
 import { type Harness, type Organization, setup } from "../support/harness.ts";
 import { keyOf, roles } from "../support/keys.ts";
 import { liveMonth, liveTogether } from "../support/lived-month.ts";
+import { memberOf } from "../support/members.ts";
 import { startReceiver } from "../support/receiver.ts";
 import { refused } from "../support/refused.ts";
 import { services } from "../support/services.ts";
@@ -82,7 +84,9 @@ test("every method x everybody x own, another's, nobody's things: let in, refuse
   };
   // Nothing of this changes anything that another cell meets. Who is at another's tenant, or at none, asks below.
   const atHome = callers.filter(({ name }) => !name.includes(","));
-  for (const method of methods) await Promise.all(atHome.map((caller) => strange(caller, method)));
+  // What names nothing comes first: what takes any names would have it tell another's, as its own.
+  const [naming = [], nameless = []] = [true, false].map((is) => methods.filter((one) => isAbout(one, theirs) === is));
+  for (const method of [...nameless, ...naming]) await Promise.all(atHome.map((caller) => strange(caller, method)));
   // What is the other tenant's of one's own organization is another's too.
   const live = { "x-usageflow-api-key": tenant.liveKey };
   for (const method of methods.filter((one) => getOption(one, place) === Place.UNSPECIFIED && isAbout(one, ours))) {
@@ -98,12 +102,15 @@ test("every method x everybody x own, another's, nobody's things: let in, refuse
   for (const method of methods) {
     const refusedOnes = callers.filter((caller) => expected(caller, method) !== "let in");
     await Promise.all(refusedOnes.map((caller) => cell(caller, method, ours)));
-    for (const caller of callers.filter((one) => !refusedOnes.includes(one))) {
+    const own = async (caller: SomeCaller) => {
       const spare = await spareOf(method, clientsFor, tenant);
       const { code } = await cell(caller, method, { ...ours, ...spare });
       const isLost = code === "not_found" && !LOOKS_AT_MORE.test(method.name);
       if (isLost) wrong.push(`${caller.name} ${method.name}: its own is not found`);
-    }
+    };
+    const letIn = callers.filter((caller) => !refusedOnes.includes(caller));
+    if (getOption(method, permission).endsWith(":read")) await Promise.all(letIn.map(own));
+    else for (const caller of letIn) await own(caller); // each meets what the one before it left
     const { code, reason } = await ask(session, method, { headers: {}, of: ours });
     if (code !== "unauthenticated" || reason !== "KEY_MISSING") wrong.push(`nobody ${method.name}: ${code} ${reason}`);
   }
@@ -159,6 +166,26 @@ test("usage goes in with an ingest key through every door, and with a viewer's t
   }
   const rows = await ownerDb.selectFrom("usage_event").select("idempotency_key").execute();
   expect(rows.map((row) => row.idempotency_key).sort()).toEqual(Object.keys(doors).sort());
+});
+
+test("usage goes in with a developer's access token through every door, at the tenant that it names", async () => {
+  const harness = await setup();
+  const { api, clients, tenant, ownerDb } = harness;
+  await clients.pricing.pushCatalog({ catalog });
+  const { token } = await memberOf(harness, tenant, Role.DEVELOPER);
+  const foreign = formatId("ten", (await harness.addOrganization("Other")).testId);
+  for (const [door, send] of Object.entries(doors)) {
+    const events = [{ metric: "API_CALL", amount: "1", customerId: "c", idempotencyKey: door }];
+    const reasonAt = async (named: Record<string, string>) => {
+      const { answer, results } = await send(api.url, { authorization: `Bearer ${token}`, ...named }, events);
+      return answer.reason || results.map(({ outcome }) => outcome).join();
+    };
+    expect([door, await reasonAt({ "x-usageflow-tenant": "test" })]).toEqual([door, "1"]);
+    expect([door, await reasonAt({ "x-usageflow-tenant": foreign })]).toEqual([door, "NOT_FOUND"]);
+    expect([door, await reasonAt({})]).toEqual([door, "INVALID_FIELD"]);
+  }
+  const rows = await ownerDb.selectFrom("usage_event").select("tenant_id").execute();
+  expect(rows.map((row) => row.tenant_id)).toEqual(Object.keys(doors).map(() => tenant.testId));
 });
 
 test("nobody makes a key that may do more than their own", async () => {

@@ -1,5 +1,5 @@
 import type { DescService } from "@bufbuild/protobuf";
-import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
+import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { InvoiceService } from "../../gen/usageflow/v1/invoice_service_pb.ts";
 import { PricingService } from "../../gen/usageflow/v1/pricing_service_pb.ts";
@@ -22,7 +22,11 @@ export function createClients(baseUrl: string, secret: string, tenant?: string):
     if (tenant) request.header.set("x-usageflow-tenant", tenant);
     return next(request);
   };
-  const transport = createConnectTransport({ baseUrl, httpVersion: "1.1", interceptors: [withKey] });
+  return clientsOver(createConnectTransport({ baseUrl, httpVersion: "1.1", interceptors: [withKey] }));
+}
+
+/** The generated clients over a transport. */
+export function clientsOver(transport: Transport): Clients {
   const client = <S extends DescService>(service: S) => createClient(service, transport);
   return {
     tenant: client(TenantService),

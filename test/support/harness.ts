@@ -57,6 +57,8 @@ export interface SetupOptions {
   through?: (url: string) => string;
   /** A server of the test's own. */
   adminUrl?: string;
+  /** Takes the lines that apps log at `config.logLevel`, which is to be set. Absent: stderr. */
+  lines?: string[];
 }
 
 /** Real Postgres, real HTTP, the real client; only the process clock is a fake. Closed when the test is finished. */
@@ -79,9 +81,11 @@ export async function setup(options: SetupOptions = {}): Promise<Harness> {
     shutdownGraceMs: 1_000,
     ...options.config,
   };
+  const { lines } = options;
+  const log = createLog(config.logLevel, lines && { write: (line) => void lines.push(line) });
   const apps: App[] = [];
   const addApp = async (more: Partial<Config> = {}, other: Clock = clock) => {
-    const app = await createApp({ ...config, ...more }, { clock: other, log: createLog(config.logLevel) });
+    const app = await createApp({ ...config, ...more }, { clock: other, log });
     apps.push(app);
     return app;
   };

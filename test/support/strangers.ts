@@ -31,7 +31,7 @@ export function ask(
   const { input, methodKind, name, parent } = method;
   const body = toBinary(input, fromJson(input, examples[name]?.(of) ?? {}));
   const path = `/${parent.typeName}/${name}`;
-  const more: Record<string, string> = methodKind === "unary" ? {} : { "grpc-timeout": "30m" }; // or it would go on
+  const more: Record<string, string> = methodKind === "unary" ? {} : { "grpc-timeout": "20m" }; // or it would go on
   return grpc({ url: "", session, path, body, headers: { ...headers, ...more } });
 }
 

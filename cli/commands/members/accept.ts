@@ -10,7 +10,7 @@ import { spanFlag } from "../../time.ts";
 export default class MembersAccept extends ClientCommand {
   static override summary = "Take up an invite, and show your first access token once.";
   static override description =
-    "The code is asked for, or read from stdin. It works once, and makes you a member. Store the token with: usageflow login";
+    "The code is asked for, or read from stdin. It works once, and makes you a member. usageflow login stores the token.";
   static override examples = [
     "<%= config.bin %> <%= command.id %> --url https://billing.example.com --name Ada",
     "<%= config.bin %> <%= command.id %> --url https://billing.example.com --expires-in 30d < code.txt",
