@@ -5,6 +5,7 @@ const report = process.env.USAGEFLOW_TEST_REPORT; // for .ci/run, which counts
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    setupFiles: process.env.USAGEFLOW_TEST_WITHOUT_TENANT ? ["test/support/lose-predicates.ts"] : [], // npm run test:rls
     globalSetup: ["test/support/global-setup.ts"],
     disableConsoleIntercept: true,
     testTimeout: 60_000,
