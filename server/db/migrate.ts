@@ -15,11 +15,11 @@ export async function migrationsFolder(): Promise<URL> {
 export async function readMigrations(): Promise<Record<string, Migration>> {
   const folder = await migrationsFolder();
   const files = (await readdir(folder)).filter((file) => /^\d{4}_[a-z_]+\.sql$/.test(file)).sort();
-  const entries = files.map(async (file): Promise<[string, Migration]> => {
-    const text = await readFile(new URL(file, folder), "utf8");
-    return [file.replace(".sql", ""), { up: async (db) => void (await sql.raw(text).execute(db)) }];
+  const text = (file: string) => readFile(new URL(file, folder), "utf8"); // a server that starts asks for the names alone
+  const migration = (file: string): Migration => ({
+    up: async (db) => void (await sql.raw(await text(file)).execute(db)),
   });
-  return Object.fromEntries(await Promise.all(entries));
+  return Object.fromEntries(files.map((file) => [file.replace(".sql", ""), migration(file)]));
 }
 
 // Who waits for a lock on a table holds up all who come after: servers are at work. So a lock is waited for no longer than
