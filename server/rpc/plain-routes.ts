@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { Code } from "@connectrpc/connect";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";

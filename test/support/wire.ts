@@ -108,7 +108,14 @@ export const connectStream: Wire = async (call) => {
   }
   const last = JSON.parse(end.toString());
   const error: ConnectErrorJson | undefined = isFramed ? last.error : last;
-  return { ...told, code: "ok", reason: "", field: "", message: "", ...(error && connectError(error, told.requestId, response.headers)) };
+  return {
+    ...told,
+    code: "ok",
+    reason: "",
+    field: "",
+    message: "",
+    ...(error && connectError(error, told.requestId, response.headers)),
+  };
 };
 
 /** gRPC over HTTP/2: for TrackUsage, the lane. */
