@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { Code } from "@connectrpc/connect";
-import { sql } from "kysely";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
+import type { ReadinessCheck } from "../readiness.ts";
 import { answerError } from "./answer-error.ts";
 import { CallRecord, NO_METHOD } from "./call-record.ts";
 import { refusal } from "./errors.ts";
@@ -13,12 +13,12 @@ import { sendError, sendGrpcError, sendJson } from "./plain-answer.ts";
 export type Routes = Record<string, NodeHandler>;
 
 /** What is no RPC: `/healthz` (alive), `/readyz` (able to serve), the given routes, and readable refusals of the rest. */
-export function plainRoutes(app: App, given: Routes): NodeHandler {
+export function plainRoutes(app: App, readiness: ReadinessCheck, given: Routes): NodeHandler {
   const routes = new Map(
     Object.entries({
       ...given,
       "GET /healthz": (_, response) => sendJson(response, 200, { status: "alive" }),
-      "GET /readyz": (_, response) => void ready(app, response),
+      "GET /readyz": (_, response) => void tellReadiness(readiness, response),
     } satisfies Routes),
   );
   return (request, response) => {
@@ -29,14 +29,9 @@ export function plainRoutes(app: App, given: Routes): NodeHandler {
   };
 }
 
-async function ready(app: App, response: NodeResponse): Promise<void> {
-  try {
-    await sql`select 1`.execute(app.db);
-    sendJson(response, 200, { status: "ready" });
-  } catch (error) {
-    const requestId = randomUUID();
-    sendError(response, answerError(app, error, requestId), requestId, 503);
-  }
+async function tellReadiness(readiness: ReadinessCheck, response: NodeResponse): Promise<void> {
+  const { status, reasons, loopReasons, ...rest } = await readiness.look();
+  sendJson(response, status === "ready" ? 200 : 503, { status, reasons: [...reasons, ...loopReasons], ...rest });
 }
 
 function refuse(app: App, request: NodeRequest, response: NodeResponse, path: string | undefined, keys: string[]) {
