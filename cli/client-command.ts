@@ -5,7 +5,7 @@ import { BaseCommand } from "./base-command.ts";
 import { bare } from "./output/json.ts";
 import type { Column } from "./output/table.ts";
 import type { Found } from "./pages.ts";
-import { readSettings, type ServerFlags, type Settings } from "./settings.ts";
+import { readSettings, type ServerFlags, type Settings, type SettingsFor } from "./settings.ts";
 
 /** A command that calls a server. */
 export abstract class ClientCommand extends BaseCommand {
@@ -16,8 +16,14 @@ export abstract class ClientCommand extends BaseCommand {
       helpGroup: "GLOBAL",
     }),
     "api-key": Flags.string({
-      description: "The API key, which also says for which tenant. Default: the profile's or the emulator's.",
+      description: "The API key, or a member's access token. Default: the profile's or the emulator's.",
       env: "USAGEFLOW_API_KEY",
+      helpGroup: "GLOBAL",
+    }),
+    tenant: Flags.string({
+      description:
+        "With an access token, the tenant: live, test or its id. An API key says itself which. Default: the profile's.",
+      env: "USAGEFLOW_TENANT",
       helpGroup: "GLOBAL",
     }),
     profile: Flags.string({
@@ -28,16 +34,33 @@ export abstract class ClientCommand extends BaseCommand {
   };
 
   /** A client of one service. */
-  protected async client<S extends DescService>(service: S, flags: ServerFlags): Promise<Client<S>> {
-    const settings = await this.settings(flags);
+  protected async client<S extends DescService>(
+    service: S,
+    flags: ServerFlags,
+    about: SettingsFor = "tenant",
+  ): Promise<Client<S>> {
+    return this.clientOf(service, await this.settings(flags, about));
+  }
+
+  /** The same with another key than that of flags, variables and profiles: of the operator, or of an invite. */
+  protected async clientWith<S extends DescService>(
+    apiKey: string,
+    service: S,
+    flags: ServerFlags,
+  ): Promise<Client<S>> {
+    const own = { ...flags, "api-key": apiKey, tenant: undefined };
+    return this.clientOf(service, await readSettings(own, [...this.argv, "--api-key"], (words) => this.say(words)));
+  }
+
+  private async clientOf<S extends DescService>(service: S, settings: Settings): Promise<Client<S>> {
     // Loaded when a server is called, and not when a flag is wrong.
     const [{ createClient }, { connect }] = await Promise.all([import("@connectrpc/connect"), import("./client.ts")]);
     return createClient(service, connect(settings));
   }
 
   /** Which server is called, and as whom. */
-  protected settings(flags: ServerFlags): Promise<Settings> {
-    return readSettings(flags, this.argv, (words) => this.say(words));
+  protected settings(flags: ServerFlags, about: SettingsFor = "tenant"): Promise<Settings> {
+    return readSettings(flags, this.argv, (words) => this.say(words), about);
   }
 
   /** Answers one message. */

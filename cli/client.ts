@@ -6,7 +6,7 @@ import type { Settings } from "./settings.ts";
 const CALL_TIMEOUT_MS = 60_000;
 
 /** Where calls go, and with which key. */
-export type Server = Pick<Settings, "url" | "apiKey">;
+export type Server = Pick<Settings, "url" | "apiKey"> & Partial<Pick<Settings, "tenant">>;
 
 /** Calls a server over gRPC, for generated clients. It need not be closed: an idle connection holds no process. */
 export function connect(server: Server): Transport {
@@ -29,9 +29,10 @@ function openSession({ url }: Server): Http2SessionManager {
   return new Http2SessionManager(url, {}, { createConnection: (authority) => openConnection(authority) });
 }
 
-function connectBy(sessionManager: Http2SessionManager, { url, apiKey }: Server): Transport {
+function connectBy(sessionManager: Http2SessionManager, { url, apiKey, tenant }: Server): Transport {
   const withKey: Interceptor = (next) => (request) => {
     request.header.set("authorization", `Bearer ${apiKey}`);
+    if (tenant) request.header.set("x-usageflow-tenant", tenant);
     return next(request);
   };
   return createGrpcTransport({

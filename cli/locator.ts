@@ -17,6 +17,8 @@ export interface Locator {
   folder: string;
   url: string;
   apiKey: string;
+  /** Of the owner of its organization. */
+  accessToken: string;
   webhookSecret: string;
   /** Where it takes orders, and what proves that one may give them. */
   controlUrl: string;

@@ -15,8 +15,10 @@ export interface Profile {
   apiKey: string;
   /** Name of the organization, when it was logged in to. */
   organization: string;
-  /** `live` or `test`. */
+  /** `live` or `test`; empty for an access token with no tenant. */
   kind: string;
+  /** The tenant that an access token is used at. Left out: none was said, or it is an API key. */
+  tenant?: string;
 }
 
 /** All profiles, and which of them commands use: `emulator` or empty for none of them. */

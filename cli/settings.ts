@@ -7,6 +7,8 @@ import { EMULATOR, type Profile, profileNamed, readProfiles } from "./profiles.t
 export interface Settings {
   url: string;
   apiKey: string;
+  /** The tenant that a member's access token is used at: `live`, `test` or `ten_...`. Empty: not said. */
+  tenant: string;
   /** Name of the profile that one of the two came from; `emulator`; empty for neither. */
   profile: string;
 }
@@ -15,8 +17,12 @@ export interface Settings {
 export interface ServerFlags {
   url: string | undefined;
   "api-key": string | undefined;
+  tenant: string | undefined;
   profile: string | undefined;
 }
+
+/** What a command is about: a tenant, or the organization, which only members may ask. */
+export type SettingsFor = "tenant" | "organization";
 
 /**
  * What flags say, else `USAGEFLOW_URL` and `USAGEFLOW_API_KEY` (oclif fills the flags from them), else the profile in
@@ -27,6 +33,7 @@ export async function readSettings(
   given: ServerFlags,
   argv: readonly string[],
   say: (words: string) => void,
+  about: SettingsFor = "tenant",
 ): Promise<Settings> {
   const flags = overVariables(given, argv);
   const emulators = await readLocators();
@@ -34,16 +41,27 @@ export async function readSettings(
   const url = urlOf(flags, named?.profile, emulators);
   if (flags.url === undefined) sayWhichOf({ url, named, emulators }, say);
   const ofProfile = named && httpUrl(named.profile.url) === url ? named.profile.apiKey : undefined;
-  const ofEmulator = emulators.find((emulator) => emulator.url === url)?.apiKey;
-  const apiKey = flags["api-key"] ?? ofProfile ?? ofEmulator;
+  const emulator = emulators.find((one) => one.url === url);
+  const ofEmulator = about === "tenant" ? emulator?.apiKey : emulator?.accessToken;
+  const apiKey = keyOf(about, flags["api-key"], ofProfile, ofEmulator);
   if (!apiKey) {
     const hint = "Give one with --api-key or USAGEFLOW_API_KEY, or log in: usageflow login";
     throw new CliError("unauthenticated", `no API key for ${url}`, { hint });
   }
+  const ofToken = apiKey === ofProfile ? named?.profile.tenant : undefined;
+  const tenant = about === "tenant" ? (flags.tenant ?? ofToken ?? "") : "";
   if (ofProfile !== undefined && (flags.url === undefined || apiKey === ofProfile)) {
-    return { url, apiKey, profile: named?.name ?? "" };
+    return { url, apiKey, tenant, profile: named?.name ?? "" };
   }
-  return { url, apiKey, profile: apiKey === ofEmulator ? EMULATOR : "" };
+  return { url, apiKey, tenant, profile: apiKey === ofEmulator ? EMULATOR : "" };
+}
+
+const TOKEN = /^uf_(?!live_|test_)/;
+
+/** What a command comes with. To an organization a tenant's API key is of no use: another that is there goes before it. */
+function keyOf(about: SettingsFor, given: string | undefined, ...others: (string | undefined)[]): string | undefined {
+  const known = [given, ...others].filter((key) => key !== undefined);
+  return (about === "organization" ? known.find((key) => TOKEN.test(key)) : undefined) ?? known[0];
 }
 
 /** A profile that was typed goes before variables: those say what is usual, and it what is meant now. */
@@ -54,6 +72,7 @@ function overVariables(flags: ServerFlags, argv: readonly string[]): ServerFlags
     profile: flags.profile,
     url: typed("url") ? flags.url : undefined,
     "api-key": typed("api-key") ? flags["api-key"] : undefined,
+    tenant: typed("tenant") ? flags.tenant : undefined,
   };
 }
 

@@ -1,7 +1,7 @@
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { RoleSchema } from "../gen/usageflow/v1/permission_pb.ts";
 import { TenantKindSchema } from "../gen/usageflow/v1/tenant_pb.ts";
-import { TenantService } from "../gen/usageflow/v1/tenant_service_pb.ts";
+import { type GetTenantResponse, TenantService } from "../gen/usageflow/v1/tenant_service_pb.ts";
 import { connect } from "./client.ts";
 import { facts } from "./output/table.ts";
 import { word } from "./output/text.ts";
@@ -16,34 +16,50 @@ export interface WhoAmI {
   tenant: string;
   /** `live` or `test`. */
   kind: string;
-  /** The key: its start and end, never the whole. */
+  /** The member's address. Empty: it is an API key. */
+  member: string;
+  /** The key or the access token: its start and end, never the whole. */
   key: string;
   keyId: string;
   keyName: string;
   role: string;
 }
 
-/** Asks the server. A key that only sends usage is good, and may not ask. */
-export async function whoAmI({ url, apiKey, profile }: Settings): Promise<WhoAmI> {
+/** Asks the server. A key that only sends usage is good, and may not ask; a token without a tenant asks of the organization. */
+export async function whoAmI(settings: Settings): Promise<WhoAmI> {
+  const { url, apiKey, tenant: named, profile } = settings;
   const kind = /^uf_(live|test)_/.exec(apiKey)?.[1] ?? "";
-  const unknown = { organization: "", tenant: "", keyId: "", keyName: "" };
+  const unknown = { organization: "", tenant: "", member: "", keyId: "", keyName: "" };
   const known = { url, profile, key: `${apiKey.slice(0, "uf_test_0352".length)}...${apiKey.slice(-4)}` };
   try {
-    const { tenant, apiKey: key } = await createClient(TenantService, connect({ url, apiKey })).getTenant({});
+    const service = createClient(TenantService, connect(settings));
+    if (named === "" && apiKey.startsWith("uf_pat_")) {
+      const { organization, ...who } = await service.getOrganization({});
+      return { ...known, ...ofMember(who), organization: organization?.name ?? "", tenant: "", kind: "" };
+    }
+    const { tenant, apiKey: key, ...who } = await service.getTenant({});
     return {
       ...known,
+      ...ofMember(who),
       organization: tenant?.organization ?? "",
       tenant: tenant?.id ?? "",
       kind: tenant ? word(TenantKindSchema, tenant.kind) : kind,
-      ...(key && { key: key.prefix }),
-      keyId: key?.id ?? "",
-      keyName: key?.name ?? "",
-      role: key ? word(RoleSchema, key.role) : "",
+      ...(key && { key: key.prefix, keyId: key.id, keyName: key.name, role: word(RoleSchema, key.role) }),
     };
   } catch (error) {
     if (!(error instanceof ConnectError) || error.code !== Code.PermissionDenied) throw error;
     return { ...known, ...unknown, kind, role: "ingest" };
   }
+}
+
+function ofMember({ member, accessToken }: Pick<GetTenantResponse, "member" | "accessToken">) {
+  return {
+    member: member?.email ?? "",
+    ...(accessToken && { key: accessToken.prefix }),
+    keyId: accessToken?.id ?? "",
+    keyName: accessToken?.name ?? "",
+    role: member ? word(RoleSchema, member.role) : "",
+  };
 }
 
 /** The same for people. */
@@ -54,6 +70,7 @@ export function whoAmIText(who: WhoAmI): string {
     Organization: who.organization,
     Tenant: who.tenant,
     Kind: who.kind,
+    Member: who.member,
     Role: who.role,
     Key: [who.key, who.keyName].filter((text) => text !== "").join("  "),
     "Key id": who.keyId,

@@ -8,6 +8,9 @@ import { checkSchema } from "./db/migrate.ts";
 import { createHints, type Hints } from "./hint.ts";
 import type { Lockstep } from "./lockstep.ts";
 import { createLog, errorFacts, type Log } from "./log.ts";
+import { noteLife } from "./loop.ts";
+import { createObserver } from "./observe/create-observer.ts";
+import type { Observer } from "./observe/observer.ts";
 import { createSecrets, type Secrets } from "./secrets.ts";
 
 /** What every part of the server is given. Only `main.ts`, the emulator and the tests make one. */
@@ -23,10 +26,14 @@ export interface App {
   readonly hints: Hints;
   readonly clock: Clock;
   readonly log: Log;
+  /** Metrics and traces. Nobody's, unless the configuration says whose. */
+  readonly observer: Observer;
   readonly secrets: Secrets;
   /** Calls and the work that follows from them go one after the other. Undefined, as in production: side by side. */
   readonly lockstep: Lockstep | undefined;
 }
+
+const LOOP_WAIT_MAX_MS = 10_000;
 
 /** Opens the database under both roles. Throws when a login is not what it should be, or the schema is another. */
 export async function createApp(
@@ -34,17 +41,21 @@ export async function createApp(
   parts: { clock?: Clock; log?: Log; lockstep?: Lockstep | undefined } = {},
 ): Promise<App> {
   const log = parts.log ?? createLog(config.logLevel);
+  const observer = await createObserver(config, log);
   const clock = parts.clock ?? systemClock;
-  const open = (url: string) =>
+  const open = (url: string, forCalls: boolean) =>
     openDatabase({
-      url,
+      ...{ url, forCalls },
+      ...(forCalls ? {} : { onAnswer: noteLife }),
+      // A loop has time to wait for its turn, and nobody waits for it.
+      limits: forCalls ? config : { ...config, waitMaxMs: LOOP_WAIT_MAX_MS },
       connectionsMax: config.databaseConnectionsMax,
       statementTimeoutMs: config.statementTimeoutMs,
       onIdleError: (error) => log.warn("database.connection_lost", errorFacts(error)),
       onWorkLeft: (loops) => hints.note(loops),
     });
-  const { db, pool } = open(config.databaseUrl);
-  const { db: workerDb } = open(config.workerDatabaseUrl);
+  const { db, pool } = open(config.databaseUrl, true);
+  const { db: workerDb, pool: workerPool } = open(config.workerDatabaseUrl, false);
   const hints = createHints({
     ...{ clock, log, listenUrl: config.listenUrl },
     notify: async (channel, payload) => void (await sql`select pg_notify(${channel}, ${payload})`.execute(workerDb)),
@@ -57,6 +68,7 @@ export async function createApp(
     hints,
     clock,
     log,
+    observer,
     secrets: createSecrets(config),
     lockstep: parts.lockstep,
   };
@@ -67,6 +79,7 @@ export async function createApp(
       if (!(await hasStatementTimeout(one))) log.warn("database.no_statement_timeout", { login });
     }
     await checkSchema(db);
+    if (observer.metering) (await import("./observe/gauges.ts")).watchProcess(app, { app: pool, worker: workerPool });
   } catch (error) {
     await closeApp(app);
     throw error;
@@ -77,5 +90,6 @@ export async function createApp(
 /** Closes the database. Whoever uses the app has been closed before. */
 export async function closeApp(app: App): Promise<void> {
   await app.hints.close();
+  await app.observer.close(); // what it reads last is asked of the database
   await Promise.all([app.db.destroy(), app.workerDb.destroy()]);
 }

@@ -35,7 +35,7 @@ export async function rotateSecrets(
   const { db } = openDatabase({ url: ownerUrl, connectionsMax: 1, statementTimeoutMs: 60_000, onIdleError: () => {} });
   const total: Rotation = { sealed: 0, unreadable: 0 };
   try {
-    for (const tenantId of await tenantIds(db)) {
+    for (const tenantId of await placeIds(db)) {
       for (const column of sealedColumns) {
         // Again until a pass finds nothing to do: one may have passed by rows that were locked.
         for (let sealed = 1; sealed > 0 && !stop?.aborted; ) {
@@ -56,10 +56,11 @@ export async function rotateSecrets(
   return total;
 }
 
-/** All tenants, whose rows can only be seen one by one. */
-export async function tenantIds(db: Db): Promise<string[]> {
-  const rows = await db.selectFrom("tenant").select("tenant_id").orderBy("tenant_id").execute();
-  return rows.map((row) => row.tenant_id);
+/** All tenants and organizations, whose rows can only be seen one by one. */
+export async function placeIds(db: Db): Promise<string[]> {
+  const tenants = db.selectFrom("tenant").select("tenant_id as id");
+  const rows = await tenants.unionAll(db.selectFrom("organization").select("id")).orderBy("id").execute();
+  return rows.map((row) => row.id);
 }
 
 async function sealColumn(

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { type Db, inTenant, openDatabase } from "./db/database.ts";
-import { tenantIds } from "./rotate-secrets.ts";
+import { placeIds } from "./rotate-secrets.ts";
 import { sealedColumns } from "./sealed-column.ts";
 import type { Secrets } from "./secrets.ts";
 
@@ -15,12 +15,12 @@ export interface SecretUse {
   count: number;
 }
 
-/** What is sealed, signed or hashed with which key, over all tenants. As the owner of the schema. No secret is opened. */
+/** What is sealed, signed or hashed with which key, over all tenants and organizations. As the owner of the schema. No secret is opened. */
 export async function readSecretUse(ownerUrl: string, secrets: Secrets, now: Date): Promise<SecretUse[]> {
   const { db } = openDatabase({ url: ownerUrl, connectionsMax: 1, statementTimeoutMs: 60_000, onIdleError: () => {} });
   const uses = new Map<string, SecretUse>();
   try {
-    for (const tenantId of await tenantIds(db)) {
+    for (const tenantId of await placeIds(db)) {
       for (const one of await usesOf(db, secrets, tenantId, now)) {
         const place = `${one.what}|${one.keyId}`;
         uses.set(place, { ...one, count: one.count + (uses.get(place)?.count ?? 0) });
@@ -29,11 +29,13 @@ export async function readSecretUse(ownerUrl: string, secrets: Secrets, now: Dat
   } finally {
     await db.destroy();
   }
-  const order = [...sealedColumns.map(({ what }) => what), AUDIT_ENTRIES, API_KEYS];
+  const order = [...sealedColumns.map(({ what }) => what), AUDIT_ENTRIES, API_KEYS, ACCESS_TOKENS, INVITES];
   return [...uses.values()].sort((a, b) => order.indexOf(a.what) - order.indexOf(b.what) || compare(a.keyId, b.keyId));
 }
 
 const API_KEYS = "API keys";
+const ACCESS_TOKENS = "access tokens";
+const INVITES = "invites";
 const AUDIT_ENTRIES = "audit entries";
 
 /** Whether a rotation makes them anew: an entry of the audit log would prove nothing if it did. */
@@ -63,11 +65,19 @@ function usesOf(db: Db, secrets: Secrets, tenantId: string, now: Date): Promise<
       select substring(hash from 1 for 4) as id, count(*)::integer as count from audit_entry
       where tenant_id = ${tenantId} group by 1`.execute(tx);
     add(AUDIT_ENTRIES, secrets.masterKeyIds, signed.rows);
-    const { rows } = await sql<Counted>`
+    const keys = await sql<Counted>`
       select pepper_id as id, count(*)::integer as count from api_key
       where tenant_id = ${tenantId} and revoked_at is null and (expires_at is null or expires_at > ${now})
       group by 1`.execute(tx);
-    add(API_KEYS, secrets.pepperIds, rows);
+    add(API_KEYS, secrets.pepperIds, keys.rows);
+    const tokens = await sql<Counted>`
+      select pepper_id as id, count(*)::integer as count from access_token
+      where organization_id = ${tenantId} and revoked_at is null and expires_at > ${now} group by 1`.execute(tx);
+    add(ACCESS_TOKENS, secrets.pepperIds, tokens.rows);
+    const invites = await sql<Counted>`
+      select invite_pepper_id as id, count(*)::integer as count from member
+      where organization_id = ${tenantId} and joined_at is null and invite_expires_at > ${now} group by 1`.execute(tx);
+    add(INVITES, secrets.pepperIds, invites.rows);
     return uses;
   });
 }

@@ -1,9 +1,10 @@
 import type { App } from "./app.ts";
-import { NIL_ID } from "./id.ts";
+import { formatId, NIL_ID } from "./id.ts";
 import { errorFacts } from "./log.ts";
+import { noteError } from "./loop.ts";
 
 /** Tables of work that waits, of all tenants: each row is a claim on some. */
-export type Queue = "usage_batch" | "outbox_pending";
+export type Queue = "usage_batch" | "outbox_pending" | "customer_erasure";
 
 /**
  * One round over the tenants that have work waiting in `queue`: each gets one turn, however much another has. Answers how
@@ -34,7 +35,9 @@ export async function turnOf(
   try {
     return await work(tenantId);
   } catch (error) {
-    app.log.error("tenant.failed", { work: name, tenant_id: tenantId, ...errorFacts(error) });
+    noteError(error);
+    app.observer.count("usageflow_tenant_failures_total", { work: name });
+    app.log.error("tenant.failed", { work: name, tenant_id: formatId("ten", tenantId), ...errorFacts(error) });
     return 0;
   }
 }

@@ -7,15 +7,21 @@ import { expireCredits } from "./invoice/expire-credits.ts";
 import { finalizeInvoices } from "./invoice/finalize-invoices.ts";
 import type { Lockstep } from "./lockstep.ts";
 import { errorFacts } from "./log.ts";
-import { type Loop, type LoopBody, startLoop } from "./loop.ts";
+import { type Loop, type LoopBody, type LoopReport, startLoop } from "./loop.ts";
 import { dispatchEvents, dispatchEventsOf } from "./outbox/dispatch-events.ts";
+import { eraseEvents } from "./outbox/erase-events.ts";
 import { subscribeArrivals } from "./pricing/subscribe-arrivals.ts";
 import { purgeAnswers } from "./rpc/purge-answers.ts";
 import { dueTenants } from "./tenant/due-tenants.ts";
+import { EMPTY_IDLE_MS, EMPTY_REST_MS, emptyOrganizations } from "./tenant/empty-organizations.ts";
+import { eraseAudit } from "./tenant/erase-audit.ts";
+import { eraseCopies } from "./tenant/erase-copies.ts";
 import { walkClock } from "./tenant/walk-clock.ts";
 import { turnOf } from "./tenants-in-turn.ts";
+import { eraseUsage } from "./usage/erase-usage.ts";
 import { foldUsage, foldUsageOfAllTenants } from "./usage/fold-usage.ts";
 import { deliver } from "./webhook/deliver.ts";
+import { eraseAnswers } from "./webhook/erase-answers.ts";
 import { expireListeners } from "./webhook/expire-listeners.ts";
 import { fanOut } from "./webhook/fan-out.ts";
 import { KEEP_LOG_IDLE_MS, KEEP_LOG_REST_MS, keepLog } from "./webhook/keep-log.ts";
@@ -25,6 +31,8 @@ import { REPLAY_REST_MS, replayDeliveries } from "./webhook/replay-deliveries.ts
 // Everything that happens in the background, in one place. Each loop's body does a bounded piece of work and answers how
 // much; any number of processes may run them.
 
+// What was sent before is answered later: events are emptied before answers to them.
+const erasureParts = [eraseUsage, eraseEvents, eraseAnswers, eraseAudit];
 const consumers = (app: App) => [fanOut(app)];
 // Tenants of one round of billing.
 const TENANTS_MAX = 1_000;
@@ -39,6 +47,8 @@ const loops = {
   replayDeliveries: { runOnce: replayDeliveries, restMs: REPLAY_REST_MS },
   keepLog: { runOnce: keepLog, restMs: KEEP_LOG_REST_MS, idleMs: KEEP_LOG_IDLE_MS },
   expireListeners: { runOnce: expireListeners },
+  eraseCopies: { runOnce: (app, stop) => eraseCopies(app, erasureParts, stop) },
+  emptyOrganizations: { runOnce: emptyOrganizations, restMs: EMPTY_REST_MS, idleMs: EMPTY_IDLE_MS },
   purge: { runOnce: purge },
 } satisfies Record<HintedLoop, LoopBody> & Record<string, LoopBody>;
 
@@ -47,6 +57,8 @@ const following: readonly (keyof typeof loops)[] = ["foldUsage", "billTenants", 
 
 /** A running worker. `close` lets the passes under way end, and gives back what they hold. */
 export interface Worker {
+  /** How each loop does. */
+  report(): LoopReport[];
   close(): Promise<void>;
 }
 
@@ -57,7 +69,10 @@ export function startWorker(app: App): Worker {
   const alone = Object.entries(loops).filter(([name]) => !lockstep || !following.some((one) => one === name));
   const running = alone.map(([name, body]) => startLoop(app, name, body));
   if (lockstep) running.push(startFollowing(app, lockstep));
-  return { close: async () => void (await Promise.all(running.map((loop) => loop.close()))) };
+  return {
+    report: () => running.map((loop) => loop.report()),
+    close: async () => void (await Promise.all(running.map((loop) => loop.close()))),
+  };
 }
 
 /** Does what follows after each call, and between calls what falls due. */
@@ -74,6 +89,7 @@ function startFollowing(app: App, lockstep: Lockstep): Loop {
   );
   const looking = startLoop(app, "follow", { runOnce: () => lockstep.take(async () => 0) });
   return {
+    report: looking.report,
     async close() {
       stop.abort();
       await looking.close();

@@ -17,10 +17,19 @@ const checks: Record<string, string[][]> = {
   "generated code is up to date": [
     ["buf", "generate", "--template", "proto/buf.gen.yaml", "--output", generated],
     ["diff", "--recursive", join(generated, "gen"), "gen"],
+    ["diff", "--recursive", join(generated, "docs/reference"), "docs/reference"],
   ],
   "the page of commands is up to date (npm run gen:docs)": [
     ["node", "test/generate-command-page.ts", join(generated, "cli.md")],
     ["diff", join(generated, "cli.md"), "docs/cli.md"],
+  ],
+  "the page of settings is up to date (npm run gen:docs)": [
+    ["node", "test/generate-configuration-page.ts", join(generated, "configuration.md")],
+    ["diff", join(generated, "configuration.md"), "docs/configuration.md"],
+  ],
+  "the page of roles is up to date (npm run gen:docs)": [
+    ["node", "test/generate-role-page.ts", join(generated, "roles.md")],
+    ["diff", join(generated, "roles.md"), "docs/roles.md"],
   ],
 };
 

@@ -30,8 +30,10 @@ const weak: Record<string, string> = {
   "small letters": "correcthorsebatterystaplewithninemorewords0=",
 };
 
-describe.each(["USAGEFLOW_MASTER_KEY", "USAGEFLOW_KEY_PEPPER"])("%s", (name) => {
-  test.each(Object.entries(weak))("is not %s, and the error says what to do and repeats no key", (_, value) => {
+describe.each(["USAGEFLOW_MASTER_KEY", "USAGEFLOW_KEY_PEPPER", "USAGEFLOW_OPERATOR_KEY"])("%s", (name) => {
+  // Nobody needs to be the operator.
+  const wrong = Object.entries(weak).filter(([, value]) => name !== "USAGEFLOW_OPERATOR_KEY" || value !== "");
+  test.each(wrong)("is not %s, and the error says what to do and repeats no key", (_, value) => {
     const read = () => readConfig({ ...env, [name]: value });
     expect(read).toThrow(new RegExp(`${name} .*openssl rand -base64 32`));
     if (value !== "") expect(read).not.toThrow(value);
@@ -49,6 +51,13 @@ test("one key is not taken for both", () => {
   expect(() => readConfig({ ...env, USAGEFLOW_KEY_PEPPER: same })).toThrow("must be another than");
 });
 
+test("the operator's key is none of the server's own, and there need not be one", () => {
+  for (const own of [env.USAGEFLOW_MASTER_KEY, env.USAGEFLOW_KEY_PEPPER]) {
+    expect(() => readConfig({ ...env, USAGEFLOW_OPERATOR_KEY: own })).toThrow("USAGEFLOW_OPERATOR_KEY must be another");
+  }
+  expect(readConfig(env).operatorKey).toBeUndefined();
+});
+
 test("other keys are a list, and each of them is held to the same", () => {
   const [one, two] = [key(), key()];
   const config = readConfig({
@@ -61,4 +70,51 @@ test("other keys are a list, and each of them is held to the same", () => {
   expect(readConfig(env)).toMatchObject({ otherMasterKeys: [], otherKeyPeppers: [], trustedProxies: [] });
   const wrong = { ...env, USAGEFLOW_OTHER_MASTER_KEYS: `${one},changeme` };
   expect(() => readConfig(wrong)).toThrow("each key of USAGEFLOW_OTHER_MASTER_KEYS must be 32 random bytes");
+});
+
+test("metrics and traces are off until somebody says where they go", () => {
+  const off = readConfig(env);
+  expect(off).toMatchObject({ metricsToken: undefined, metricsPort: undefined, otlpTracesUrl: undefined });
+  expect(off.otlpMetricsUrl).toBeUndefined();
+  const on = readConfig({
+    ...env,
+    USAGEFLOW_METRICS_PORT: "9464",
+    OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318/",
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://tempo:4318/in",
+    OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+    OTEL_TRACES_SAMPLER_ARG: "0.01",
+  });
+  expect(on).toMatchObject({
+    metricsPort: 9464,
+    metricsHost: "127.0.0.1",
+    otlpMetricsUrl: "http://collector:4318/v1/metrics",
+    otlpTracesUrl: "http://tempo:4318/in",
+    traceShare: 0.01,
+    traceByCaller: true,
+  });
+  const other = { OTEL_TRACES_SAMPLER: "always_off", OTEL_METRICS_EXPORTER: "none" };
+  const half = readConfig({ ...env, OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318", ...other });
+  expect(half).toMatchObject({ otlpMetricsUrl: undefined, traceShare: 0, traceByCaller: false });
+  const disabled = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318", OTEL_SDK_DISABLED: "true" };
+  expect(readConfig({ ...env, ...disabled }).otlpTracesUrl).toBeUndefined();
+});
+
+test.each([
+  ["USAGEFLOW_METRICS_TOKEN", "short"],
+  ["USAGEFLOW_METRICS_PORT", "no port"],
+  ["OTEL_EXPORTER_OTLP_ENDPOINT", "collector"],
+  ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "ftp://user:password@collector"],
+  ["OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"],
+  ["OTEL_TRACES_SAMPLER", "sometimes"],
+  ["OTEL_METRIC_EXPORT_INTERVAL", "often"],
+  ["USAGEFLOW_LOG_LEVEL", "loud"],
+])("%s is not %s", (name, value) => {
+  const read = () => readConfig({ ...env, [name]: value });
+  expect(read).toThrow(name);
+  expect(read).not.toThrow("password");
+});
+
+test("a share of traces is from 0 to 1", () => {
+  const sampler = { OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "2" };
+  expect(() => readConfig({ ...env, ...sampler })).toThrow("OTEL_TRACES_SAMPLER_ARG");
 });

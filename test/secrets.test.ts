@@ -10,7 +10,7 @@ import { answerPlace } from "../server/rpc/change.ts";
 import { sealedColumns } from "../server/sealed-column.ts";
 import { isSealed, readSecretUse } from "../server/secret-use.ts";
 import { createSecrets, keyIdOf, type Secrets } from "../server/secrets.ts";
-import { createOrganization } from "../server/tenant/create-organization.ts";
+import { initOrganization } from "../server/tenant/init-organization.ts";
 import { createClients } from "./support/clients.ts";
 import { type Harness, setup } from "./support/harness.ts";
 import { createOwnedDatabase } from "./support/owned-database.ts";
@@ -66,8 +66,10 @@ test("every column of bytes is known: it is sealed anew by a rotation, or holds 
     where table_schema = 'public' and udt_name = 'bytea' order by 1`.execute(ownerDb);
   const sealed = sealedColumns.map(({ table, column }) => `${table}.${column}`);
   const open = [
+    ...["access_token.hash", "access_token.pepper_id", "member.invite_hash", "member.invite_pepper_id"],
     ...["api_key.hash", "api_key.pepper_id", "audit_entry.hash", "audit_head.hash"],
-    ...["endpoint.public_key", "rpc_answer.request_hash"],
+    ...["audit_entry.original_digest", "audit_entry.erasure", "endpoint.public_key", "rpc_answer.request_hash"],
+    ...["usage_batch.trace", "usage_fold.trace", "invoice.trace", "outbox_event.trace"],
   ];
   expect(rows.map(({ name }) => name).filter((name) => !open.includes(name) && !sealed.includes(name))).toEqual([]);
   expect(sealed.filter((name) => !rows.some((row) => row.name === name))).toEqual([]);
@@ -184,24 +186,25 @@ test("an owner of the schema that is no superuser rotates too: it sees every ten
   const { ownerUrl } = await createOwnedDatabase();
   await migrate(ownerUrl);
   const before = secretsOf(old);
-  const { live, test: other } = await createOrganization(
-    ownerUrl,
-    { secrets: before, clock: new TestClock() },
-    { name: "Acme" },
-  );
+  const {
+    live,
+    test: other,
+    organization,
+  } = await initOrganization(ownerUrl, { secrets: before, clock: new TestClock() }, { name: "Acme" });
   const { db } = openDatabase({ url: ownerUrl, connectionsMax: 1, statementTimeoutMs: 10_000, onIdleError: () => {} });
   onTestFinished(() => db.destroy());
-  for (const { tenantId } of [live, other]) {
+  for (const tenantId of [live.tenantId, other.tenantId, organization.id]) {
     const answer = before.seal(Buffer.from("answer"), answerPlace(tenantId, "a"));
     await inTenant(db, tenantId, (tx) =>
       sql`insert into rpc_answer values (${tenantId}, 'a', 'm', '', ${answer}, now())`.execute(tx),
     );
   }
-  expect(await rotateSecrets(ownerUrl, secretsOf(now, old))).toEqual({ sealed: 2, unreadable: 0 });
+  expect(await rotateSecrets(ownerUrl, secretsOf(now, old))).toEqual({ sealed: 3, unreadable: 0 });
   const uses = await readSecretUse(ownerUrl, secretsOf(now), new Date());
   expect(uses.map(({ what, key, count }) => [what, key, count])).toEqual([
-    ["stored answers", "today", 2],
+    ["stored answers", "today", 3],
     ["API keys", "today", 2],
+    ["access tokens", "today", 1],
   ]);
 });
 

@@ -2,7 +2,7 @@ import { Flags } from "@oclif/core";
 import { systemClock } from "../../server/clock.ts";
 import { readConfig } from "../../server/config.ts";
 import { createSecrets } from "../../server/secrets.ts";
-import { createOrganization } from "../../server/tenant/create-organization.ts";
+import { DEFAULT_OWNER, initOrganization } from "../../server/tenant/init-organization.ts";
 import { BaseCommand } from "../base-command.ts";
 import { CliError } from "../cli-error.ts";
 import { facts } from "../output/table.ts";
@@ -12,12 +12,13 @@ import { ownerUrlFlag, ownerUrlOf } from "../owner-url.ts";
 const UNDEFINED_TABLE = "42P01";
 
 export default class Init extends BaseCommand {
-  static override summary = "Make an organization on a migrated database, and show its two API keys once.";
+  static override summary = "Make an organization on a migrated database, and show its keys once.";
   static override description =
-    "An organization has a live tenant and a test tenant; each key is its tenant's owner. The environment gives USAGEFLOW_MASTER_KEY and USAGEFLOW_KEY_PEPPER: those that the servers have.";
-  static override examples = ["<%= config.bin %> <%= command.id %> --organization Acme"];
+    "An organization has a live tenant and a test tenant; each API key is its tenant's owner. The access token is that of its first member, who invites the others. The environment gives USAGEFLOW_MASTER_KEY and USAGEFLOW_KEY_PEPPER: those that the servers have.";
+  static override examples = ["<%= config.bin %> <%= command.id %> --organization Acme --owner ada@example.com"];
   static override flags = {
     organization: Flags.string({ description: "Its name.", required: true }),
+    owner: Flags.string({ description: "Address of its first owner.", default: DEFAULT_OWNER }),
     "owner-url": ownerUrlFlag,
   };
 
@@ -26,15 +27,16 @@ export default class Init extends BaseCommand {
     const ownerUrl = ownerUrlOf(flags);
     const roles = { DATABASE_URL: ownerUrl, USAGEFLOW_WORKER_DATABASE_URL: ownerUrl }; // needed by servers only
     const parts = { secrets: createSecrets(readConfig({ ...roles, ...process.env })), clock: systemClock };
-    const { live, test } = await createOrganization(ownerUrl, parts, { name: flags.organization }).catch((error) => {
+    const organization = { name: flags.organization, ownerEmail: flags.owner };
+    const { live, test, owner, ownerToken } = await initOrganization(ownerUrl, parts, organization).catch((error) => {
       if (error.code !== UNDEFINED_TABLE) throw error;
       const hint = "Run first, with the same --owner-url: usageflow migrate";
       throw new CliError("failed_precondition", "the database has no schema yet", { hint }, error);
     });
     this.answer(
-      () => ({ liveKey: live.secret, testKey: test.secret }),
-      () => facts({ "Live key": live.secret, "Test key": test.secret }),
+      () => ({ liveKey: live.secret, testKey: test.secret, owner: owner.email, ownerToken }),
+      () => facts({ "Live key": live.secret, "Test key": test.secret, Owner: owner.email, "Access token": ownerToken }),
     );
-    this.say("Keep the keys now: they are not shown again.");
+    this.say("Keep the keys and the token now: they are not shown again.");
   }
 }

@@ -43,10 +43,11 @@ async function transportOf(words: readonly string[]): Promise<Transport> {
     if (at < 0) return variable || undefined;
     return words[at]?.includes("=") ? words[at].slice(name.length + 3) : words[at + 1];
   };
-  const { USAGEFLOW_URL, USAGEFLOW_API_KEY, USAGEFLOW_PROFILE } = process.env;
+  const { USAGEFLOW_URL, USAGEFLOW_API_KEY, USAGEFLOW_TENANT, USAGEFLOW_PROFILE } = process.env;
   const flags = {
     url: given("url", USAGEFLOW_URL),
     "api-key": given("api-key", USAGEFLOW_API_KEY),
+    tenant: given("tenant", USAGEFLOW_TENANT),
     profile: given("profile", USAGEFLOW_PROFILE),
   };
   return connect(await readSettings(flags, words, () => {}));

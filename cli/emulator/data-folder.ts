@@ -23,6 +23,8 @@ export interface Kept {
   empty?: boolean;
   /** The test tenant's owner key. Undefined before the first tenant. */
   apiKey?: string;
+  /** The owner's access token. Undefined before the first organization. */
+  accessToken?: string;
   /** The time at which the clock stood in the beginning. Undefined: it runs. */
   clock?: string;
   /** What ids are made from, when runs are to be equal, and how often that was begun. */

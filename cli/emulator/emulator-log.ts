@@ -1,5 +1,6 @@
 import { systemClock } from "../../server/clock.ts";
-import type { Log, LogFacts } from "../../server/log.ts";
+import type { Log } from "../../server/log.ts";
+import { type Facts, writtenFacts } from "../../server/observe/fact.ts";
 
 /** One POST of a webhook, as it went. */
 export interface DeliveryNote {
@@ -30,10 +31,11 @@ export interface Listeners {
  * `stopped` says so nothing is told: connections end then, and that is no trouble.
  */
 export function createEmulatorLog({ onDelivery, onTrouble }: Listeners, stopped: () => boolean): Log {
-  const trouble = (event: string, facts?: LogFacts) => {
+  const trouble = (event: string, facts?: Facts) => {
     if (!stopped()) onTrouble(wordsOf(event, facts));
   };
   return {
+    debug() {},
     info(event, facts) {
       if (event === "delivery.attempted" && facts) onDelivery?.(noteOf(facts));
     },
@@ -42,7 +44,7 @@ export function createEmulatorLog({ onDelivery, onTrouble }: Listeners, stopped:
   };
 }
 
-function noteOf(facts: LogFacts): DeliveryNote {
+function noteOf(facts: Facts): DeliveryNote {
   return {
     at: systemClock.now().toISOString(),
     deliveryId: String(facts.delivery_id),
@@ -56,7 +58,7 @@ function noteOf(facts: LogFacts): DeliveryNote {
   };
 }
 
-function wordsOf(event: string, facts: LogFacts = {}): string {
-  const told = Object.entries(facts).filter(([name, value]) => value !== undefined && name !== "stack");
+function wordsOf(event: string, facts: Facts = {}): string {
+  const told = Object.entries(writtenFacts(facts)).filter(([name]) => name !== "stack");
   return `${event} ${told.map(([name, value]) => `${name}=${value}`).join(" ")}`.trimEnd();
 }

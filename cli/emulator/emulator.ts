@@ -16,9 +16,11 @@ import { snapshotFolder } from "./snapshot-folder.ts";
 
 /** The server, its workers and its database in one process, with a test tenant. */
 export interface Emulator {
-  /** These three may be others after `load`. */
+  /** These four may be others after `load`. */
   readonly url: string;
   readonly apiKey: string;
+  /** Of the owner of the organization. */
+  readonly accessToken: string;
   readonly webhookSecret: string;
   /** Begins anew, as it was when it was started: with its snapshot, or with no data, same keys, same clock, same seed. */
   reset(): Promise<void>;
@@ -96,6 +98,10 @@ class OwnEmulator implements Emulator {
 
   get apiKey(): string {
     return this.#folder.kept.apiKey ?? "";
+  }
+
+  get accessToken(): string {
+    return this.#folder.kept.accessToken ?? "";
   }
 
   get webhookSecret(): string {

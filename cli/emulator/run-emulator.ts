@@ -31,9 +31,9 @@ export async function runEmulator<T>(options: RunOptions, work: (emulator: Emula
   const startedAt = new Date().toISOString();
   const note = async () => {
     const { name, hidden, forwardTo = "", data = "" } = options;
-    const { url, apiKey, webhookSecret } = emulator;
+    const { url, apiKey, accessToken, webhookSecret } = emulator;
     const { url: controlUrl, token: controlToken } = control;
-    const where = { url, apiKey, webhookSecret, controlUrl, controlToken, forwardTo, data, startedAt };
+    const where = { url, apiKey, accessToken, webhookSecret, controlUrl, controlToken, forwardTo, data, startedAt };
     await writeLocator({ ...where, name, hidden, folder: process.cwd() }).catch((error) =>
       options.listeners.onTrouble(`Other commands will not find it by themselves: ${error.message}`),
     );

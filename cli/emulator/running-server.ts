@@ -7,7 +7,7 @@ import { appUrls } from "../../server/db/login.ts";
 import { migrate } from "../../server/db/migrate.ts";
 import { createLockstep } from "../../server/lockstep.ts";
 import { createSecrets } from "../../server/secrets.ts";
-import { createOrganization } from "../../server/tenant/create-organization.ts";
+import { initOrganization } from "../../server/tenant/init-organization.ts";
 import { startWorker } from "../../server/worker.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { createEmulatorLog, type Listeners } from "./emulator-log.ts";
@@ -64,6 +64,18 @@ export async function startServer(folder: DataFolder, options: ServerOptions): P
   return { url: api.url, isNew, close: () => started.disposeAsync() };
 }
 
+/** One developer is on it, on a machine with other things to do: nothing is refused because it came fast. */
+const NO_LIMITS = {
+  keyCallsPerSecond: 0,
+  tenantCallsPerSecond: 0,
+  keyEventsPerSecond: 0,
+  tenantEventsPerSecond: 0,
+  eventLoopDelayMaxMs: 0,
+  waitMaxMs: 30_000,
+  databaseTcpTimeoutMs: 0, // nor does PostgreSQL on Windows know these two
+  databaseCheckMs: 0,
+} satisfies Partial<Config>;
+
 function configOf(folder: DataFolder, ownerUrl: string, options: ServerOptions, repeatable: boolean): Config {
   const { masterKey, keyPepper } = folder.kept;
   return {
@@ -74,8 +86,11 @@ function configOf(folder: DataFolder, ownerUrl: string, options: ServerOptions, 
     masterKey: Buffer.from(masterKey, "base64"),
     keyPepper: Buffer.from(keyPepper, "base64"),
     emulator: true,
+    reflection: true,
+    ...NO_LIMITS,
     deliveryScheduleMs: options.retryScheduleMs ? [0, ...options.retryScheduleMs] : defaults.deliveryScheduleMs,
     breakerFailures: 0, // who debugs a receiver waits for the schedule alone
+    shutdownDelayMs: 0,
     shutdownGraceMs: 1_000, // whoever is connected to an emulator is on this machine, and can try again
     ...(repeatable ? { deliveryConcurrencyMax: 1 } : {}), // so that webhooks come in the order of their sequence
   };
@@ -89,10 +104,11 @@ async function makeTenant(folder: DataFolder, ownerUrl: string, clock: Date | un
     keyPepper: Buffer.from(kept.keyPepper, "base64"),
   });
   const parts = { secrets, clock: systemClock };
-  const { test } = await createOrganization(ownerUrl, parts, {
+  const { test, ownerToken } = await initOrganization(ownerUrl, parts, {
     name: "Emulator",
     ...(clock ? { testClock: clock } : {}),
     ...(kept.apiKey ? { testKey: kept.apiKey } : {}),
   });
-  await folder.save({ ...kept, apiKey: test.secret, ...(clock ? { clock: clock.toISOString() } : {}) });
+  const keys = { apiKey: test.secret, accessToken: ownerToken };
+  await folder.save({ ...kept, ...keys, ...(clock ? { clock: clock.toISOString() } : {}) });
 }

@@ -4,7 +4,7 @@ import { facts } from "./table.ts";
 import { time } from "./text.ts";
 
 /** A customer in full. */
-export function customerText({ id, name, createdAt, taxRates, billing }: Customer): string {
+export function customerText({ id, name, createdAt, taxRates, billing, erasedAt, erasing }: Customer): string {
   return facts({
     Customer: id,
     Name: name,
@@ -13,6 +13,7 @@ export function customerText({ id, name, createdAt, taxRates, billing }: Custome
     ...partyFacts("Buyer", billing?.buyer),
     "Purchase order": billing?.purchaseOrder ?? "",
     "Payment terms": daysText(billing?.paymentTermsDays),
+    Erased: erasedAt ? `${time(erasedAt)}${erasing ? ", and copies are being looked for" : ""}` : "",
   });
 }
 

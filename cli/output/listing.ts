@@ -2,8 +2,8 @@ import { createRequire } from "node:module";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import Big from "big.js";
 import { CliError } from "../cli-error.ts";
+import { AMOUNT, csvLine } from "./csv.ts";
 import { type Column, fitting, table } from "./table.ts";
-import { printable } from "./text.ts";
 
 /** How a list is to be shown: what the flags of every list command say. */
 export interface Showing {
@@ -56,8 +56,8 @@ export function listing<Item>(
 export function listingText<Item>({ items, columns }: Listing<Item>, output: Showing["output"]): string {
   if (output !== "csv") return items.length > 0 ? table(columns, items) : "";
   const head = columns.map(({ title }) => nameOf(title));
-  const rows = items.map((item) => columns.map(({ value }) => csvText(printable(value(item)))));
-  return [head, ...rows].map((cells) => `${cells.map(csvCell).join(",")}\r`).join("\n"); // who prints it ends the line
+  const rows = items.map((item) => columns.map(({ value }) => value(item)));
+  return [head, ...rows].map((cells) => `${csvLine(cells)}\r`).join("\n"); // who prints it ends the line
 }
 
 /** Which columns a narrow terminal leaves out, and how they are seen. Empty: none. */
@@ -105,7 +105,7 @@ function columnNamed<Item>(
 }
 
 /** The value at a path such as `billing.buyer.name`. */
-function valueAt(json: JsonValue, path: string): JsonValue | undefined {
+export function valueAt(json: JsonValue, path: string): JsonValue | undefined {
   let at: JsonValue | undefined = json;
   for (const part of path.split(".")) {
     if (typeof at !== "object" || at === null || !Object.hasOwn(at, part)) return undefined;
@@ -114,12 +114,11 @@ function valueAt(json: JsonValue, path: string): JsonValue | undefined {
   return at;
 }
 
-function fieldText(value: JsonValue | undefined): string {
+/** A value of JSON as the text of a cell. */
+export function fieldText(value: JsonValue | undefined): string {
   if (value === undefined || value === null) return "";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
-
-const AMOUNT = /^(-?\d+(?:\.\d+)?)(?: ([A-Z]{3}))?$/;
 
 /** Amounts by their currency and their size, all else by its characters. What is empty comes last, whichever way. */
 function compared(a: string, b: string, down: boolean): number {
@@ -131,17 +130,4 @@ function compared(a: string, b: string, down: boolean): number {
   const order =
     bySize && currency === otherCurrency ? new Big(size).cmp(otherSize) : one < other ? -1 : Number(one > other);
   return down ? -order : order;
-}
-
-/** What a spreadsheet may take for a formula; amounts, signs included, are none. */
-const FORMULA = /^\s*[=+\-@\uff1d\uff0b\uff0d\uff20]/;
-
-/** A text that a spreadsheet shows and does not compute: it may come from a customer of a customer. */
-function csvText(text: string): string {
-  return FORMULA.test(text) && !AMOUNT.test(text) ? `'${text}` : text;
-}
-
-/** A cell by RFC 4180. */
-function csvCell(text: string): string {
-  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

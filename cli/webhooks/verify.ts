@@ -1,4 +1,5 @@
 import { createHmac, createPublicKey, type KeyObject, timingSafeEqual, verify as verifyWith } from "node:crypto";
+import type { WebhookEvent } from "./event.ts";
 
 // Standard Webhooks 1.0.0, the receiver's half: `usageflow/webhooks` of the package. Strict: what it does not understand
 // wholly, it refuses. Apart from the rest of the house, so that a receiver loads nothing else.
@@ -47,6 +48,24 @@ export interface VerifyingKey {
   matches(signed: Uint8Array, signature: Uint8Array): boolean;
 }
 
+/** A request as most servers have it: their headers, and the body as it came. */
+export interface IncomingWebhook {
+  headers: { get(name: string): string | null } | Record<string, string | readonly string[] | undefined>;
+  /** Byte for byte, or as text. What was parsed and written again is another body. */
+  body: Uint8Array | string;
+}
+
+/** A request that is no webhook of yours. `problem` says which check it does not pass. */
+export class WebhookRefusedError extends Error {
+  override readonly name = "WebhookRefusedError";
+  readonly problem: Problem;
+
+  constructor(problem: Problem, message: string) {
+    super(message);
+    this.problem = problem;
+  }
+}
+
 const TOLERANCE_SECONDS = 300;
 const SIGNATURE_BYTES = { v1: 32, v1a: 64 } as const;
 const PUBLIC_KEY_BYTES = 32;
@@ -66,6 +85,29 @@ export function verify(
     return refuse("secret_malformed", unreadable ?? "there is no secret to verify with");
   }
   return verifyWithKeys(message, keys as VerifyingKey[], options);
+}
+
+/** The event of a request that verifies, as `verify` does it. Throws a `WebhookRefusedError` for every other. */
+export function verifyWebhook(
+  { headers, body }: IncomingWebhook,
+  secrets: string | readonly string[],
+  options: VerifyOptions = {},
+): WebhookEvent {
+  const header = (name: string) => {
+    const value = typeof headers.get === "function" ? headers.get(name) : (headers as Record<string, unknown>)[name];
+    return typeof value === "string" ? value : undefined;
+  };
+  const bytes = typeof body === "string" ? Buffer.from(body) : body;
+  const id = header("webhook-id");
+  const message = { id, timestamp: header("webhook-timestamp"), signature: header("webhook-signature"), body: bytes };
+  const verdict = verify(message, secrets, options);
+  if (!verdict.verified) throw new WebhookRefusedError(verdict.problem, verdict.message);
+  return readEvent(id as string, bytes);
+}
+
+/** The event of a message that was verified. */
+export function readEvent(id: string, body: Uint8Array): WebhookEvent {
+  return { ...JSON.parse(Buffer.from(body).toString()), id };
 }
 
 /** The key that a secret stands for, or why it stands for none. */

@@ -25,6 +25,20 @@ export type Numeric = ColumnType<string, number | string, number | string>;
 
 export type Timestamp = ColumnType<Date, Date | string, Date | string>;
 
+export interface AccessToken {
+  created_at: Timestamp;
+  expires_at: Timestamp;
+  hash: Buffer;
+  id: string;
+  last_used_at: Timestamp | null;
+  member_id: string;
+  name: string;
+  organization_id: string;
+  pepper_id: Buffer;
+  prefix: string;
+  revoked_at: Timestamp | null;
+}
+
 export interface ApiKey {
   allowed_cidrs: Generated<string[]>;
   created_at: Timestamp;
@@ -46,9 +60,11 @@ export interface AuditEntry {
   actor: string;
   address: string;
   detail: string;
+  erasure: Buffer | null;
   hash: Buffer;
   key_id: string;
   left_out_count: bigint;
+  original_digest: Buffer | null;
   recorded_at: Timestamp;
   refusal: string;
   request_id: string;
@@ -120,6 +136,8 @@ export interface CreditNoteCounter {
 export interface Customer {
   billing: Generated<Json>;
   created_at: Timestamp;
+  erased_at: Timestamp | null;
+  erasing: Generated<boolean>;
   id: string;
   name: Generated<string>;
   tax_rates: Generated<Json>;
@@ -128,6 +146,14 @@ export interface Customer {
 
 export interface CustomerArrival {
   customer_id: string;
+  tenant_id: string;
+}
+
+export interface CustomerErasure {
+  after: string;
+  customer_id: string;
+  due_at: Timestamp;
+  part: string;
   tenant_id: string;
 }
 
@@ -263,6 +289,7 @@ export interface Invoice {
   state: string;
   subscription_id: string;
   tenant_id: string;
+  trace: Buffer | null;
 }
 
 export interface InvoiceChange {
@@ -330,6 +357,20 @@ export interface Listener {
   token: string;
 }
 
+export interface Member {
+  email: string;
+  id: string;
+  invite_expires_at: Timestamp | null;
+  invite_hash: Buffer | null;
+  invite_pepper_id: Buffer | null;
+  invited_at: Timestamp;
+  invited_by: string | null;
+  joined_at: Timestamp | null;
+  name: Generated<string>;
+  organization_id: string;
+  role: string;
+}
+
 export interface Metric {
   aggregation: string;
   carry_over: boolean;
@@ -343,6 +384,7 @@ export interface Metric {
 
 export interface Organization {
   created_at: Timestamp;
+  delete_after: Timestamp | null;
   id: string;
   name: string;
 }
@@ -353,6 +395,7 @@ export interface OutboxEvent {
   id: string;
   occurred_at: Timestamp;
   tenant_id: string;
+  trace: Buffer | null;
   type: string;
 }
 
@@ -401,6 +444,19 @@ export interface RpcAnswer {
   method: string;
   request_hash: Buffer;
   tenant_id: string;
+}
+
+export interface ServerProcess {
+  host: string;
+  id: string;
+  loops: Json;
+  pid: number;
+  problems: string[];
+  role: string;
+  seen_at: Timestamp;
+  started_at: Timestamp;
+  url: string;
+  version: string;
 }
 
 export interface SpendThresholdReached {
@@ -475,6 +531,7 @@ export interface UsageBatch {
   event_count: Generated<number>;
   id: string;
   tenant_id: string;
+  trace: Buffer | null;
 }
 
 export interface UsageBucket {
@@ -507,6 +564,7 @@ export interface UsageFold {
   batch_id: string;
   number: bigint;
   tenant_id: string;
+  trace: Buffer | null;
 }
 
 export interface UsageMinute {
@@ -553,6 +611,7 @@ export interface UsageWatch {
 }
 
 export interface Tables {
+  access_token: AccessToken;
   api_key: ApiKey;
   audit_entry: AuditEntry;
   audit_head: AuditHead;
@@ -562,6 +621,7 @@ export interface Tables {
   credit_note_counter: CreditNoteCounter;
   customer: Customer;
   customer_arrival: CustomerArrival;
+  customer_erasure: CustomerErasure;
   delivery: Delivery;
   delivery_attempt: DeliveryAttempt;
   delivery_due: DeliveryDue;
@@ -577,6 +637,7 @@ export interface Tables {
   invoice_line: InvoiceLine;
   invoice_rerating: InvoiceRerating;
   listener: Listener;
+  member: Member;
   metric: Metric;
   organization: Organization;
   outbox_event: OutboxEvent;
@@ -585,6 +646,7 @@ export interface Tables {
   plan_version: PlanVersion;
   replay: Replay;
   rpc_answer: RpcAnswer;
+  server_process: ServerProcess;
   spend_threshold_reached: SpendThresholdReached;
   subscription: Subscription;
   subscription_phase: SubscriptionPhase;

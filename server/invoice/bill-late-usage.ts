@@ -1,5 +1,6 @@
 import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
+import { traceTx } from "../observe/tx-trace.ts";
 import { holdDue, settleDue, takeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { takeNews } from "../usage/usage-watch.ts";
@@ -17,6 +18,7 @@ const BATCH_MAX = 500;
  */
 export function billLateUsage(app: App, tenantId: string): Promise<number> {
   return inTenant(app.workerDb, tenantId, async (tx) => {
+    traceTx(tx, app.observer);
     const now = await tenantNow(tx, tenantId, app.clock);
     if (!(await takeDue(tx, tenantId, "BILL_LATE_USAGE", now))) return 0;
     // No period is closed meanwhile, and no draft made final, so that no invoice is overlooked between the two.

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Plan } from "../../gen/usageflow/v1/pricing_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
+import { traceTx } from "../observe/tx-trace.ts";
 import { type PlanRef, plansOf } from "../pricing/plan.ts";
 import { nextPlanOf, type SubscriptionRow } from "../pricing/subscription.ts";
 import { settleDue, takeDue } from "../tenant/due.ts";
@@ -26,8 +27,10 @@ const BATCH_MAX = 500;
  * ended. Each makes a draft, if the plan has prices for it. Answers how many were moved; one that is several periods
  * behind is due again at once.
  */
-export function closePeriods(app: App, tenantId: string): Promise<number> {
-  return inTenant(app.workerDb, tenantId, async (tx) => {
+export async function closePeriods(app: App, tenantId: string): Promise<number> {
+  const startedAt = performance.now();
+  const closed = await inTenant(app.workerDb, tenantId, async (tx) => {
+    traceTx(tx, app.observer);
     const now = await tenantNow(tx, tenantId, app.clock);
     if (!(await takeDue(tx, tenantId, "CLOSE_PERIODS", now))) return 0;
     const due = await dueSubscriptions(tx, tenantId, now);
@@ -43,6 +46,11 @@ export function closePeriods(app: App, tenantId: string): Promise<number> {
     await settleDue(tx, tenantId, "CLOSE_PERIODS", await nextDueAt(tx, tenantId));
     return due.length;
   });
+  if (closed > 0) {
+    app.observer.count("usageflow_periods_closed_total", {}, closed);
+    app.observer.record("usageflow_close_duration_seconds", { step: "close" }, (performance.now() - startedAt) / 1_000);
+  }
+  return closed;
 }
 
 /** Equal times in the order of customers, so that the same usage makes the same invoices in the same order. */

@@ -15,7 +15,7 @@ import {
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import type { CreditNote as CreditNoteTable } from "../db/tables.ts";
-import { formatId, parseId } from "../id.ts";
+import { formatActor, formatId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
 import { openPage } from "../rpc/page.ts";
 
@@ -46,7 +46,7 @@ export function toCreditNote(row: CreditNoteRow & CreditedInvoice): CreditNote {
     lines: linesOf(row),
     reason: row.reason,
     createdAt: timestampFromDate(row.created_at),
-    keyId: formatId("key", row.key_id),
+    keyId: formatActor(row.key_id),
   });
 }
 

@@ -85,6 +85,7 @@ function draftOf(subscription: SubscriptionRow, plan: Plan, now: Date): Omit<Inv
     full_period_end: subscription.full_period_end,
     state: "DRAFT",
     created_at: now,
+    trace: null,
   };
 }
 

@@ -2,7 +2,9 @@ import { toJson } from "@bufbuild/protobuf";
 import { sql } from "kysely";
 import { type InvoiceLine, InvoiceLineKindSchema, InvoiceLineStepSchema } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { Tx } from "../db/database.ts";
-import { parseId } from "../id.ts";
+import { formatId, parseId } from "../id.ts";
+import { traceFrom } from "../observe/trace.ts";
+import { beginIn, followsFrom, traceOf } from "../observe/tx-trace.ts";
 import { appendEvents } from "../outbox/append-event.ts";
 import { watchUsage } from "../usage/usage-watch.ts";
 import { type BillingDetails, detailsColumns, detailsOfDrafts } from "./billing-details.ts";
@@ -37,6 +39,7 @@ export async function finalizeDrafts(
   drafts: readonly InvoiceRow[],
   { now, keyId }: { now: Date; keyId: string | null },
 ): Promise<void> {
+  const spans = drafts.map(({ trace }) => beginIn(tx, "invoice.finalize", followsFrom(traceFrom(trace), traceOf(tx))));
   const { settlements, foldNumber, phaseNumbers } = await linesOfDrafts(tx, tenantId, drafts, { finalizedAt: now });
   const ids = drafts.map((draft) => draft.id);
   const step = { from_state: "DRAFT", to_state: "FINALIZED", changed_at: now, key_id: keyId, note: "", paid_at: null };
@@ -82,7 +85,7 @@ export async function finalizeDrafts(
   const ended = drafts.filter((draft) => draft.kind === "IN_ARREARS");
   const watches = ended.map((draft) => ({ customerId: draft.customer_id, until: draft.period_end }));
   await watchUsage(tx, tenantId, "LATE_USAGE", watches);
-  const events = finals.map(({ invoice, settlement, details, number }) => ({
+  const events = finals.map(({ invoice, settlement, details, number }, i) => ({
     type: "invoice.finalized" as const,
     occurredAt: now,
     facts: {
@@ -92,9 +95,11 @@ export async function finalizeDrafts(
         changes: [toInvoiceChange(step)],
       }),
     },
+    trace: spans[i]?.trace,
   }));
   await appendEvents(tx, tenantId, events);
   await settleCredits(tx, tenantId, finals, now);
+  for (const [i, { id }] of drafts.entries()) spans[i]?.end({ invoice_id: formatId("inv", id) });
 }
 
 /** Draws the credits that the invoices were paid with, and grants what they came to less than nothing. */

@@ -1,5 +1,6 @@
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
+import { traceTx } from "../observe/tx-trace.ts";
 import { isDue, settleDue, takeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { lockProgress } from "../usage/usage-progress.ts";
@@ -10,8 +11,10 @@ import type { InvoiceRow } from "./invoice.ts";
 const BATCH_MAX = 500;
 
 /** Finalizes drafts whose grace period is over, in the order in which they were due. Answers how many. */
-export function finalizeInvoices(app: App, tenantId: string): Promise<number> {
-  return inTenant(app.workerDb, tenantId, async (tx) => {
+export async function finalizeInvoices(app: App, tenantId: string): Promise<number> {
+  const startedAt = performance.now();
+  const finalized = await inTenant(app.workerDb, tenantId, async (tx) => {
+    traceTx(tx, app.observer);
     const now = await tenantNow(tx, tenantId, app.clock);
     if (!(await isDue(tx, tenantId, "FINALIZE_INVOICES", now))) return 0;
     await lockProgress(tx, tenantId);
@@ -21,6 +24,12 @@ export function finalizeInvoices(app: App, tenantId: string): Promise<number> {
     await settleDue(tx, tenantId, "FINALIZE_INVOICES", await nextFinalizeAt(tx, tenantId));
     return drafts.length;
   });
+  if (finalized > 0) {
+    app.observer.count("usageflow_invoices_finalized_total", {}, finalized);
+    const seconds = (performance.now() - startedAt) / 1_000;
+    app.observer.record("usageflow_close_duration_seconds", { step: "finalize" }, seconds);
+  }
+  return finalized;
 }
 
 function dueDrafts(tx: Tx, tenantId: string, now: Date): Promise<InvoiceRow[]> {

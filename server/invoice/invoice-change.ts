@@ -4,7 +4,7 @@ import { type Selectable, sql } from "kysely";
 import { type InvoiceChange, InvoiceChangeSchema, InvoiceState } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { Tx } from "../db/database.ts";
 import type { InvoiceChange as InvoiceChangeTable } from "../db/tables.ts";
-import { formatId } from "../id.ts";
+import { formatActor } from "../id.ts";
 
 /** One step in an invoice's life: a row of `invoice_change`, without its keys. */
 export type InvoiceChangeRow = Omit<Selectable<InvoiceChangeTable>, "tenant_id" | "invoice_id">;
@@ -15,7 +15,7 @@ export function toInvoiceChange(row: InvoiceChangeRow): InvoiceChange {
     from: stateOf(row.from_state),
     to: stateOf(row.to_state),
     at: timestampFromDate(row.changed_at),
-    keyId: row.key_id ? formatId("key", row.key_id) : "",
+    keyId: row.key_id ? formatActor(row.key_id) : "",
     note: row.note,
     ...(row.paid_at ? { paidAt: timestampFromDate(row.paid_at) } : {}),
   });

@@ -68,7 +68,7 @@ export async function linesAdjusting(
 }
 
 /** What is told of the invoice that a `line` adjusts, if it does: looked up line by line, as few do. */
-function adjustedFacts(tenantId: string) {
+export function adjustedFacts(tenantId: string) {
   const invoice = sql`from invoice where tenant_id = ${tenantId} and id = line.adjusted_invoice_id`;
   return sql`
     (select number from invoice_document where tenant_id = ${tenantId} and invoice_id = line.adjusted_invoice_id)

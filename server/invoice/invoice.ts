@@ -42,7 +42,7 @@ interface DocumentFacts {
 }
 
 /** An invoice as it is found: a draft's document is all null. */
-type FoundInvoice = InvoiceRow &
+export type FoundInvoice = InvoiceRow &
   DocumentFacts & { [Column in keyof DetailsColumns]: DetailsColumns[Column] | null } & {
     taxes: unknown;
     time_zone: string;
@@ -126,7 +126,8 @@ export function listInvoices(app: App, tenantId: string, request: ListInvoicesRe
   });
 }
 
-function selectInvoices(tx: Tx, tenantId: string) {
+/** Invoices of the tenant, with what their documents say; the caller says which of them, and in which order. */
+export function selectInvoices(tx: Tx, tenantId: string) {
   return tx
     .selectFrom("invoice")
     .leftJoin("invoice_document", (join) =>

@@ -9,6 +9,8 @@ import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
 import type { SubscriptionBillingMethods } from "../pricing/service.ts";
 import { callerOf } from "../rpc/caller.ts";
+import type { Streams } from "../rpc/streams.ts";
+import type { CustomerBillingMethods } from "../tenant/service.ts";
 import type { UsageBillingMethods } from "../usage/service.ts";
 import { changeSubscription } from "./change-subscription.ts";
 import { createCreditGrant } from "./create-credit-grant.ts";
@@ -17,7 +19,10 @@ import { listCreditGrants } from "./credit.ts";
 import { listCreditEntries } from "./credit-entry.ts";
 import { getCreditNote, listCreditNotes } from "./credit-note.ts";
 import { endSubscription } from "./end-subscription.ts";
+import { eraseCustomer } from "./erase-customer.ts";
 import { explainUsageEvent } from "./explain-usage-event.ts";
+import { exportInvoiceLines } from "./export-invoice-lines.ts";
+import { exportInvoices } from "./export-invoices.ts";
 import { finalizeInvoice } from "./finalize-invoice.ts";
 import { getInvoice, listInvoices } from "./invoice.ts";
 import { listUnbilledUsage } from "./list-unbilled-usage.ts";
@@ -31,7 +36,7 @@ import { verifyInvoice } from "./verify-invoice.ts";
 import { voidInvoice } from "./void-invoice.ts";
 
 /** InvoiceService: which file does what. */
-export function invoiceService(app: App): ServiceImpl<typeof InvoiceService> {
+export function invoiceService(app: App, streams: Streams): ServiceImpl<typeof InvoiceService> {
   return {
     getInvoice: ({ id }, call) => {
       const { tenantId } = callerOf(call);
@@ -60,6 +65,10 @@ export function invoiceService(app: App): ServiceImpl<typeof InvoiceService> {
     revokeCreditGrant: (request, call) => revokeCreditGrant(app, callerOf(call), request),
     getOpenRevenue: (request, call) => getOpenRevenue(app, callerOf(call).tenantId, request),
     simulatePlan: (request, call) => simulatePlan(app, callerOf(call).tenantId, request),
+    exportInvoices: (request, call) =>
+      streams.run(call, (ended) => exportInvoices(app, callerOf(call), request, ended)),
+    exportInvoiceLines: (request, call) =>
+      streams.run(call, (ended) => exportInvoiceLines(app, callerOf(call), request, ended)),
   };
 }
 
@@ -69,6 +78,11 @@ export function subscriptionBillingMethods(app: App): SubscriptionBillingMethods
     changeSubscription: (request, call) => changeSubscription(app, callerOf(call), request),
     endSubscription: (request, call) => endSubscription(app, callerOf(call), request),
   };
+}
+
+/** The methods of TenantService that ask what is still to be billed: a tenant's own files know nothing of invoices. */
+export function customerBillingMethods(app: App): CustomerBillingMethods {
+  return { eraseCustomer: (request, call) => eraseCustomer(app, callerOf(call), request) };
 }
 
 /** The methods of UsageService that ask what is billed: usage itself knows nothing of invoices. */

@@ -23,7 +23,7 @@ import { type Settlement, totalOf } from "./settlement.ts";
 import { keptTerms } from "./terms.ts";
 
 /** Works a finalized invoice out again from raw events, and compares. All that it reads is never changed. */
-export function verifyInvoice(app: App, tenantId: string, id: string) {
+export function verifyInvoice(app: Pick<App, "db">, tenantId: string, id: string) {
   return inTenant(app.db, tenantId, async (tx) => {
     const invoice = await getInvoiceRow(tx, tenantId, id);
     if (invoice.state === "DRAFT") throw stateConflict(`invoice "${id}" is a draft: nothing of it is stored yet`);

@@ -3,11 +3,13 @@ import { sql } from "kysely";
 import { EventDataSchema } from "../../gen/usageflow/v1/event_pb.ts";
 import { leaveWork, type Tx } from "../db/database.ts";
 import { newId } from "../id.ts";
+import { type Trace, traceColumn } from "../observe/trace.ts";
+import { traceOf } from "../observe/tx-trace.ts";
 import type { EventFacts, EventType } from "./event-type.ts";
 
-/** One event to stage. */
+/** One event to stage. Without a span of its own it follows from what its transaction does. */
 export type NewEvent = {
-  [Type in EventType]: { type: Type; occurredAt: Date; facts: EventFacts[Type] };
+  [Type in EventType]: { type: Type; occurredAt: Date; facts: EventFacts[Type]; trace?: Trace | undefined };
 }[EventType];
 
 /**
@@ -31,13 +33,14 @@ export async function storeEvents(tx: Tx, tenantId: string, events: readonly New
     toJsonString(EventDataSchema, create(EventDataSchema, facts), { alwaysEmitImplicit: true }),
   );
   await sql`
-    insert into outbox_event (tenant_id, id, type, occurred_at, customer_id, data)
+    insert into outbox_event (tenant_id, id, type, occurred_at, customer_id, data, trace)
     select ${tenantId}, new.* from unnest(
       ${ids}::uuid[],
       ${events.map((event) => event.type)}::text[],
       ${events.map((event) => event.occurredAt)}::timestamptz[],
       ${events.map(customerOf)}::text[],
-      ${texts}::text[]
+      ${texts}::text[],
+      ${events.map((event) => traceColumn(event.trace ?? traceOf(tx)))}::bytea[]
     ) as new`.execute(tx);
   return ids;
 }

@@ -1,6 +1,10 @@
 import { sql } from "kysely";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
+import { formatId } from "../id.ts";
+import { noSpan } from "../observe/observer.ts";
+import { traceFrom } from "../observe/trace.ts";
+import { beginIn, traceTx } from "../observe/tx-trace.ts";
 import { tenantsInTurn } from "../tenants-in-turn.ts";
 
 // Events of one transaction: enough to share its cost, few enough to keep it short.
@@ -12,6 +16,8 @@ export interface DispatchedEvent {
   readonly type: string;
   /** Whom it is about; null: no single customer. */
   readonly customer_id: string | null;
+  /** The span that it was staged in; null: it is not traced. */
+  readonly trace: Buffer | null;
 }
 
 /** What follows from events of a tenant. */
@@ -37,7 +43,12 @@ export function dispatchEventsOf(app: App, tenantId: string, consumers: readonly
     for (const { eventsMax } of consumers) most = Math.min(most, (await eventsMax?.(tx, tenantId)) ?? most);
     const events = await takeBatch(tx, tenantId, most);
     if (events.length === 0) return 0;
+    traceTx(tx, app.observer);
+    const spans = events.map(({ trace }) =>
+      trace ? beginIn(tx, "event.dispatch", { parent: traceFrom(trace) }) : noSpan,
+    );
     for (const { consume } of consumers) await consume(tx, tenantId, events);
+    for (const [i, { id, type }] of events.entries()) spans[i]?.end({ event_id: formatId("evt", id), type });
     return events.length;
   });
 }
@@ -55,7 +66,7 @@ async function takeBatch(tx: Tx, tenantId: string, most: number): Promise<Dispat
     )
     select event.* from taken
     cross join lateral ( -- by key, each in its week, however many events the tenant has
-      select id, type, customer_id from outbox_event where tenant_id = ${tenantId} and id = taken.event_id offset 0
+      select id, type, customer_id, trace from outbox_event where tenant_id = ${tenantId} and id = taken.event_id offset 0
     ) as event
     order by event.id`.execute(tx);
   return rows;

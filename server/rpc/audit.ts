@@ -5,9 +5,9 @@ import { reflect } from "@bufbuild/protobuf/reflect";
 import { MethodOptions_IdempotencyLevel as IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { subject, unaudited } from "../../gen/usageflow/v1/permission_pb.ts";
 import type { App } from "../app.ts";
-import type { Tx } from "../db/database.ts";
-import { formatId } from "../id.ts";
-import { appendAudit } from "../tenant/audit-chain.ts";
+import { inTenant, type Tx } from "../db/database.ts";
+import { formatActor, formatId } from "../id.ts";
+import { appendAudit, type ChainHead } from "../tenant/audit-chain.ts";
 import type { Call, Caller } from "./caller.ts";
 import { noteOf } from "./change-note.ts";
 import { maskedJson } from "./masked-json.ts";
@@ -39,18 +39,42 @@ export async function auditChange<A extends DescMessage>(
   if (isSame && call.method.idempotency === IdempotencyLevel.IDEMPOTENT && !request.hadSecret) return;
   await appendAudit(app, tx, caller.tenantId, {
     ...whoOf(caller),
-    subject: idOf(after ?? before) ?? formatId("ten", caller.tenantId),
+    subject: idOf(after ?? before) ?? placeId(caller),
     refusal: "",
     leftOutCount: 0,
     detail: JSON.stringify({ request: request.json, ...changed }),
   });
 }
 
+/** Writes into the audit log that a call takes data away: what it asked for. It changes nothing else. */
+export function auditExport(app: App, caller: Caller, request: Message): Promise<ChainHead> {
+  const { tenantId } = caller;
+  const { json } = maskedJson(callOf(caller).method.input, request as MessageShape<DescMessage>);
+  return inTenant(app.db, tenantId, (tx) =>
+    appendAudit(app, tx, tenantId, {
+      ...whoOf(caller),
+      subject: placeId(caller),
+      refusal: "",
+      leftOutCount: 0,
+      detail: JSON.stringify({ request: json }),
+    }),
+  );
+}
+
 /** The columns of an entry that say who called what, and from where. */
 export function whoOf(caller: Caller) {
   const { method, address, requestId } = callOf(caller);
-  const keyId = formatId("key", caller.keyId);
-  return { action: method.name, actor: keyId, keyId, address, requestId };
+  const { credential, keyId } = caller;
+  const isOperator = credential?.kind === "OPERATOR_KEY";
+  const actor = isOperator ? "operator" : formatActor(keyId);
+  const cameWith = credential?.kind === "ACCESS_TOKEN" ? formatId("tok", credential.id) : actor;
+  return { action: method.name, actor, keyId: cameWith, address, requestId };
+}
+
+/** The id of the tenant or the organization where a call runs, as people see it. */
+export function placeId({ tenantId, credential }: Caller): string {
+  const isOrganization = credential && (credential.kind === "OPERATOR_KEY" || credential.organizationId === tenantId);
+  return formatId(isOrganization ? "org" : "ten", tenantId);
 }
 
 function callOf(caller: Caller): Call {

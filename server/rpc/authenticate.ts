@@ -1,13 +1,16 @@
+import { timingSafeEqual } from "node:crypto";
 import type { BlockList } from "node:net";
 import type { ConnectError } from "@connectrpc/connect";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
+import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import type { App } from "../app.ts";
 import { contains, ranges } from "../cidr.ts";
-import { inTenant } from "../db/database.ts";
-import { readSecret, roleOf } from "../tenant/api-key.ts";
+import { NIL_ID } from "../id.ts";
 import { KeyUses } from "../tenant/key-use.ts";
+import { readSecret, type SecretKind } from "../tenant/secret-text.ts";
 import type { Caller } from "./caller.ts";
 import { forbidden, unauthenticated } from "./errors.ts";
+import { lookUp } from "./look-up.ts";
 import { callerAddress, type Origin } from "./origin.ts";
 
 // How long a key that was found good is taken without asking again: a revoked key works no longer than this anywhere.
@@ -17,7 +20,10 @@ const CACHE_KEYS_MAX = 10_000;
 
 /** Finds out who is calling. */
 export interface Authenticator {
-  /** The caller of a key, or a refusal. `key` is undefined when none was sent. */
+  /**
+   * The caller of an API key, an access token, an invite's code or the operator's key, or a refusal. `key` is undefined when
+   * none was sent.
+   */
   authenticate(key: string | undefined, origin: Origin): Caller | Promise<Caller>;
   /** The address that calls of an origin come from. Empty: a trusted proxy says what is none. */
   addressOf(origin: Origin): string;
@@ -57,62 +63,67 @@ export function createAuthenticator(app: App): Authenticator {
       if (!key) {
         throw unauthenticated(
           ErrorReason.KEY_MISSING,
-          "no API key: send it as x-usageflow-api-key, or as authorization: Bearer",
+          "no API key and no access token: send it as x-usageflow-api-key, or as authorization: Bearer",
         );
       }
       const known = cache.get(key);
       if (known && known.until > app.clock.now().getTime()) return admit(known, origin);
-      return lookUp(app, uses, key).then((found) => admit(remember(key, found), origin));
+      return findGood(app, uses, key).then((found) => admit(remember(key, found), origin));
     },
     addressOf,
     close: () => uses.written(),
   };
 }
 
-/**
- * Asks the database, in the same way whether the tenant exists, the key is wrong or was revoked: one statement, over an
- * index of keyed hashes, whose time tells nothing of any key.
- */
-async function lookUp(app: App, uses: KeyUses, key: string): Promise<GoodKey> {
+async function findGood(app: App, uses: KeyUses, key: string): Promise<GoodKey> {
   const asked = app.clock.now(); // before the look: a key that is revoked after it is known no longer than a second
+  const soon = asked.getTime() + CACHE_MS;
   const named = readSecret(key);
   if (!named) {
+    if (isOperatorKey(app, key)) return { caller: OPERATOR, allowed: undefined, until: soon };
     throw unauthenticated(ErrorReason.KEY_MALFORMED, "this is no API key: its form or checksum is wrong");
   }
   if (app.config.emulator && named.kind === "LIVE") {
     throw forbidden("this is an emulator: it takes test keys (uf_test_...) only", ErrorReason.LIVE_KEY_REFUSED);
   }
-  const { tenantId } = named;
   const hashes = app.secrets.hashesOf(key);
-  const row = await inTenant(app.db, tenantId, (tx) =>
-    tx
-      .selectFrom("api_key")
-      .innerJoin("tenant", "tenant.tenant_id", "api_key.tenant_id")
-      .select(["api_key.id", "api_key.role", "api_key.expires_at", "api_key.allowed_cidrs", "api_key.last_used_at"])
-      .select("tenant.kind")
-      .where("api_key.tenant_id", "=", tenantId)
-      .where(
-        "api_key.hash",
-        "in",
-        hashes.map(({ hash }) => hash),
-      )
-      .where("api_key.revoked_at", "is", null)
-      .executeTakeFirst(),
-  );
-  if (!row) throw unauthenticated(ErrorReason.KEY_UNKNOWN, "this API key is not known, or was revoked");
-  const kind = row.kind === "LIVE" ? "LIVE" : "TEST";
-  const caller: Caller = { tenantId, kind, keyId: row.id, role: roleOf(row.role) };
-  const { expires_at } = row;
-  if (expires_at && expires_at <= asked) {
-    const message = `this API key expired at ${expires_at.toISOString()}`;
+  const found = await lookUp(app, named, hashes);
+  const noun = NOUNS[named.kind];
+  if (!found) throw unauthenticated(ErrorReason.KEY_UNKNOWN, `this ${noun} is not known, or was revoked`);
+  const { caller, expiresAt, deleteAfter, allowedCidrs, use } = found;
+  if (deleteAfter && deleteAfter <= asked) {
+    const message = `the organization of this ${noun} was deleted at ${deleteAfter.toISOString()}`;
+    throw unauthenticated(ErrorReason.ORGANIZATION_DELETED, message);
+  }
+  if (expiresAt && expiresAt <= asked) {
+    const message = `this ${noun} expired at ${expiresAt.toISOString()}`;
     throw ownedBy(caller, unauthenticated(ErrorReason.KEY_EXPIRED, message));
   }
-  uses.note({ tenantId, id: row.id, at: asked, newest: hashes[0] }, row.last_used_at);
+  if (use) uses.note({ ...use, place: named.place, at: asked, newest: hashes[0] });
   return {
     caller,
-    allowed: row.allowed_cidrs.length > 0 ? ranges(...row.allowed_cidrs) : undefined,
-    until: Math.min(asked.getTime() + CACHE_MS, expires_at?.getTime() ?? Number.POSITIVE_INFINITY),
+    allowed: allowedCidrs.length > 0 ? ranges(...allowedCidrs) : undefined,
+    until: Math.min(soon, ...[expiresAt, deleteAfter].flatMap((end) => end?.getTime() ?? [])),
   };
+}
+
+const NOUNS: Record<SecretKind, string> = {
+  LIVE: "API key",
+  TEST: "API key",
+  TOKEN: "access token",
+  INVITE: "code of an invite",
+};
+
+const OPERATOR: Caller = {
+  ...{ tenantId: NIL_ID, kind: "LIVE", keyId: NIL_ID, role: Role.OWNER },
+  credential: { kind: "OPERATOR_KEY" },
+};
+
+/** In a time that tells nothing of the key. */
+function isOperatorKey(app: App, key: string): boolean {
+  const { operatorKey } = app.config;
+  const sent = Buffer.from(key, "base64");
+  return operatorKey !== undefined && sent.length === operatorKey.length && timingSafeEqual(sent, operatorKey);
 }
 
 // Beside the errors: those go out to callers, and this is for the audit log alone.

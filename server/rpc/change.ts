@@ -4,6 +4,7 @@ import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import { inStep } from "../lockstep.ts";
+import { traceTx } from "../observe/tx-trace.ts";
 import { auditChange } from "./audit.ts";
 import type { Caller, Idempotency } from "./caller.ts";
 import { refusal } from "./errors.ts";
@@ -29,10 +30,14 @@ async function changeOnce<A extends DescMessage>(
   work: (tx: Tx) => Promise<MessageShape<A>>,
 ): Promise<MessageShape<A>> {
   const { idempotency, tenantId } = caller;
+  const traced = (tx: Tx) => {
+    traceTx(tx, app.observer, caller.call?.trace);
+    return work(tx);
+  };
   const audit = (tx: Tx, message: MessageShape<A>) => auditChange(app, tx, caller, { schema: answer, message });
   if (!idempotency) {
     return inTenant(app.db, tenantId, async (tx) => {
-      const made = await work(tx);
+      const made = await traced(tx);
       await audit(tx, made);
       return made;
     });
@@ -42,7 +47,7 @@ async function changeOnce<A extends DescMessage>(
     return await inTenant(app.db, tenantId, async (tx) => {
       const stored = await storedAnswer(app, tx, tenantId, idempotency, answer);
       if (stored) return stored;
-      const made = await work(tx);
+      const made = await traced(tx);
       const place = answerPlace(tenantId, idempotency.key);
       await tx
         .insertInto("rpc_answer")

@@ -1,33 +1,43 @@
-import { type ConnectRouter, createConnectRouter, createContextValues } from "@connectrpc/connect";
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { constants } from "node:http2";
+import {
+  Code,
+  type ConnectRouter,
+  type ContextValues,
+  createConnectRouter,
+  createContextValues,
+} from "@connectrpc/connect";
+import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import {
   compressionBrotli,
   compressionGzip,
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
+import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { errorFacts } from "../log.ts";
-import type { Authenticator } from "./authenticate.ts";
+import { answerError } from "./answer-error.ts";
+import { CallRecord, recordKey } from "./call-record.ts";
+import { deadline } from "./deadline.ts";
+import { invalid } from "./errors.ts";
 import { explained } from "./explain.ts";
 import {
   accessLog,
   createGate,
-  deadline,
+  type Door,
   idempotency,
   keepRequest,
   type OpenServices,
   validate,
 } from "./interceptors.ts";
-import type { NodeHandler } from "./one-port.ts";
+import type { NodeHandler, NodeRequest, NodeResponse } from "./one-port.ts";
 import { originKey, originOf } from "./origin.ts";
-import type { Refusals } from "./refusals.ts";
+import { sendError, sendGrpcError } from "./plain-answer.ts";
 
 /** All RPCs, over Connect, gRPC and gRPC-Web. `fallback` answers every other path. */
 export function connectHandler(
   app: App,
-  authenticator: Authenticator,
-  refusals: Refusals,
+  door: Door,
   options: { open: OpenServices; routes: (router: ConnectRouter) => void; fallback: NodeHandler },
 ): NodeHandler {
   const router = createConnectRouter({
@@ -35,8 +45,15 @@ export function connectHandler(
     readMaxBytes: app.config.requestBytesMax,
     writeMaxBytes: 64 * 1024 * 1024,
     maxTimeoutMs: 60 * 60_000, // refused above it; ours is shorter, and holds whatever the client asks for
-    requestGate: createGate(app, authenticator, refusals, options.open),
-    interceptors: [accessLog(app, refusals), deadline(app), validate(), keepRequest(), idempotency()],
+    requestGate: createGate(app, door, options.open),
+    interceptors: [
+      accessLog(app, door.refusals),
+      deadline(app),
+      door.admission.turns,
+      validate(),
+      keepRequest(),
+      idempotency(),
+    ],
     jsonOptions: {
       alwaysEmitImplicit: true,
       ignoreUnknownFields: false,
@@ -49,10 +66,52 @@ export function connectHandler(
   return (request, response) => {
     const handler = handlers.get((request.url ?? "").split("?", 1)[0] as string);
     if (!handler) return options.fallback(request, response);
-    const values = createContextValues().set(originKey, originOf(request));
-    handler(universalRequestFromNodeRequest(request, response, undefined, values))
-      .then(explained)
+    const origin = originOf(request);
+    const record = new CallRecord(app, {
+      method: `${handler.service.typeName}/${handler.method.name}`,
+      transport: transportOf(request.headers["content-type"]),
+      address: door.authenticator.addressOf(origin),
+      traceparent: request.headers.traceparent?.toString(),
+      streams: handler.method.methodKind !== "unary",
+      quiet: options.open.has(handler.service.typeName),
+    });
+    const values = createContextValues().set(originKey, origin).set(recordKey, record);
+    response.once("close", () => record.end(Code.Canceled)); // where nothing else has: the client is gone
+    const read = readRequest(request, response, values);
+    if (!read) return refuseUnreadable(app, record, request, response);
+    handler(read)
+      .then((answer) => explained(answer, (code) => record.end(code)))
       .then((answer) => universalResponseToNodeResponse(answer, response))
-      .catch((error) => app.log.warn("rpc.broken_off", errorFacts(error)));
+      .catch((error) => {
+        app.log.warn("rpc.broken_off", { request_id: record.requestId, ...errorFacts(error) });
+        if ("stream" in response) response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+        else response.destroy(); // or whoever called would wait for ever
+      });
   };
+}
+
+/** The request as Connect takes it; undefined: its host and path make no URL, for which Connect throws. */
+function readRequest(
+  request: NodeRequest,
+  response: NodeResponse,
+  values: ContextValues,
+): UniversalServerRequest | undefined {
+  try {
+    return universalRequestFromNodeRequest(request, response, undefined, values);
+  } catch {
+    return undefined;
+  }
+}
+
+function refuseUnreadable(app: App, record: CallRecord, request: NodeRequest, response: NodeResponse): void {
+  const { requestId } = record;
+  const error = answerError(app, invalid("", "the host cannot be read", ErrorReason.MALFORMED_BODY), requestId);
+  record.end(error.code);
+  if (request.headers["content-type"]?.startsWith("application/grpc")) sendGrpcError(response, error, requestId);
+  else sendError(response, error, requestId);
+}
+
+function transportOf(contentType: string | undefined): "connect" | "grpc" | "grpc_web" {
+  if (contentType?.startsWith("application/grpc-web")) return "grpc_web";
+  return contentType?.startsWith("application/grpc") ? "grpc" : "connect";
 }

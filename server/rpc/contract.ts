@@ -21,10 +21,15 @@ export function findBreach<D extends DescMessage>(schema: D, message: MessageSha
   if (result.kind === "valid") return undefined;
   const [first] = result.violations;
   return {
-    field: first ? fieldPath(first) : "",
+    field: first ? fieldPath(first) || namedBy(first.ruleId, schema) : "",
     message: first?.message ?? "is not valid",
     reason: first?.ruleId === "repeated.max_items" ? ErrorReason.TOO_LARGE : ErrorReason.INVALID_FIELD,
   };
+}
+
+/** The field that a rule over a whole request is about: its id ends in it, as `change_subscription.plan_version` does. */
+function namedBy(ruleId: string, schema: DescMessage): string {
+  return schema.fields.find(({ name }) => ruleId.endsWith(`.${name}`))?.name ?? "";
 }
 
 /** Refuses a message that breaks a rule of the contract. */

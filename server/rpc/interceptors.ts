@@ -1,62 +1,85 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { type DescMessage, type DescMethod, type MessageShape, toBinary } from "@bufbuild/protobuf";
-import { Code, type ConnectError, createContextKey, type HandlerContext, type Interceptor } from "@connectrpc/connect";
+import type { ConnectError, HandlerContext, Interceptor } from "@connectrpc/connect";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
-import { withDeadline } from "../clock.ts";
+import type { Admission } from "./admission.ts";
 import { answerError } from "./answer-error.ts";
 import { type Authenticator, keyFrom, ownerOf } from "./authenticate.ts";
-import { type Call, type Caller, callerKey } from "./caller.ts";
+import { type CallRecord, recordKey } from "./call-record.ts";
+import { type Caller, callerKey } from "./caller.ts";
 import { checkContract } from "./contract.ts";
-import { forbidden, invalid, refusal } from "./errors.ts";
+import { timeoutKey } from "./deadline.ts";
+import { forbidden, invalid } from "./errors.ts";
 import { type Origin, originKey } from "./origin.ts";
 import { allows, permissionOf } from "./permission.ts";
+import { atPlace, tenantNamed } from "./place.ts";
 import type { Refusals } from "./refusals.ts";
 
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
-
-const requestIdKey = createContextKey("", { description: "request id" });
 
 /** Services that answer without a key: gRPC health and reflection. */
 export type OpenServices = ReadonlySet<string>;
 
 /**
- * Runs before the body of a call is read, so that a stranger's is never parsed: gives the call its request id, finds the
- * caller, and refuses what the contract does not permit it.
+ * Runs before the body of a call is read, so that a stranger's is never parsed: finds the caller, and refuses what the
+ * contract does not permit it.
  */
-export function createGate(app: App, authenticator: Authenticator, refusals: Refusals, open: OpenServices) {
+export function createGate(app: App, door: Door, open: OpenServices) {
   return async (call: HandlerContext): Promise<void> => {
-    const requestId = randomUUID();
-    call.values.set(requestIdKey, requestId);
-    call.responseHeader.set("x-request-id", requestId);
+    const record = recordOf(call.values.get(recordKey));
+    call.values.set(timeoutKey, call.timeoutMs());
+    call.responseHeader.set("x-request-id", record.requestId);
     if (open.has(call.service.typeName)) return;
     try {
-      const key = keyFrom((name) => call.requestHeader.get(name));
-      const about = { method: call.method, requestId, origin: call.values.get(originKey) };
-      call.values.set(callerKey, await letIn({ authenticator, refusals }, key, about));
+      const sent = credentialsFrom((name) => call.requestHeader.get(name));
+      const about = { method: call.method, record, origin: call.values.get(originKey) };
+      call.values.set(callerKey, await letIn(door, sent, about));
     } catch (error) {
-      const told = answerError(app, error, requestId);
-      app.log.info("rpc.refused", {
-        method: `${call.service.typeName}/${call.method.name}`,
-        request_id: requestId,
-        code: told.code,
-      });
+      const told = answerError(app, error, record.requestId);
+      record.end(told.code);
       throw told;
     }
   };
 }
 
-/** The caller of a key, whom the contract permits the method; a refusal is told to the audit log. */
+/** What a request says of who calls. */
+export interface Credentials {
+  key: string | undefined;
+  /** The tenant that it names. */
+  tenant: string | undefined;
+}
+
+/** The key and the tenant in the headers of a request. */
+export function credentialsFrom(header: (name: string) => string | null | undefined): Credentials {
+  return { key: keyFrom(header), tenant: tenantNamed(header) };
+}
+
+/** What decides about a call before it is read. */
+export interface Door {
+  readonly authenticator: Authenticator;
+  readonly refusals: Refusals;
+  readonly admission: Admission;
+}
+
+/**
+ * The caller, whom the contract permits the method, and who does not call too much; what is refused for who calls is told to
+ * the audit log.
+ */
 export async function letIn(
-  { authenticator, refusals }: { authenticator: Authenticator; refusals: Refusals },
-  key: string | undefined,
-  { method, requestId, origin }: Pick<Call, "method" | "requestId"> & { origin: Origin },
+  { authenticator, refusals, admission }: Door,
+  { key, tenant }: Credentials,
+  { method, record, origin }: { method: DescMethod; record: CallRecord; origin: Origin },
 ): Promise<Caller> {
-  const call = { method, requestId, address: authenticator.addressOf(origin) };
+  const { requestId, address, trace } = record;
+  const call = { method, requestId, address, trace };
   let caller: Caller | undefined;
   try {
     caller = await authenticator.authenticate(key, origin);
+    caller = atPlace(caller, method, tenant);
+    record.noteCaller(caller);
     permit(caller, method);
+    admission.admit(caller, method);
     return { ...caller, call };
   } catch (error) {
     refusals.note({ ...call, key, caller: caller ?? ownerOf(error) }, error);
@@ -68,33 +91,24 @@ export async function letIn(
 export function permit(caller: Caller, method: DescMethod): void {
   const needed = permissionOf(method);
   if (needed && allows(caller.role, needed)) return;
-  throw forbidden(`your key's role lacks the permission ${needed || "for this method"}`);
+  throw forbidden(`your role lacks the permission ${needed || "for this method"}`);
 }
 
-/** One line for each call, and every error in the form of the contract. */
+/** The end of each call is recorded, and every error has the form of the contract. */
 export function accessLog(app: App, refusals: Refusals): Interceptor {
   return (next) => async (request) => {
-    const started = app.clock.now().getTime();
-    const requestId = request.contextValues.get(requestIdKey);
+    const record = recordOf(request.contextValues.get(recordKey));
     const caller = request.contextValues.get(callerKey);
-    const facts = {
-      method: `${request.service.typeName}/${request.method.name}`,
-      request_id: requestId,
-      tenant_id: caller?.tenantId,
-      key_id: caller?.keyId,
-    };
-    const log = (code: number) =>
-      app.log.info("rpc", { ...facts, code, duration_ms: app.clock.now().getTime() - started });
     const tell = (error: unknown) => {
       if (caller?.call) refusals.note({ ...caller.call, key: undefined, caller }, error);
-      const told = answerError(app, error, requestId);
-      log(told.code);
+      const told = answerError(app, error, record.requestId);
+      record.end(told.code);
       return told;
     };
     try {
       const response = await next(request);
-      if (response.stream) return { ...response, message: toldStream(response.message, log, tell) };
-      log(0);
+      if (response.stream) return { ...response, message: toldStream(response.message, record, tell) };
+      record.end(undefined);
       return response;
     } catch (error) {
       throw tell(error);
@@ -105,15 +119,20 @@ export function accessLog(app: App, refusals: Refusals): Interceptor {
 /** A stream is over when its last message is out, or an error ends it. */
 async function* toldStream<T>(
   messages: AsyncIterable<T>,
-  log: (code: number) => void,
+  record: CallRecord,
   tell: (error: unknown) => ConnectError,
 ): AsyncIterable<T> {
   try {
     yield* messages;
-    log(0);
+    record.end(undefined);
   } catch (error) {
     throw tell(error);
   }
+}
+
+function recordOf(record: CallRecord | undefined): CallRecord {
+  if (!record) throw new Error("a call without a record");
+  return record;
 }
 
 /** Holds the limits that the contract writes with `buf.validate`. */
@@ -134,24 +153,6 @@ async function* checkedStream<D extends DescMessage>(
     checkContract(schema, message);
     yield message;
   }
-}
-
-/**
- * Answers a call that takes longer than the server's limit, whatever deadline its client set or did not set. What it has
- * begun ends by the database's own time limits, and an idempotency key tells a repeat what became of it.
- */
-export function deadline(app: App): Interceptor {
-  const ms = app.config.requestTimeoutMs;
-  return (next) => (request) => {
-    if (request.stream) return next(request);
-    const late = (signal: AbortSignal) =>
-      new Promise<never>((_, reject) => {
-        const message = `the call took longer than ${ms} ms; try again`;
-        const refuse = () => reject(refusal(Code.DeadlineExceeded, ErrorReason.OVERLOADED, message));
-        signal.addEventListener("abort", refuse, { once: true });
-      });
-    return withDeadline(ms, (signal) => Promise.race([next(request), late(signal)]));
-  };
 }
 
 /** Keeps what was asked with the caller, for the audit log. */

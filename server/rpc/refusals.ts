@@ -1,11 +1,12 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import { sql } from "kysely";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant } from "../db/database.ts";
-import { formatId } from "../id.ts";
 import { errorFacts } from "../log.ts";
-import { readSecret } from "../tenant/api-key.ts";
 import { appendAudit } from "../tenant/audit-chain.ts";
+import { readSecret } from "../tenant/secret-text.ts";
+import { whoOf } from "./audit.ts";
 import type { Call, Caller } from "./caller.ts";
 import { detailOf } from "./errors.ts";
 import { reasonName } from "./plain-answer.ts";
@@ -26,7 +27,7 @@ export interface RefusedCall extends Call {
   caller: Caller | undefined;
 }
 
-/** Writes refused attempts into the audit log of the tenant that they were about. */
+/** Writes refused attempts into the audit log of the tenant or the organization that they were about. */
 export interface Refusals {
   /**
    * Takes note of why a call was refused, where that was for who called. The entry is written aside, in a transaction of its
@@ -62,11 +63,11 @@ export function createRefusals(app: App): Refusals {
   return {
     note(call, error) {
       const refusal = refusalOf(error);
-      const tenantId = call.caller?.tenantId ?? readSecret(call.key ?? "")?.tenantId;
-      if (!refusal || !tenantId) return;
-      const leftOutCount = admit(call.caller?.keyId ?? tenantId);
+      const place = call.caller?.tenantId ?? readSecret(call.key ?? "")?.place;
+      if (!refusal || !place) return;
+      const leftOutCount = admit(call.caller?.keyId ?? place);
       if (leftOutCount === undefined) return;
-      const written = write(app, tenantId, { ...call, refusal, leftOutCount })
+      const written = write(app, place, { ...call, refusal, leftOutCount })
         .catch((cause) => app.log.error("audit.refusal_lost", { request_id: call.requestId, ...errorFacts(cause) }))
         .finally(() => writing.delete(written));
       writing.add(written);
@@ -85,14 +86,15 @@ function refusalOf(error: unknown): string | undefined {
   return reasonName(reason);
 }
 
-async function write(app: App, tenantId: string, refused: RefusedCall & { refusal: string; leftOutCount: number }) {
+async function write(app: App, place: string, refused: RefusedCall & { refusal: string; leftOutCount: number }) {
   const { method, address, requestId, caller, refusal, leftOutCount } = refused;
-  const keyId = caller ? formatId("key", caller.keyId) : "";
-  await inTenant(app.db, tenantId, async (tx) => {
-    // A key of right form may name any tenant.
-    const tenant = await tx.selectFrom("tenant").select("kind").where("tenant_id", "=", tenantId).executeTakeFirst();
-    if (!tenant) return;
-    const who = { action: method.name, actor: keyId, keyId, address, requestId };
-    await appendAudit(app, tx, tenantId, { ...who, subject: "", refusal, leftOutCount, detail: "{}" });
+  const nobody = { action: method.name, actor: "", keyId: "", address, requestId };
+  const who = caller ? whoOf({ ...caller, call: refused }) : nobody;
+  await inTenant(app.db, place, async (tx) => {
+    // A key of right form may name any place. A tenant that is being deleted has no log any more when its row is gone.
+    const tenant = await sql`select from tenant where tenant_id = ${place} for key share`.execute(tx);
+    const known = tenant.rows.length > 0 ? tenant : await sql`select from organization where id = ${place}`.execute(tx);
+    if (known.rows.length === 0) return;
+    await appendAudit(app, tx, place, { ...who, subject: "", refusal, leftOutCount, detail: "{}" });
   });
 }

@@ -4,15 +4,20 @@ import { Code, type ConnectError, type HandlerContext } from "@connectrpc/connec
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
-import { type Authenticator, keyFrom } from "./authenticate.ts";
+import type { Authenticator } from "./authenticate.ts";
 import { callerOf } from "./caller.ts";
-import { refusal } from "./errors.ts";
+import { laterAgain, overloaded, refusal } from "./errors.ts";
+import { credentialsFrom, permit } from "./interceptors.ts";
 import { originKey } from "./origin.ts";
+import { atPlace } from "./place.ts";
 
 /** How long a stream is silent at most: its client tells a slow day from a dead line. */
 export const HEARTBEAT_MS = 3_000;
 /** The same, as streams tell it. */
 export const heartbeatInterval = create(DurationSchema, { seconds: BigInt(HEARTBEAT_MS / 1_000) });
+
+// When a tenant with too many streams may try again: one of them has to end first.
+const RETRY_MS = 5_000;
 
 // How long a stream outlives the revocation of its key.
 const KEY_CHECK_MS = 5_000;
@@ -66,27 +71,27 @@ export class Streams {
     const open = [...this.#open.values()].filter((other) => other === tenantId).length;
     if (open >= streamsPerTenantMax) {
       const message = `${open} streams of this tenant are open here already: end one first`;
-      throw refusal(Code.ResourceExhausted, ErrorReason.OVERLOADED, message);
+      throw overloaded(message, RETRY_MS);
     }
     const own = new AbortController();
     this.#open.set(own, tenantId);
     return own;
   }
 
-  /** Refuses a key that was revoked meanwhile. Asked after each message, of which one comes at least with each heartbeat. */
+  /** Refuses a key that was revoked meanwhile, or a member whose role was lowered. Asked after each message, of which one comes at least with each heartbeat. */
   #keyCheck(call: HandlerContext): () => Promise<void> {
     const { clock } = this.#app;
-    const key = keyFrom((name) => call.requestHeader.get(name));
+    const { key, tenant } = credentialsFrom((name) => call.requestHeader.get(name));
     const origin = call.values.get(originKey);
     let askedAt = clock.now();
     return async () => {
       if (clock.now() < plusMs(askedAt, KEY_CHECK_MS)) return;
       askedAt = clock.now();
-      await this.#authenticator.authenticate(key, origin);
+      permit(atPlace(await this.#authenticator.authenticate(key, origin), call.method, tenant), call.method);
     };
   }
 }
 
 function stopping(): ConnectError {
-  return refusal(Code.Unavailable, ErrorReason.UNAVAILABLE, "the server is stopping; call again");
+  return laterAgain(refusal(Code.Unavailable, ErrorReason.UNAVAILABLE, "the server is stopping; call again"), 1_000);
 }

@@ -1,5 +1,3 @@
-import { randomBytes } from "node:crypto";
-import { crc32 } from "node:zlib";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { Selectable } from "kysely";
@@ -9,36 +7,9 @@ import { type ListApiKeysRequest, ListApiKeysResponseSchema } from "../../gen/us
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import type { ApiKey as ApiKeyRow } from "../db/tables.ts";
-import { formatId, parseId, toBase62 } from "../id.ts";
+import { formatId } from "../id.ts";
 import { openPage } from "../rpc/page.ts";
-
-// An API key is `uf_live_` or `uf_test_`, then base62: the tenant's id (22 digits), 256 random bits (43) and the CRC-32
-// of all before it (6). So a mistyped key is refused without a query, and a good one says where to look it up.
-
-const TENANT_DIGITS = 22;
-const SECRET_DIGITS = 43;
-const CHECKSUM_DIGITS = 6;
-const SHOWN_AT_START = 12;
-const SHOWN_AT_END = 4;
-
-export type TenantKindName = "LIVE" | "TEST";
-
-/** Makes the key itself: the secret that is shown once. */
-export function makeSecret(kind: TenantKindName, tenantId: string): string {
-  const tenant = toBase62(Buffer.from(tenantId.replaceAll("-", ""), "hex"), TENANT_DIGITS);
-  const body = `uf_${kind.toLowerCase()}_${tenant}${toBase62(randomBytes(32), SECRET_DIGITS)}`;
-  return body + checksum(body);
-}
-
-/** The tenant that a key names, or undefined when its form or checksum is wrong. */
-export function readSecret(secret: string): { kind: TenantKindName; tenantId: string } | undefined {
-  const match = /^uf_(live|test)_([0-9A-Za-z]{71})$/.exec(secret);
-  if (!match) return undefined;
-  const body = secret.slice(0, -CHECKSUM_DIGITS);
-  if (checksum(body) !== secret.slice(-CHECKSUM_DIGITS)) return undefined;
-  const tenantId = parseId("ten", `ten_${(match[2] as string).slice(0, TENANT_DIGITS)}`);
-  return tenantId ? { kind: match[1] === "live" ? "LIVE" : "TEST", tenantId } : undefined;
-}
+import { shownPart } from "./secret-text.ts";
 
 /** The row of a new key. */
 export function newApiKeyRow(app: Pick<App, "secrets" | "clock">, key: NewApiKey): Selectable<ApiKeyRow> {
@@ -47,8 +18,7 @@ export function newApiKeyRow(app: Pick<App, "secrets" | "clock">, key: NewApiKey
     id: key.id,
     name: key.name,
     role: roleName(key.role),
-    // The start says what kind it is, the end which one: the tenant's id between them is the same for all of its keys.
-    prefix: `${key.secret.slice(0, SHOWN_AT_START)}...${key.secret.slice(-SHOWN_AT_END)}`,
+    prefix: shownPart(key.secret),
     hash: app.secrets.hashKey(key.secret),
     pepper_id: app.secrets.pepperIds[0] as Buffer,
     created_at: app.clock.now(),
@@ -93,7 +63,8 @@ export function roleOf(name: string): Role {
   return Role[name as keyof typeof Role] ?? Role.UNSPECIFIED;
 }
 
-function roleName(role: Role): string {
+/** A role as a row has it. */
+export function roleName(role: Role): string {
   return (RoleSchema.value[role]?.name ?? "").replace("ROLE_", "");
 }
 
@@ -123,10 +94,4 @@ export function listApiKeys(app: App, tenantId: string, request: ListApiKeysRequ
     const { rows, nextPageToken } = page.cut(found, (row) => row.id);
     return create(ListApiKeysResponseSchema, { apiKeys: rows.map(toApiKey), nextPageToken });
   });
-}
-
-function checksum(body: string): string {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(crc32(body));
-  return toBase62(bytes, CHECKSUM_DIGITS);
 }

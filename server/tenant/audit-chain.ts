@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { type Selectable, sql } from "kysely";
 import type { App } from "../app.ts";
 import type { Tx } from "../db/database.ts";
@@ -71,8 +72,40 @@ export async function appendAudit(
   return { sequence: row.sequence, hash };
 }
 
+/**
+ * Whether an entry is what was written in this place of its chain, or what an erasure left of that. Undefined: nobody here
+ * can tell, for want of the key.
+ */
+export function isAsWritten(
+  secrets: App["secrets"],
+  { hash, ...row }: Selectable<AuditEntryRow>,
+  before: Uint8Array,
+): boolean | undefined {
+  const isSigned = secrets.isSigned(signedBytes(row, before), hash);
+  if (!isSigned || !row.original_digest || !row.erasure) return isSigned;
+  return secrets.isSigned(erasedBytes(row, row.detail, row.original_digest), row.erasure);
+}
+
+/** What the signature under an erasure is made of: which entry it is, what it said, and what it says now. */
+export function erasedBytes(
+  { tenant_id, sequence }: Pick<Selectable<AuditEntryRow>, "tenant_id" | "sequence">,
+  detail: string,
+  originalDigest: Uint8Array,
+): Buffer {
+  const digests = [Buffer.from(originalDigest), digestOf(detail)].map((digest) => digest.toString("hex"));
+  return Buffer.from(JSON.stringify(["erased", tenant_id, sequence.toString(), ...digests]));
+}
+
+/** What stands for the detail of an entry in its hash. */
+export function digestOf(detail: string): Buffer {
+  return createHash("sha256").update(detail).digest();
+}
+
+type Signed = Omit<Selectable<AuditEntryRow>, "hash" | "original_digest" | "erasure"> &
+  Partial<Pick<Selectable<AuditEntryRow>, "original_digest">>;
+
 /** What an entry's hash is made of. */
-export function signedBytes(row: Omit<Selectable<AuditEntryRow>, "hash">, before: Uint8Array): Buffer {
+export function signedBytes(row: Signed, before: Uint8Array): Buffer {
   const text = JSON.stringify([
     row.tenant_id,
     row.sequence.toString(),
@@ -85,7 +118,7 @@ export function signedBytes(row: Omit<Selectable<AuditEntryRow>, "hash">, before
     row.subject,
     row.refusal,
     row.left_out_count.toString(),
-    row.detail,
+    (row.original_digest ?? digestOf(row.detail)).toString("hex"),
   ]);
   return Buffer.concat([before, Buffer.from(text)]);
 }

@@ -31,6 +31,7 @@ export function toAuditEntry(row: Selectable<AuditEntryRow>) {
     ...(before ? { before } : {}),
     ...(after ? { after } : {}),
     hash: row.hash,
+    erased: row.erasure !== null,
   });
 }
 

@@ -8,13 +8,14 @@ import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { forbidden } from "../rpc/errors.ts";
 import { covers } from "../rpc/permission.ts";
-import { makeSecret, newApiKeyRow, toApiKey } from "./api-key.ts";
+import { newApiKeyRow, toApiKey } from "./api-key.ts";
 import { checkCidrs, checkWithinOwn } from "./key-limits.ts";
+import { makeSecret } from "./secret-text.ts";
 
 /** Makes an API key of a role that the caller's own role covers, and within the limits of its own key. */
 export function createApiKey(app: App, caller: Caller, request: CreateApiKeyRequest) {
   const { name, role, expiresIn, allowedCidrs } = request;
-  if (!covers(caller.role, role)) throw forbidden("your key may not make a key that may do more than itself");
+  if (!covers(caller.role, role)) throw forbidden("you may not make a key that may do more than your own role");
   checkCidrs(allowedCidrs);
   const { tenantId } = caller;
   return change(app, caller, CreateApiKeyResponseSchema, async (tx) => {

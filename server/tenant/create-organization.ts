@@ -1,65 +1,31 @@
-import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
+import { create } from "@bufbuild/protobuf";
+import {
+  type CreateOrganizationRequest,
+  CreateOrganizationResponseSchema,
+} from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
-import { enterTenant, openDatabase } from "../db/database.ts";
-import { newId } from "../id.ts";
-import { makeSecret, newApiKeyRow, readSecret, type TenantKindName } from "./api-key.ts";
+import { newId, uuidOf } from "../id.ts";
+import type { Caller } from "../rpc/caller.ts";
+import { change } from "../rpc/change.ts";
+import { toMember } from "./member.ts";
+import { insertOrganization } from "./new-organization.ts";
+import { tenantsOf, toOrganization } from "./organization.ts";
 
-/** A tenant that was made, and the key of its owner: shown here and nowhere else. */
-export interface NewTenant {
-  tenantId: string;
-  secret: string;
-}
-
-/**
- * Makes an organization with its two tenants and a key of the owner role for each, whole or not at all. As the owner of
- * the schema: the application's own role can make no tenants. With `testClock`, the test tenant's clock stands there; with `testKey`, a key
- * that it had before, it is the tenant that it was.
- */
-export async function createOrganization(
-  ownerUrl: string,
-  app: Pick<App, "secrets" | "clock">,
-  organization: { name: string; testClock?: Date; testKey?: string },
-): Promise<{ live: NewTenant; test: NewTenant }> {
-  const { db } = openDatabase({
-    url: ownerUrl,
-    connectionsMax: 1,
-    statementTimeoutMs: 30_000,
-    onIdleError: () => {},
-  });
-  const organizationId = newId();
-  const now = app.clock.now();
-  const tenants = { live: newTenant("LIVE"), test: newTenant("TEST", organization.testKey) };
-  try {
-    await db.transaction().execute(async (tx) => {
-      await tx
-        .insertInto("organization")
-        .values({ id: organizationId, name: organization.name, created_at: now })
-        .execute();
-      for (const { kind, tenantId, secret } of Object.values(tenants)) {
-        await tx
-          .insertInto("tenant")
-          .values({
-            tenant_id: tenantId,
-            organization_id: organizationId,
-            kind,
-            created_at: now,
-            clock_frozen_at: kind === "TEST" ? (organization.testClock ?? null) : null,
-          })
-          .execute();
-        await enterTenant(tx, tenantId);
-        const key = { tenantId, id: newId(), name: "first key", role: Role.OWNER, secret };
-        await tx.insertInto("api_key").values(newApiKeyRow(app, key)).execute();
-      }
+/** Makes an organization for the operator. The call runs at the organization that it makes. */
+export function createOrganization(app: App, caller: Caller, request: CreateOrganizationRequest) {
+  // With an idempotency key its id follows from that: a repeated call comes to the same place, and finds its answer there.
+  const { idempotency } = caller;
+  const id = idempotency ? uuidOf(app.secrets.hashKey(`organization|${idempotency.key}`)) : newId();
+  const { name, ownerEmail } = request;
+  return change(app, { ...caller, tenantId: id }, CreateOrganizationResponseSchema, async (tx) => {
+    const made = await insertOrganization(tx, app, { id, name, ownerEmail });
+    return create(CreateOrganizationResponseSchema, {
+      organization: toOrganization(made.organization),
+      tenants: await tenantsOf(app, tx, id),
+      owner: toMember(made.owner),
+      liveKey: made.live.secret,
+      testKey: made.test.secret,
+      ownerToken: made.ownerToken,
     });
-  } finally {
-    await db.destroy();
-  }
-  return tenants;
-}
-
-function newTenant(kind: TenantKindName, secret?: string): NewTenant & { kind: TenantKindName } {
-  const tenantId = newId();
-  const before = secret === undefined ? undefined : readSecret(secret);
-  if (secret && before?.kind === kind) return { kind, tenantId: before.tenantId, secret };
-  return { kind, tenantId, secret: makeSecret(kind, tenantId) };
+  });
 }

@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import { inTenant } from "../db/database.ts";
@@ -9,11 +10,14 @@ const STALE_MS = 60_000;
 // More keys than this in use for the first time within a minute: the others are written at their next use.
 const WAITING_MAX = 10_000;
 
-/** A use of an API key. */
+/** A use of an API key or an access token. */
 export interface KeyUse {
-  tenantId: string;
+  table: "api_key" | "access_token";
+  /** The tenant, or the organization. */
+  place: string;
   /** UUID of the key. */
   id: string;
+  lastUsedAt: Date | null;
   /** Process time. */
   at: Date;
   /** The key's hash with the pepper of today. */
@@ -21,7 +25,7 @@ export interface KeyUse {
 }
 
 /**
- * Writes when API keys were last used, and their hashes with the pepper of today: once a minute for each key, whatever the
+ * Writes when API keys and access tokens were last used, and their hashes with the pepper of today: once a minute for each key, whatever the
  * number of processes. Beside the calls, one after the other: no call waits for it, and it takes one connection at most.
  */
 export class KeyUses {
@@ -34,8 +38,8 @@ export class KeyUses {
   }
 
   /** Has a use written, unless the one before was less than a minute earlier. */
-  note(use: KeyUse, lastUsedAt: Date | null): void {
-    if (lastUsedAt && lastUsedAt > plusMs(use.at, -STALE_MS)) return;
+  note(use: KeyUse): void {
+    if (use.lastUsedAt && use.lastUsedAt > plusMs(use.at, -STALE_MS)) return;
     if (this.#waiting.size >= WAITING_MAX) return;
     this.#waiting.set(use.id, use);
     this.#writing ??= this.#writeAll();
@@ -55,14 +59,12 @@ export class KeyUses {
   }
 }
 
-async function write(app: App, { tenantId, id, at, newest }: KeyUse): Promise<void> {
-  await inTenant(app.db, tenantId, (tx) =>
-    tx
-      .updateTable("api_key")
-      .set({ last_used_at: at, hash: newest.hash, pepper_id: newest.pepperId })
-      .where("tenant_id", "=", tenantId)
-      .where("id", "=", id)
-      .where((or) => or.or([or("last_used_at", "is", null), or("last_used_at", "<=", plusMs(at, -STALE_MS))]))
-      .execute(),
+async function write(app: App, { table, place, id, at, newest }: KeyUse): Promise<void> {
+  const placeColumn = sql.ref(table === "api_key" ? "tenant_id" : "organization_id");
+  await inTenant(app.db, place, (tx) =>
+    sql`
+      update ${sql.table(table)} set last_used_at = ${at}, hash = ${newest.hash}, pepper_id = ${newest.pepperId}
+      where ${placeColumn} = ${place} and id = ${id}
+        and (last_used_at is null or last_used_at <= ${plusMs(at, -STALE_MS)})`.execute(tx),
   );
 }

@@ -47,7 +47,7 @@ async function replace(
   noteBefore(tx, CustomerSchema, toCustomer(before));
   return tx
     .updateTable("customer")
-    .set(known)
+    .set({ ...known, erased_at: null })
     .where("tenant_id", "=", tenantId)
     .where("id", "=", id)
     .returningAll()

@@ -11,8 +11,9 @@ import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { forbidden, notFound, stateConflict } from "../rpc/errors.ts";
 import { covers } from "../rpc/permission.ts";
-import { makeSecret, newApiKeyRow, roleOf, toApiKey } from "./api-key.ts";
+import { newApiKeyRow, roleOf, toApiKey } from "./api-key.ts";
 import { checkWithinOwn } from "./key-limits.ts";
+import { makeSecret } from "./secret-text.ts";
 
 const OVERLAP_MS = 24 * 60 * 60 * 1000;
 
@@ -24,7 +25,7 @@ export function rotateApiKey(app: App, caller: Caller, request: RotateApiKeyRequ
     if (!before) throw notFound("API key", request.id);
     const role = roleOf(before.role);
     // The answer holds the new key: who may not make it may not be given it.
-    if (!covers(caller.role, role)) throw forbidden("your key may not rotate a key that may do more than itself");
+    if (!covers(caller.role, role)) throw forbidden("you may not rotate a key that may do more than your own role");
     const now = app.clock.now();
     checkGood(before, now);
     const secret = makeSecret(caller.kind, tenantId);

@@ -3,7 +3,7 @@ import { AuditBreach } from "../../gen/usageflow/v1/audit_pb.ts";
 import { type VerifyAuditRequest, VerifyAuditResponseSchema } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
-import { CHAIN_START, type ChainHead, readHead, signedBytes } from "./audit-chain.ts";
+import { CHAIN_START, type ChainHead, isAsWritten, readHead } from "./audit-chain.ts";
 
 const PAGE_SIZE = 1_000;
 // So that a call ends within its time, however long the log is.
@@ -16,7 +16,7 @@ interface Finding {
 }
 
 /** Works the hashes of a chain out again, from its beginning or after an entry that is known from before. */
-export function verifyAudit(app: App, tenantId: string, { after }: VerifyAuditRequest) {
+export function verifyAudit(app: Pick<App, "db" | "secrets">, tenantId: string, { after }: VerifyAuditRequest) {
   return inTenant(app.db, tenantId, async (tx) => {
     const { lastSequence, ...head } = await readHead(tx, tenantId);
     const known =
@@ -45,7 +45,7 @@ async function checkKnown(tx: Tx, tenantId: string, known: ChainHead): Promise<F
   return row.hash.equals(known.hash) ? undefined : { breach: AuditBreach.CHANGED, breachSequence: known.sequence };
 }
 
-async function verifyPage(app: App, tx: Tx, tenantId: string, after: ChainHead, end: bigint) {
+async function verifyPage(app: Pick<App, "secrets">, tx: Tx, tenantId: string, after: ChainHead, end: bigint) {
   const rows = await tx
     .selectFrom("audit_entry")
     .selectAll()
@@ -56,15 +56,15 @@ async function verifyPage(app: App, tx: Tx, tenantId: string, after: ChainHead, 
     .limit(PAGE_SIZE)
     .execute();
   let verified = after;
-  for (const { hash, ...row } of rows) {
+  for (const row of rows) {
     const breachSequence = verified.sequence + 1n;
     if (row.sequence !== breachSequence) return { verified, found: { breach: AuditBreach.MISSING, breachSequence } };
-    const isSigned = app.secrets.isSigned(signedBytes(row, verified.hash), hash);
-    if (!isSigned) {
-      const breach = isSigned === undefined ? AuditBreach.KEY_UNKNOWN : AuditBreach.CHANGED;
+    const isRight = isAsWritten(app.secrets, row, verified.hash);
+    if (!isRight) {
+      const breach = isRight === undefined ? AuditBreach.KEY_UNKNOWN : AuditBreach.CHANGED;
       return { verified, found: { breach, breachSequence } };
     }
-    verified = { sequence: row.sequence, hash };
+    verified = { sequence: row.sequence, hash: row.hash };
   }
   const isShort = rows.length < PAGE_SIZE && verified.sequence < end;
   const found = isShort ? { breach: AuditBreach.MISSING, breachSequence: verified.sequence + 1n } : undefined;

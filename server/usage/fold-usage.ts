@@ -1,6 +1,10 @@
 import { sql } from "kysely";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
+import { formatId } from "../id.ts";
+import { noSpan } from "../observe/observer.ts";
+import { traceColumn, traceFrom } from "../observe/trace.ts";
+import { beginIn, traceTx } from "../observe/tx-trace.ts";
 import { registerCustomers } from "../tenant/customer.ts";
 import { makeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
@@ -31,11 +35,18 @@ export function foldUsage(app: App, tenantId: string): Promise<number> {
     const claimed = await claimBatches(tx, tenantId);
     if (claimed.length === 0) return 0;
     const batches = claimed.map((batch) => batch.id);
+    traceTx(tx, app.observer);
+    const spans = claimed.map(({ trace }) =>
+      trace ? beginIn(tx, "usage.fold", { parent: traceFrom(trace) }) : noSpan,
+    );
+    traceTx(tx, app.observer, spans.find(({ trace }) => trace)?.trace); // customers are told of as the first usage's
     await registerArrivals(app, tx, tenantId, batches);
     // First: what this fold voids of its own usage is not to be counted.
     await tx
       .insertInto("usage_fold")
-      .values(batches.map((batch_id) => ({ tenant_id: tenantId, batch_id, number })))
+      .values(
+        batches.map((batch_id, i) => ({ tenant_id: tenantId, batch_id, number, trace: traceColumn(spans[i]?.trace) })),
+      )
       .execute();
     await addToBuckets(tx, tenantId, batches, number);
     await addValues(tx, tenantId, batches, number);
@@ -43,18 +54,19 @@ export function foldUsage(app: App, tenantId: string): Promise<number> {
     await tellWatchers(app, tx, tenantId, batches);
     await addToMinutes(tx, tenantId, claimed, app.clock.now());
     await tx.updateTable("usage_progress").set({ last_number: number }).where("tenant_id", "=", tenantId).execute();
+    for (const span of spans) span.end({ tenant_id: formatId("ten", tenantId), batches: batches.length });
     return batches.length;
   });
 }
 
-function claimBatches(tx: Tx, tenantId: string): Promise<(StoredBatch & { id: string })[]> {
+function claimBatches(tx: Tx, tenantId: string): Promise<(StoredBatch & { id: string; trace: Buffer | null })[]> {
   return tx
     .deleteFrom("usage_batch")
     .where("tenant_id", "=", tenantId)
     .where("id", "in", (query) =>
       query.selectFrom("usage_batch").select("id").where("tenant_id", "=", tenantId).orderBy("id").limit(BATCHES_MAX),
     )
-    .returning(["id", "created_at", "event_count"])
+    .returning(["id", "created_at", "event_count", "trace"])
     .execute();
 }
 

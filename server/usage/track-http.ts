@@ -1,20 +1,20 @@
 import { isUtf8 } from "node:buffer";
-import { randomUUID } from "node:crypto";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { UsageOutcome, UsageOutcomeSchema, type UsageResult } from "../../gen/usageflow/v1/usage_pb.ts";
 import { UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import type { App } from "../app.ts";
+import type { Admission } from "../rpc/admission.ts";
 import { answerError } from "../rpc/answer-error.ts";
-import { type Authenticator, keyFrom } from "../rpc/authenticate.ts";
+import { CallRecord } from "../rpc/call-record.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { detailOf, invalid, refusal, tooLarge } from "../rpc/errors.ts";
-import { letIn } from "../rpc/interceptors.ts";
+import { credentialsFrom, type Door, letIn } from "../rpc/interceptors.ts";
 import type { NodeHandler, NodeRequest } from "../rpc/one-port.ts";
 import { originOf } from "../rpc/origin.ts";
 import { reasonName, sendError, sendJson } from "../rpc/plain-answer.ts";
-import type { Refusals } from "../rpc/refusals.ts";
+import { noteOutcomes } from "./note-outcomes.ts";
 import { parseExactJson, readEvent } from "./read-json.ts";
 import { rejected, type Tracker } from "./track-usage.ts";
 
@@ -24,34 +24,35 @@ const EVENTS_MAX = 1_000;
  * `POST /api/track`: one event as a JSON object, or up to 1,000 in an array. One event answers 200 (accepted, duplicate),
  * 409 (conflict) or 400 (rejected); an array answers 200 with the outcomes in order.
  */
-export function trackRoute(app: App, authenticator: Authenticator, refusals: Refusals, tracker: Tracker): NodeHandler {
+export function trackRoute(app: App, door: Door, tracker: Tracker): NodeHandler {
   return (request, response) => {
-    const requestId = randomUUID();
-    const started = app.clock.now().getTime();
+    const sent = credentialsFrom((name) => request.headers[name]?.toString());
+    const origin = originOf(request);
+    const record = new CallRecord(app, {
+      method: "POST /api/track",
+      transport: "http",
+      address: door.authenticator.addressOf(origin),
+      traceparent: request.headers.traceparent?.toString(),
+    });
+    const { requestId } = record;
     // Over HTTP/1.1 the server's own limits hold; an HTTP/2 stream that never ends would be held for ever.
     if ("stream" in request) request.stream.setTimeout(app.config.requestTimeoutMs, () => request.stream.close());
-    const log = (status: number, caller?: Caller) =>
-      app.log.info("track", {
-        request_id: requestId,
-        tenant_id: caller?.tenantId,
-        key_id: caller?.keyId,
-        status,
-        duration_ms: app.clock.now().getTime() - started,
-      });
-    const key = keyFrom((name) => request.headers[name]?.toString());
-    const origin = originOf(request);
-    const enter = () =>
-      letIn({ authenticator, refusals }, key, { method: UsageService.method.trackUsage, requestId, origin });
-    track(app, enter, tracker, request).then(
-      ({ status, body, caller }) => {
+    const end = (status: number, code: Code | undefined) => {
+      record.note({ status });
+      record.end(code);
+    };
+    const enter = () => letIn(door, sent, { method: UsageService.method.trackUsage, record, origin });
+    track(app, enter, door.admission, tracker, request).then(
+      ({ status, code, body, results }) => {
         sendJson(response, status, body, requestId);
-        log(status, caller);
+        noteOutcomes(app, record, results);
+        end(status, code);
       },
       (error) => {
-        const status = sendError(response, answerError(app, error, requestId), requestId, statusOf(error));
-        // What was not read of a refused body would be taken for the next request.
-        if (!request.complete && request.httpVersionMajor === 1) request.socket.destroySoon();
-        log(status);
+        const told = answerError(app, error, requestId);
+        const status = sendError(response, told, requestId, statusOf(error));
+        if (!request.complete && request.httpVersionMajor === 1) passOver(request, app.config.requestBytesMax);
+        end(status, told.code);
       },
     );
   };
@@ -60,9 +61,10 @@ export function trackRoute(app: App, authenticator: Authenticator, refusals: Ref
 async function track(
   app: App,
   enter: () => Promise<Caller>,
+  admission: Admission,
   tracker: Tracker,
   request: NodeRequest,
-): Promise<{ caller: Caller; status: number; body: unknown }> {
+): Promise<{ status: number; code: Code | undefined; body: unknown; results: readonly UsageResult[] }> {
   const { headers } = request;
   const caller = await enter();
   if (!isJson(headers["content-type"]) || (headers["content-encoding"] ?? "identity") !== "identity") {
@@ -76,24 +78,29 @@ async function track(
   if (!isUtf8(body)) throw invalid("", "the body is not valid UTF-8", ErrorReason.MALFORMED_BODY);
   const json = parseExactJson(body.toString());
   const backfill = /[?&]backfill=true(&|$)/.test(request.url ?? "");
+  admission.admitEvents(caller, Array.isArray(json) ? json.length : 1);
   if (!Array.isArray(json)) {
-    const [result] = (await trackAll(tracker, caller, [json], backfill)) as [UsageResult];
-    return { caller, status: STATUS[result.outcome] ?? 500, body: toPlain(result) };
+    const results = await trackAll(tracker, caller, [json], backfill);
+    const [result] = results as [UsageResult];
+    return { ...(ANSWERS[result.outcome] ?? FAILED), body: toPlain(result), results };
   }
   if (json.length === 0 || json.length > EVENTS_MAX) {
     const reason = json.length === 0 ? ErrorReason.INVALID_FIELD : ErrorReason.TOO_LARGE;
     throw invalid("", `an array of 1 to ${EVENTS_MAX} events, and not of ${json.length}`, reason);
   }
   const results = await trackAll(tracker, caller, json, backfill);
-  return { caller, status: 200, body: { results: results.map(toPlain) } };
+  return { ...DONE, body: { results: results.map(toPlain) }, results };
 }
 
-const STATUS: Record<UsageOutcome, number> = {
-  [UsageOutcome.UNSPECIFIED]: 500,
-  [UsageOutcome.ACCEPTED]: 200,
-  [UsageOutcome.DUPLICATE]: 200,
-  [UsageOutcome.CONFLICT]: 409,
-  [UsageOutcome.REJECTED]: 400,
+const DONE = { status: 200, code: undefined };
+/** What the answer for one event comes to. */
+const FAILED = { status: 500, code: Code.Internal };
+const ANSWERS: Record<UsageOutcome, { status: number; code: Code | undefined }> = {
+  [UsageOutcome.UNSPECIFIED]: FAILED,
+  [UsageOutcome.ACCEPTED]: DONE,
+  [UsageOutcome.DUPLICATE]: DONE,
+  [UsageOutcome.CONFLICT]: { status: 409, code: Code.AlreadyExists },
+  [UsageOutcome.REJECTED]: { status: 400, code: Code.InvalidArgument },
 };
 
 /** Tracks what can be read as events, and puts the answers for the rest in their places. */
@@ -113,6 +120,7 @@ function readBody(request: NodeRequest, bytesMax: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   return new Promise((resolve, reject) => {
+    if (request.readableEnded) return resolve(Buffer.alloc(0)); // while the caller was looked up, and never again
     request.on("data", (chunk: Buffer) => {
       length += chunk.length;
       if (length <= bytesMax) chunks.push(chunk);
@@ -125,6 +133,15 @@ function readBody(request: NodeRequest, bytesMax: number): Promise<Buffer> {
     request.on("error", reject);
     request.on("aborted", () => reject(invalid("", "the body broke off", ErrorReason.MALFORMED_BODY)));
   });
+}
+
+/**
+ * What was not read of a refused body would be taken for the next request: it is thrown away as it comes. Where there is no
+ * end to it in sight, the connection goes with it.
+ */
+function passOver(request: NodeRequest, bytesMax: number): void {
+  if (Number(request.headers["content-length"]) <= bytesMax) request.resume();
+  else request.socket.destroySoon();
 }
 
 /** Where this route says more by its status than the code's own one does. */

@@ -34,13 +34,14 @@ export function toUsageEvent(row: UsageEventRow): UsageEvent {
   });
 }
 
-const columns = sql`idempotency_key, metric, customer_id, trim_scale(amount)::text as amount,
+/** What is read of one. */
+export const eventColumns = sql`idempotency_key, metric, customer_id, trim_scale(amount)::text as amount,
   (extract(epoch from occurred_at) * 1000000)::bigint as occurred_us, properties`;
 
 /** One event by its idempotency key, or not-found. */
 export async function getUsageEvent(tx: Tx, tenantId: string, key: string): Promise<UsageEventRow> {
   const { rows } = await sql<UsageEventRow>`
-    select ${columns}, (
+    select ${eventColumns}, (
       select number from usage_fold where tenant_id = ${tenantId} and batch_id = usage_event.batch_id
     ) as fold_number
     from usage_event where tenant_id = ${tenantId} and idempotency_key = ${key}`.execute(tx);
@@ -49,10 +50,14 @@ export async function getUsageEvent(tx: Tx, tenantId: string, key: string): Prom
   return row;
 }
 
+/** Refuses a span that ends before it begins. */
+export function checkEventSpan({ start, end }: Pick<ListUsageEventsRequest, "start" | "end">): void {
+  if (start && end && toMicroseconds(end) < toMicroseconds(start)) throw invalid("end", "must not be before start");
+}
+
 /** Events of the tenant, newest first. */
 export function listUsageEvents(app: App, tenantId: string, request: ListUsageEventsRequest) {
-  const { start, end } = request;
-  if (start && end && toMicroseconds(end) < toMicroseconds(start)) throw invalid("end", "must not be before start");
+  checkEventSpan(request);
   const page = openPage(app, { tenantId, list: "usage_event" }, request);
   return inTenant(app.db, tenantId, async (tx) => {
     const found = await newestEvents(tx, tenantId, request, page);
@@ -63,8 +68,8 @@ export function listUsageEvents(app: App, tenantId: string, request: ListUsageEv
   });
 }
 
-// An event's place in the list: its time, and its key where times are equal. The time has no space in it.
-function placeOf(row: UsageEventRow): string {
+/** An event's place among those of its metric: its time, and its key where times are equal. The time has no space in it. */
+export function placeOf(row: UsageEventRow): string {
   return `${toMicroseconds(fromMicroseconds(row.occurred_us))} ${row.idempotency_key}`;
 }
 
@@ -89,7 +94,7 @@ async function newestEvents(
   ];
   const newest = sql`order by occurred_at desc, idempotency_key desc limit ${page.limit}`;
   const { rows } = await sql<UsageEventRow>`
-    select ${columns}
+    select ${eventColumns}
     from (
       select key as metric_key from metric
       where tenant_id = ${tenantId} ${filter.metric ? sql`and key = ${filter.metric}` : sql``}

@@ -4,7 +4,7 @@ import { type Selectable, sql } from "kysely";
 import { type UsageVoid, UsageVoidSchema } from "../../gen/usageflow/v1/usage_pb.ts";
 import type { Tx } from "../db/database.ts";
 import type { UsageVoid as UsageVoidTable } from "../db/tables.ts";
-import { formatId } from "../id.ts";
+import { formatActor } from "../id.ts";
 
 /** That an event was taken back: a row of `usage_void`, and the fold that took it out; null while it waits for one. */
 export type UsageVoidRow = Selectable<UsageVoidTable> & { fold_number: bigint | null };
@@ -15,7 +15,7 @@ export function toUsageVoid(row: UsageVoidRow): UsageVoid {
     idempotencyKey: row.idempotency_key,
     voidedAt: timestampFromDate(row.voided_at),
     reason: row.reason,
-    keyId: formatId("key", row.key_id),
+    keyId: formatActor(row.key_id),
   });
 }
 

@@ -5,6 +5,7 @@ import { type VoidUsageRequest, VoidUsageResponseSchema } from "../../gen/usagef
 import type { App } from "../app.ts";
 import type { Tx } from "../db/database.ts";
 import { newId } from "../id.ts";
+import { traceColumn } from "../observe/trace.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { noteUnchanged } from "../rpc/change-note.ts";
@@ -23,7 +24,12 @@ export function voidUsage(app: App, caller: Caller, { idempotencyKeys, reason }:
     if (voided.size > 0) {
       await tx
         .insertInto("usage_batch")
-        .values({ tenant_id: caller.tenantId, id: voids.batchId, created_at: app.clock.now() })
+        .values({
+          tenant_id: caller.tenantId,
+          id: voids.batchId,
+          created_at: app.clock.now(),
+          trace: traceColumn(caller.call?.trace),
+        })
         .execute();
     } else {
       noteUnchanged(tx);

@@ -2,6 +2,8 @@ import { hostname } from "node:os";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import { formatId } from "../id.ts";
+import { formatTraceparent, traceFrom } from "../observe/trace.ts";
+import { attemptFacts, noteAttempt } from "./attempt-facts.ts";
 import type { ClaimedDelivery } from "./claim-deliveries.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import { nextDelayMs } from "./retry-schedule.ts";
@@ -15,6 +17,9 @@ const WORKER = `${hostname()} ${process.pid}`;
 export async function attempt(app: App, post: Post, delivery: ClaimedDelivery, target: Target): Promise<Settlement> {
   const sentAt = app.clock.now();
   const { headers, body } = messageOf(delivery, target, sentAt);
+  const startedAt = performance.timeOrigin + performance.now();
+  const span = app.observer.begin("delivery.attempt", { parent: traceFrom(delivery.trace), startedAt });
+  if (span.trace) headers.traceparent = formatTraceparent(span.trace);
   const outcome = await post(target.url, headers, body);
   const now = app.clock.now();
   const { failure } = outcome;
@@ -37,8 +42,12 @@ export async function attempt(app: App, post: Post, delivery: ClaimedDelivery, t
     response_headers: outcome.responseHeaders,
     response_body: outcome.responseBody,
     worker: WORKER,
+    trace_id: span.trace?.traceId,
   };
-  return { ...attempted, ...whatFollows(app, delivery, attempted, now) };
+  const settlement = { ...attempted, ...whatFollows(app, delivery, attempted, now) };
+  span.end(span.trace?.sampled ? attemptFacts(delivery, settlement) : undefined, failure !== undefined);
+  noteAttempt(app, delivery, settlement, startedAt);
+  return settlement;
 }
 
 /** What an attempt makes of its delivery. A wait that the receiver asked for can make the schedule's longer. */

@@ -39,6 +39,10 @@ export interface ClaimedDelivery {
   in_lane: boolean;
   /** Whether somebody asked for it by hand: it is sent while its endpoint rests, too. */
   by_hand: boolean;
+  /** Whether another worker had it, whose lease ran out. */
+  recovered: boolean;
+  /** The span that its event was staged in; null: it is not traced. */
+  trace: Buffer | null;
   type: string;
   occurred_at: Date;
   data: string;
@@ -170,7 +174,9 @@ async function claimOf(
         ${turns.map((one) => (one.resting ? "-infinity" : now.toISOString()))}::timestamptz[]
       ) as turn (tenant_id, endpoint_id, endpoint_limit, tenant_limit, failing, due_until)
       cross join lateral (
-        select due.ctid as row, due.tenant_id, due.delivery_id, due.next_attempt_at from delivery_due due
+        select due.ctid as row, due.tenant_id, due.delivery_id, due.next_attempt_at,
+          due.lease_until is not null as recovered
+        from delivery_due due
         where due.tenant_id = turn.tenant_id and due.endpoint_id = turn.endpoint_id
           and due.next_attempt_at <= turn.due_until
           and (due.lease_until is null or due.lease_until <= ${now})
@@ -182,7 +188,7 @@ async function claimOf(
       select *, row_number() over (partition by tenant_id order by place, next_attempt_at, delivery_id) as tenant_place
       from found
     ), chosen as (
-      select row, tenant_id, delivery_id, place, failing from ranked where tenant_place <= tenant_limit
+      select row, tenant_id, delivery_id, place, failing, recovered from ranked where tenant_place <= tenant_limit
       order by place, next_attempt_at, delivery_id
       limit ${room.free()}
     ), claimed as (
@@ -192,12 +198,12 @@ async function claimOf(
     )
     select c.tenant_id, c.delivery_id as id, c.endpoint_id, c.event_id, c.sequence, c.attempt_count, c.attempt_base,
       chosen.failing as endpoint_failing, c.lane is not null as in_lane,
-      c.next_attempt_at = ${AT_ONCE} as by_hand,
-      e.type, e.occurred_at, e.data
+      c.next_attempt_at = ${AT_ONCE} as by_hand, chosen.recovered,
+      e.type, e.occurred_at, e.data, e.trace
     from claimed c
     join chosen using (tenant_id, delivery_id)
     cross join lateral ( -- by key, whatever the planner thinks of the claim's size
-      select type, occurred_at, data from outbox_event event
+      select type, occurred_at, data, trace from outbox_event event
       where event.tenant_id = c.tenant_id and event.id = c.event_id
       offset 0
     ) as e

@@ -14,7 +14,7 @@ const DELIVERIES_MAX = 500;
 /** A delivery to make. */
 export interface NewDelivery {
   id: string;
-  event: DispatchedEvent;
+  event: Omit<DispatchedEvent, "trace">;
   endpointId: string;
   sequence: bigint;
   /** Of an ordered endpoint, lane.ts. */

@@ -1,8 +1,9 @@
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
-import { formatId } from "../id.ts";
-import { errorFacts, type LogFacts } from "../log.ts";
+import { errorFacts } from "../log.ts";
+import type { Facts } from "../observe/fact.ts";
 import { attempt } from "./attempt.ts";
+import { attemptFacts, deliveryFacts } from "./attempt-facts.ts";
 import { type ClaimedDelivery, type ClaimRoom, claimDeliveries, type Turn } from "./claim-deliveries.ts";
 import { isCapped } from "./endpoint-caps.ts";
 import { claimKey, extendLeases, releaseDeliveries } from "./hold-deliveries.ts";
@@ -189,7 +190,7 @@ export class Flight {
   }
 
   /** Work that `land` waits for. A fault in it is logged. */
-  #land(work: Promise<void>, facts: LogFacts = {}): void {
+  #land(work: Promise<void>, facts: Facts = {}): void {
     const landed = work
       .catch((error) => this.#app.log.error("delivery.fault", { ...facts, ...errorFacts(error) }))
       .finally(() => this.#landing.delete(landed));
@@ -202,7 +203,7 @@ export class Flight {
     // A fault of ours costs this delivery its turn, until the lease has run out, and the others nothing.
     this.#land(
       this.#carry(delivery, target).finally(() => this.#drop(delivery)),
-      identify(delivery),
+      deliveryFacts(delivery),
     );
   }
 
@@ -218,8 +219,12 @@ export class Flight {
     const settled = settle(settlement);
     this.#sendWaiting();
     this.#wake();
-    if ((await settled).has(delivery.id)) logAttempt(this.#app, delivery, settlement);
-    else this.#app.log.warn("delivery.lease_lost", identify(delivery)); // it was too slow, or the endpoint is gone
+    const { log, observer } = this.#app;
+    if ((await settled).has(delivery.id)) log.info("delivery.attempted", attemptFacts(delivery, settlement));
+    else {
+      observer.count("usageflow_delivery_leases_lost_total", {});
+      log.warn("delivery.lease_lost", deliveryFacts(delivery)); // it was too slow, or the endpoint is gone
+    }
     if (delivery.in_lane && settlement.state !== "PENDING") {
       this.#released = true;
       this.#wake();
@@ -245,24 +250,4 @@ export class Flight {
     for (const delivery of all) if (!lost.has(delivery)) delivery.lease_until = until;
     for (const delivery of this.#lines.take((one) => lost.has(one))) this.#drop(delivery);
   }
-}
-
-function logAttempt(app: App, delivery: ClaimedDelivery, { status, duration_us, error }: Settlement): void {
-  app.log.info("delivery.attempted", {
-    ...identify(delivery),
-    status,
-    duration_ms: duration_us / 1000,
-    ...(error ? { error } : {}),
-  });
-}
-
-function identify(delivery: ClaimedDelivery) {
-  return {
-    tenant_id: delivery.tenant_id,
-    endpoint_id: formatId("whe", delivery.endpoint_id),
-    delivery_id: formatId("whd", delivery.id),
-    event_id: formatId("evt", delivery.event_id),
-    type: delivery.type,
-    attempt: delivery.attempt_count + 1,
-  };
 }

@@ -15,9 +15,14 @@ export function listDeliveries(app: App, tenantId: string, request: ListDeliveri
   const page = openPage(app, { tenantId, list: request.oldestFirst ? "delivery_oldest" : "delivery" }, request);
   return inTenant(app.db, tenantId, async (tx) => {
     const found = await findDeliveries(tx, tenantId, request, page);
-    const { rows, nextPageToken } = page.cut(found, (row) => `${row.created_at.toISOString()} ${row.id}`);
+    const { rows, nextPageToken } = page.cut(found, placeOf);
     return create(ListDeliveriesResponseSchema, { deliveries: rows.map((row) => toDelivery(row)), nextPageToken });
   });
+}
+
+/** A delivery's place in lists. */
+export function placeOf(row: DeliveryRow): string {
+  return `${row.created_at.toISOString()} ${row.id}`;
 }
 
 /** The first deliveries that a request asks for, after a place: a time and an id. */

@@ -23,6 +23,7 @@ import { createDueLookout } from "./due-deliveries.ts";
 import { getEndpoint, listEndpoints, toEndpoint } from "./endpoint.ts";
 import { getEvent, listEvents } from "./event.ts";
 import { listEventTypes } from "./event-schema.ts";
+import { exportDeliveries } from "./export-deliveries.ts";
 import { listDeliveries } from "./list-deliveries.ts";
 import { listen } from "./listen.ts";
 import { pauseEndpoint, resumeEndpoint } from "./pause-endpoint.ts";
@@ -89,6 +90,8 @@ export function webhookService(app: App, streams: Streams): ServiceImpl<typeof W
         due.hint(); // there is room for more
         attempts.hint();
       }),
+    exportDeliveries: (request, call) =>
+      streams.run(call, (ended) => exportDeliveries(app, callerOf(call), request, ended)),
     getDeliveryActivity: (_, call) => getDeliveryActivity(app, callerOf(call).tenantId),
     tailDeliveries: (request, call) =>
       streams.run(call, (ended) => tailDeliveries(app, attempts, callerOf(call).tenantId, request, ended)),

@@ -30,6 +30,8 @@ export interface Settlement extends AttemptFacts {
   id: string;
   /** Of the claim under which it was sent. */
   lease_token: string;
+  /** Of the attempt's span; absent: it is not traced. */
+  trace_id?: string | undefined;
   state: "PENDING" | "DELIVERED" | "FAILED";
   next_attempt_at: Date | null;
   completed_at: Date | null;

@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
-import { findPackageJSON } from "node:module";
 import { Agent, type Dispatcher } from "undici";
 import { onDeadline } from "../clock.ts";
 import type { Config } from "../config.ts";
+import { packageVersion } from "../version.ts";
 import { type Failure, failureOfError, failureOfStatus } from "./failure.ts";
 import { beginExchange, type Exchange, exchanges, guardedConnector, type Timing } from "./guarded-connector.ts";
 import type { LookUp, Reach } from "./resolve-target.ts";
@@ -165,9 +164,4 @@ function boundedHeaders(headers: Headers): Record<string, string> {
 /** Text of bytes that may be anything, as PostgreSQL takes it: without NUL, and without a character cut in two. */
 function asText(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes, { stream: true }).replaceAll("\0", "");
-}
-
-function packageVersion(): string {
-  const file = findPackageJSON("..", import.meta.url);
-  return file ? JSON.parse(readFileSync(file, "utf8")).version : "";
 }

@@ -10,10 +10,11 @@ import { startPostgres } from "../../cli/emulator/postgres.ts";
 import { CatalogSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import { systemClock } from "../../server/clock.ts";
+import type { Config } from "../../server/config.ts";
 import { appUrls, setLoginPasswords } from "../../server/db/login.ts";
 import { migrate } from "../../server/db/migrate.ts";
 import { createSecrets } from "../../server/secrets.ts";
-import { createOrganization } from "../../server/tenant/create-organization.ts";
+import { initOrganization } from "../../server/tenant/init-organization.ts";
 import { catalog } from "../support/catalog.ts";
 import { createClients } from "../support/clients.ts";
 import { type ClosedMonth, openMonths } from "./close-month.ts";
@@ -21,6 +22,9 @@ import { benchDeliveries } from "./delivery-scenarios.ts";
 import { grpcLoad } from "./grpc-load.ts";
 import { httpLoad } from "./http-load.ts";
 import type { LoadResult } from "./load.ts";
+import { type CpuResult, cpuPerRequest, observings, openSink } from "./observed.ts";
+import { benchOverload, overloads } from "./overload.ts";
+import { benchTracker } from "./tracker.ts";
 
 // Speed as a ratio to a floor, in one run on the same machine: floor and server are measured in turn, several times, and
 // the median of the pairs counts. The load goes to 127.0.0.1 and stops by itself.
@@ -85,6 +89,7 @@ const scenarios: Scenario[] = [
   },
 ];
 
+const OVERLOAD_MS = 30_000;
 const CLOSING = "closing a month";
 const MONTHS = [1_000, 10_000]; // customers
 
@@ -101,15 +106,13 @@ try {
   const parts = { secrets: createSecrets({ masterKey: key, keyPepper: key }), clock: systemClock };
   const keys: string[] = [];
   for (let number = 0; number < TENANTS; number++) {
-    const made = await createOrganization(postgres.url, parts, { name: `Tenant ${number}` });
+    const made = await initOrganization(postgres.url, parts, { name: `Tenant ${number}` });
     keys.push(made.live.secret);
   }
   const log = openSync(join(folder, "server.log"), "w");
-  const server = await start(
-    "serve.ts",
-    log,
-    JSON.stringify({ ...appUrls(postgres.url), key: key.toString("base64") }),
-  );
+  const serve = (config: Partial<Config> = {}) =>
+    start("serve.ts", log, JSON.stringify({ ...appUrls(postgres.url), key: key.toString("base64"), config }));
+  const server = await serve();
   const metrics = create(CatalogSchema, { metrics: catalog.metrics });
   for (const secret of keys) await createClients(server.url, secret).pricing.pushCatalog({ catalog: metrics });
 
@@ -123,6 +126,23 @@ try {
     floor.process.kill();
     print(scenario, pairs);
   }
+  const { only, json, deliveries } = flags;
+  const asked = { only, json, rounds, ms, deliveries: Number(deliveries) };
+  await benchTracker(server.url, keys[0] as string, asked);
+  const sink = await openSink();
+  for (const { name, config } of observings(sink.url).filter((one) => one.name.includes(flags.only))) {
+    const observed = await serve(config);
+    for (const { url } of [server, observed]) await single(url, keys); // both are warm
+    const pairs: { floor: CpuResult; ours: CpuResult }[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const floor = await cpuPerRequest(server.process, () => single(server.url, keys));
+      pairs.push({ floor, ours: await cpuPerRequest(observed.process, () => single(observed.url, keys)) });
+    }
+    observed.process.kill();
+    print({ name, reach: 0.9 }, pairs);
+    printCpu(name, pairs);
+  }
+  sink.close();
   if (CLOSING.includes(flags.only)) {
     const close = await openMonths(postgres.url, log);
     const months: ClosedMonth[] = [];
@@ -133,8 +153,10 @@ try {
     }
     printMonths(months);
   }
-  const { only, json, deliveries } = flags;
-  await benchDeliveries(postgres.url, log, { only, json, rounds, ms, deliveries: Number(deliveries) });
+  for (const name of Object.keys(overloads).filter((each) => each.includes(flags.only))) {
+    await benchOverload(postgres.url, log, { name, json: flags.json, ms: OVERLOAD_MS });
+  }
+  await benchDeliveries(postgres.url, log, asked);
 } finally {
   for (const child of children) child.kill();
   await Promise.all(
@@ -156,7 +178,10 @@ function start(file: string, log: number, ...args: string[]): Promise<{ process:
   });
 }
 
-function print(scenario: Scenario, pairs: readonly { floor: LoadResult; ours: LoadResult }[]): void {
+function print(
+  scenario: Pick<Scenario, "name" | "reach">,
+  pairs: readonly { floor: LoadResult; ours: LoadResult }[],
+): void {
   const ratios = pairs.map(({ floor, ours }) => ours.rate / floor.rate).sort((a, b) => a - b);
   const ratio = ratios[Math.floor(ratios.length / 2)] ?? 0;
   const median = pairs.find(({ floor, ours }) => ours.rate / floor.rate === ratio) ?? pairs[0];
@@ -170,6 +195,16 @@ function print(scenario: Scenario, pairs: readonly { floor: LoadResult; ours: Lo
       `  ours  ${round(ours.rate)}/s  p50 ${ours.p50Ms.toFixed(1)} ms  p99 ${ours.p99Ms.toFixed(1)} ms  ${JSON.stringify(ours.statuses)}\n` +
       `  floor ${round(floor.rate)}/s  p50 ${floor.p50Ms.toFixed(1)} ms  p99 ${floor.p99Ms.toFixed(1)} ms\n`,
   );
+}
+
+/** On a machine that has other things to do, rates say little; what a request costs the server says more. */
+function printCpu(name: string, pairs: readonly { floor: CpuResult; ours: CpuResult }[]): void {
+  const ratios = pairs.map(({ floor, ours }) => ours.cpuUs / floor.cpuUs).sort((a, b) => a - b);
+  const ratio = ratios[Math.floor(ratios.length / 2)] ?? 0;
+  if (flags.json)
+    return void process.stdout.write(`${JSON.stringify({ scenario: `${name}, processor`, ratio, ratios })}\n`);
+  const us = pairs.map(({ floor, ours }) => `${ours.cpuUs.toFixed(0)}/${floor.cpuUs.toFixed(0)}`).join(", ");
+  process.stdout.write(`  processor time per request: ${ratio.toFixed(2)} times (us: ${us})\n`);
 }
 
 /** Months of growing size: what each took, and how much more the larger one than the smaller one. */

@@ -6,7 +6,7 @@ import { appUrls } from "../../server/db/login.ts";
 import { migrate } from "../../server/db/migrate.ts";
 import { newId } from "../../server/id.ts";
 import { createSecrets } from "../../server/secrets.ts";
-import { createOrganization } from "../../server/tenant/create-organization.ts";
+import { initOrganization } from "../../server/tenant/init-organization.ts";
 import type { PartDone, PartTask } from "./close-month-part.ts";
 
 // Closing a month of many customers with three prices, against reading their buckets with one statement per customer. In
@@ -36,7 +36,7 @@ export async function openMonths(adminUrl: string, log: number): Promise<(custom
   const parts = { secrets: createSecrets({ masterKey: key, keyPepper: key }), clock: systemClock };
   return async (customers) => {
     const testClock = new Date("2015-05-31T12:00:00Z");
-    const { test } = await createOrganization(ownerUrl, parts, { name: `${customers} customers`, testClock });
+    const { test } = await initOrganization(ownerUrl, parts, { name: `${customers} customers`, testClock });
     const { tenantId, secret } = test;
     await report(ownerUrl, tenantId, customers);
     const run = (part: PartTask["part"]) =>

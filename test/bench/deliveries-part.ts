@@ -9,7 +9,7 @@ import { inTenant } from "../../server/db/database.ts";
 import { appendEvents } from "../../server/outbox/append-event.ts";
 import { dispatchEvents } from "../../server/outbox/dispatch-events.ts";
 import { createSecrets } from "../../server/secrets.ts";
-import { createOrganization } from "../../server/tenant/create-organization.ts";
+import { initOrganization } from "../../server/tenant/init-organization.ts";
 import { deliver } from "../../server/webhook/deliver.ts";
 import { fanOut } from "../../server/webhook/fan-out.ts";
 import { createClients } from "../support/clients.ts";
@@ -54,7 +54,7 @@ async function prepare(app: App): Promise<DeliveriesDone> {
   const api = await startApi(app);
   const secrets = createSecrets({ masterKey: key, keyPepper: key });
   for (let number = 0; number < task.tenants; number++) {
-    const made = await createOrganization(task.ownerUrl, { secrets, clock: systemClock }, { name: `Tenant ${number}` });
+    const made = await initOrganization(task.ownerUrl, { secrets, clock: systemClock }, { name: `Tenant ${number}` });
     const { tenantId, secret } = made.test;
     await createClients(api.url, secret).webhook.createEndpoint({ url: task.receiverUrl });
     const own = Math.ceil(task.count / task.tenants);

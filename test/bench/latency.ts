@@ -9,7 +9,7 @@ import { type Config, defaults } from "../../server/config.ts";
 import { appUrls, setLoginPasswords } from "../../server/db/login.ts";
 import { migrate } from "../../server/db/migrate.ts";
 import { dispatchEvents } from "../../server/outbox/dispatch-events.ts";
-import { createOrganization } from "../../server/tenant/create-organization.ts";
+import { initOrganization } from "../../server/tenant/init-organization.ts";
 import { fanOut } from "../../server/webhook/fan-out.ts";
 import { type Clients, createClients } from "../support/clients.ts";
 import type { Commits, LatencyLoad, LatencyTask } from "./latency-part.ts";
@@ -80,7 +80,7 @@ export async function openLatency(adminUrl: string, log: number): Promise<Latenc
     receiverUrl: receiver.said as string,
     async addTenant(name) {
       const parts = { secrets: app.secrets, clock: systemClock };
-      const { test } = await createOrganization(ownerUrl, parts, { name });
+      const { test } = await initOrganization(ownerUrl, parts, { name });
       return { tenantId: test.tenantId, clients: createClients(api.url, test.secret) };
     },
     async measure(tenantId, perSecond, ms, place) {

@@ -32,8 +32,8 @@ test("the log is listed with what changed, and tailed on lines", async () => {
 test("an export is a file of lines whose head verifies, as long as nobody cuts the log", async () => {
   const { audit, folder, ownerDb } = await start();
   const file = join(folder, "audit.ndjson");
-  const { head, entries } = JSON.parse((await audit("export", file, "--json")).stdout);
-  expect(entries).toBe(4);
+  const { head, rows } = JSON.parse((await audit("export", "--out", file, "--json")).stdout);
+  expect(rows).toBe(4);
   const lines = (await readFile(file, "utf8"))
     .trimEnd()
     .split("\n")

@@ -31,6 +31,7 @@ test("a login checks the key, stores it for its owner alone, and every command u
       role: "owner",
     },
     keyName: expect.any(String),
+    member: "",
   });
 });
 

@@ -19,7 +19,7 @@ export type Here = Pick<Place, "folder" | "run">;
 export async function createHere(env: Record<string, string> = {}): Promise<Here> {
   const folder = await makeScratch("usageflow-here-");
   const own = { HOME: folder, USAGEFLOW_STATE_DIR: join(folder, "state"), ...env };
-  process.stderr.setMaxListeners(0); // each run adds one, for a closed pipe
+  for (const stream of [process.stdout, process.stderr]) stream.setMaxListeners(0); // each run adds one, for a closed pipe
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return {
     folder,

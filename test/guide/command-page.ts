@@ -29,7 +29,7 @@ same. What scripts can rely on: \`usageflow help exit-codes\`.
 type Named = Command.Loadable & { name: string };
 
 /** Flags that most commands have, told once. */
-const GLOBAL = ["json", "url", "api-key", "profile"];
+const GLOBAL = ["json", "url", "api-key", "tenant", "profile"];
 
 function globalFlags(commands: readonly Named[]): string {
   const list = commands.find(({ flags }) => "api-key" in flags && "columns" in flags);

@@ -2,7 +2,7 @@
 
 /** Ids, keys and secrets. A page may cut them short: `uf_test_…`. */
 const NAMES =
-  /\b(?:(?:ten|key|sub|dsc|inv|crg|crn|evt|whe|whd|rpl)_[0-9A-Za-z]{22}|uf_(?:test|live)_[0-9A-Za-z]*(?:…|[0-9A-Za-z])(?![0-9A-Za-z.])|whsec_[0-9A-Za-z+/]*(?:…|[0-9A-Za-z+/]=*))/g;
+  /\b(?:(?:org|mem|tok|ten|key|sub|dsc|inv|crg|crn|evt|whe|whd|rpl)_[0-9A-Za-z]{22}|uf_(?:test|live|pat|inv)_[0-9A-Za-z]*(?:…|[0-9A-Za-z])(?![0-9A-Za-z.])|whsec_[0-9A-Za-z+/]*(?:…|[0-9A-Za-z+/]=*))/g;
 
 /** What a clock on the wall says, and what it measures. Business time is before 2026 on every page, and is compared. */
 const TIMES: readonly [RegExp, string][] = [
@@ -12,7 +12,7 @@ const TIMES: readonly [RegExp, string][] = [
   [/\b\d+(?:\.\d+)? ?(?:ms|s)\b/g, "<span>"],
   [/"durationMs":\d+/g, '"durationMs":<span>'],
   [/\bv1,[0-9A-Za-z+/]{43}=/g, "<signature>"],
-  [/\buf_test_\w+\.\.\.\w+/g, "<key>"],
+  [/\buf_(?:test|live|pat)_\w+\.\.\.\w+/g, "<key>"],
   [/\bprocess \d+/g, "process <number>"],
   [/\bfold \d+/g, "fold <number>"], // how many commits one takes
   [/^(Took|Sent by|Headers) +.*/gm, "$1 <once>"],

@@ -3,6 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { type Clients, createClients } from "../support/clients.ts";
+import { doctorOf, WITHOUT_RERATING } from "../support/doctor.ts";
 import { type Fleet, type FleetRole, startFleet } from "../support/fleet.ts";
 import { type Harness, setup } from "../support/harness.ts";
 import {
@@ -166,6 +167,7 @@ test(
         const { matches } = await harness.clients.invoice.verifyInvoice({ id: outcome.invoices[i]?.number ?? "" });
         expect(what({ i, matches })).toEqual(what({ i, matches: true }));
       }
+      expect(what({ found: await doctorOf(harness, WITHOUT_RERATING) })).toEqual(what({ found: [] }));
     }
   },
   300_000 * ROUNDS,

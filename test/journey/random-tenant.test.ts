@@ -10,6 +10,7 @@ import { totalOf } from "../../server/invoice/settlement.ts";
 import { takenChargesOf } from "../../server/invoice/taken-charges.ts";
 import { recountUsage } from "../../server/usage/usage-recount.ts";
 import { expectLedgerToAddUp } from "../support/credits.ts";
+import { doctorOf } from "../support/doctor.ts";
 import { type Harness, listAllInvoices, setup } from "../support/harness.ts";
 import { anyCatalog } from "../support/random-catalog.ts";
 import { type RandomTenant, randomTenant } from "../support/random-tenant.ts";
@@ -167,6 +168,7 @@ test(
       const found = [...failed, ...(await faults(harness, what))];
       expect({ seed, found, told: found.length > 0 ? what.told : [] }).toEqual({ seed, found: [], told: [] });
       await expectLedgerToAddUp(harness);
+      expect({ seed, found: await doctorOf(harness) }).toEqual({ seed, found: [] });
     }
   },
   60_000 * ROUNDS,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
-import { makeSecret } from "../../server/tenant/api-key.ts";
+import { makeSecret } from "../../server/tenant/secret-text.ts";
 import { catalog } from "../support/catalog.ts";
 import { doors } from "../support/doors.ts";
 import { type Harness, setup } from "../support/harness.ts";

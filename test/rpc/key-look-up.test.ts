@@ -1,10 +1,11 @@
+import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { startApi } from "../../server/api.ts";
 import { createAuthenticator } from "../../server/rpc/authenticate.ts";
-import { makeSecret } from "../../server/tenant/api-key.ts";
+import { makeSecret } from "../../server/tenant/secret-text.ts";
 import { createClients } from "../support/clients.ts";
 import { setup } from "../support/harness.ts";
 import { refused } from "../support/refused.ts";
@@ -13,7 +14,7 @@ import { watchStatements } from "../support/statements.ts";
 const HERE = { socketAddress: "127.0.0.1", forwardedFor: undefined };
 
 test("a wrong checksum costs no statement, and the wrong, the unknown and the revoked cost the same ones", async () => {
-  const { addApp, clients, tenant } = await setup();
+  const { addApp, clients, clientsFor, tenant } = await setup();
   const { apiKey, secret: revoked } = await clients.tenant.createApiKey({ role: Role.INGEST });
   await clients.tenant.revokeApiKey({ id: apiKey?.id ?? "" });
   const app = await addApp();
@@ -30,8 +31,21 @@ test("a wrong checksum costs no statement, and the wrong, the unknown and the re
   expect(unknown).toHaveLength(4); // begin, whose rows, the look, commit
   expect(await costOf(makeSecret("TEST", tenant.testId), ErrorReason.KEY_UNKNOWN)).toEqual(unknown);
   expect(await costOf(revoked, ErrorReason.KEY_UNKNOWN)).toEqual(unknown);
-  const last = tenant.testKey.endsWith("0") ? "1" : "0";
-  expect(await costOf(tenant.testKey.slice(0, -1) + last, ErrorReason.KEY_MALFORMED)).toEqual([]);
+  const owner = clientsFor(tenant.ownerToken).tenant;
+  const { accessToken, secret: revokedToken } = await owner.createAccessToken({});
+  await owner.revokeAccessToken({ id: accessToken?.id ?? "" });
+  for (const kind of ["TOKEN", "INVITE"] as const) {
+    const nowhere = await costOf(makeSecret(kind, "00000000-0000-7000-8000-000000000000"), ErrorReason.KEY_UNKNOWN);
+    expect(nowhere).toHaveLength(4);
+    expect(await costOf(makeSecret(kind, tenant.organizationId), ErrorReason.KEY_UNKNOWN)).toEqual(nowhere);
+    if (kind === "TOKEN") expect(await costOf(revokedToken, ErrorReason.KEY_UNKNOWN)).toEqual(nowhere);
+  }
+  for (const secret of [tenant.testKey, tenant.ownerToken]) {
+    const last = secret.endsWith("0") ? "1" : "0";
+    expect(await costOf(secret.slice(0, -1) + last, ErrorReason.KEY_MALFORMED)).toEqual([]);
+  }
+  const guess = randomBytes(32).toString("base64"); // of the operator's key: there is none here
+  expect(await costOf(guess, ErrorReason.KEY_MALFORMED)).toEqual([]);
 });
 
 test("a key that is revoked at one process works for a second at most at another", async () => {

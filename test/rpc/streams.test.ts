@@ -2,9 +2,11 @@ import { once } from "node:events";
 import { connect } from "node:http2";
 import { connect as connectSocket } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { startApi } from "../../server/api.ts";
 import { createClients } from "../support/clients.ts";
 import { collect } from "../support/collect.ts";
+import { memberOf } from "../support/members.ts";
 import { refused } from "../support/refused.ts";
 import { stockClient } from "../support/stock-grpc.ts";
 import { frameOf } from "../support/wire.ts";
@@ -44,6 +46,23 @@ describe("a stream", () => {
     await clients.tenant.revokeApiKey({ id: apiKey?.id ?? "" });
     clock.advance(KEY_CHECK_MS); // more than a heartbeat
     expect(await refusal(stream)).toMatchObject({ code: 16 });
+  });
+
+  test("ends when its member's role is lowered, and when the member is removed", async () => {
+    const harness = await setupListening();
+    const { api, clientsFor, clock, listen, tenant } = harness;
+    const owner = clientsFor(tenant.ownerToken).tenant;
+    const { id, token } = await memberOf(harness, tenant, Role.DEVELOPER);
+    const own = createClients(api.url, token, "test");
+    const listening = listen({}, own);
+    const reading = collect((signal) => own.tenant.tailAuditEntries({}, { signal }));
+    await Promise.all([listening.until(isOpen), reading.until((got) => got.length > 0)]);
+    await owner.changeMemberRole({ id, role: Role.VIEWER });
+    clock.advance(KEY_CHECK_MS);
+    expect(await refusal(listening)).toMatchObject({ code: 7 });
+    await owner.removeMember({ id });
+    clock.advance(KEY_CHECK_MS);
+    expect(await refusal(reading)).toMatchObject({ code: 16 });
   });
 
   test("ends when the server stops, so that its client comes back: the stop does not wait for it", async () => {
@@ -94,7 +113,7 @@ describe("a stream", () => {
   });
 
   test("is served to stock @grpc/grpc-js as well, over one connection with its acknowledgements", async () => {
-    const { api, clients, happen, tenant } = await setupListening();
+    const { api, clients, happen, tenant } = await setupListening({ reflection: true });
     const client = await stockClient(`127.0.0.1:${api.port}`, "usageflow.v1.WebhookService");
     const metadata = { "x-usageflow-api-key": tenant.testKey };
     const stream = client.stream("listen", { name: "rails", client: "host 1" }, { metadata });

@@ -8,8 +8,11 @@ export interface CuttingProxy {
   cut(): void;
 }
 
-/** Hands bytes on to the server that `target` names when a connection is made. */
-export async function startCuttingProxy(target: () => string): Promise<CuttingProxy> {
+/**
+ * Hands bytes on to the server that `target` names when a connection is made. With a limit, a connection is cut that has
+ * brought so many from it.
+ */
+export async function startCuttingProxy(target: () => string, bytesMax = Infinity): Promise<CuttingProxy> {
   const open = new Set<Socket>();
   const server = createServer((near) => {
     const { hostname, port } = new URL(target());
@@ -26,6 +29,9 @@ export async function startCuttingProxy(target: () => string): Promise<CuttingPr
       });
       one.pipe(other);
     }
+    far.on("data", () => {
+      if (far.bytesRead > bytesMax) far.destroy();
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const cut = () => {

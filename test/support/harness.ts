@@ -9,7 +9,7 @@ import { type Config, defaults } from "../../server/config.ts";
 import { type Db, openDatabase } from "../../server/db/database.ts";
 import { createLog } from "../../server/log.ts";
 import { createSecrets } from "../../server/secrets.ts";
-import { createOrganization } from "../../server/tenant/create-organization.ts";
+import { initOrganization } from "../../server/tenant/init-organization.ts";
 import { drain } from "../../server/worker.ts";
 import { type Clients, createClients } from "./clients.ts";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
@@ -18,6 +18,9 @@ import { TestClock } from "./test-clock.ts";
 export const TEST_CLOCK = "2015-05-21T00:00:00Z";
 
 export interface Organization {
+  organizationId: string;
+  /** The access token of its first owner. */
+  ownerToken: string;
   testId: string;
   liveId: string;
   testKey: string;
@@ -35,7 +38,7 @@ export interface Harness {
   tenant: Organization;
   /** As the owner of the first organization's test tenant. */
   clients: Clients;
-  clientsFor(secret: string): Clients;
+  clientsFor(secret: string, tenant?: string): Clients;
   /** Another organization, its test clock frozen at the same time. */
   addOrganization(name: string): Promise<Organization>;
   /** Another app on the same database, such as a second process has. */
@@ -54,6 +57,8 @@ export interface SetupOptions {
   through?: (url: string) => string;
   /** A server of the test's own. */
   adminUrl?: string;
+  /** Takes the lines that apps log at `config.logLevel`, which is to be set. Absent: stderr. */
+  lines?: string[];
 }
 
 /** Real Postgres, real HTTP, the real client; only the process clock is a fake. Closed when the test is finished. */
@@ -74,21 +79,28 @@ export async function setup(options: SetupOptions = {}): Promise<Harness> {
     logLevel: "silent",
     databaseConnectionsMax: 8,
     shutdownGraceMs: 1_000,
+    shutdownDelayMs: 0,
+    // A clock that stands still fills no rate, and a busy machine is late: tests of these limits set them.
+    ...{ keyCallsPerSecond: 0, tenantCallsPerSecond: 0, keyEventsPerSecond: 0, tenantEventsPerSecond: 0 },
+    ...{ eventLoopDelayMaxMs: 0, waitMaxMs: 30_000 },
     ...options.config,
   };
+  const { lines } = options;
+  const log = createLog(config.logLevel, lines && { write: (line) => void lines.push(line) });
   const apps: App[] = [];
   const addApp = async (more: Partial<Config> = {}, other: Clock = clock) => {
-    const app = await createApp({ ...config, ...more }, { clock: other, log: createLog(config.logLevel) });
+    const app = await createApp({ ...config, ...more }, { clock: other, log });
     apps.push(app);
     return app;
   };
   const addOrganization = async (name: string): Promise<Organization> => {
     const parts = { secrets: createSecrets(config), clock };
-    const { live, test } = await createOrganization(database.ownerUrl, parts, {
+    const { organization, live, test, ownerToken } = await initOrganization(database.ownerUrl, parts, {
       name,
       testClock: new Date(TEST_CLOCK),
     });
-    return { testId: test.tenantId, liveId: live.tenantId, testKey: test.secret, liveKey: live.secret };
+    const keys = { testKey: test.secret, liveKey: live.secret, ownerToken };
+    return { organizationId: organization.id, testId: test.tenantId, liveId: live.tenantId, ...keys };
   };
   const app = await addApp();
   const tenant = await addOrganization("Acme");
@@ -105,7 +117,7 @@ export async function setup(options: SetupOptions = {}): Promise<Harness> {
     await ownerDb.destroy();
     await database.drop();
   });
-  const clientsFor = (secret: string) => createClients(api.url, secret);
+  const clientsFor = (secret: string, tenant?: string) => createClients(api.url, secret, tenant);
   const clients = clientsFor(tenant.testKey);
   return {
     app,

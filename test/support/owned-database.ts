@@ -8,7 +8,13 @@ export async function createOwnedDatabase() {
   const admin = new pg.Client(inject("adminUrl"));
   await admin.connect();
   await admin.query(`create role ${name} login createrole password 'test'`);
-  for (const role of ["usageflow_ingest", "usageflow_invoice", "usageflow_app", "usageflow_worker"]) {
+  for (const role of [
+    "usageflow_ingest",
+    "usageflow_invoice",
+    "usageflow_erasure",
+    "usageflow_app",
+    "usageflow_worker",
+  ]) {
     await admin.query(`grant ${role} to ${name} with admin option`);
   }
   await admin.query(`create database ${name} owner ${name}`);

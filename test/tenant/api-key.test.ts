@@ -2,18 +2,23 @@ import { expect, test } from "vitest";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { newId } from "../../server/id.ts";
-import { makeSecret, readSecret } from "../../server/tenant/api-key.ts";
+import { makeSecret, readSecret } from "../../server/tenant/secret-text.ts";
 import { setup } from "../support/harness.ts";
 import { refused } from "../support/refused.ts";
 
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-";
 
-test("a key names its kind and its tenant, and no two are alike", () => {
+test("a key, a token and a code name their kind and their place, and no two are alike", () => {
   const tenantId = newId();
-  for (const kind of ["LIVE", "TEST"] as const) {
+  for (const [kind, tag] of [
+    ["LIVE", "live"],
+    ["TEST", "test"],
+    ["TOKEN", "pat"],
+    ["INVITE", "inv"],
+  ] as const) {
     const secret = makeSecret(kind, tenantId);
-    expect(secret).toMatch(new RegExp(`^uf_${kind.toLowerCase()}_[0-9A-Za-z]{71}$`));
-    expect(readSecret(secret)).toEqual({ kind, tenantId });
+    expect(secret).toMatch(new RegExp(`^uf_${tag}_[0-9A-Za-z]{71}$`));
+    expect(readSecret(secret)).toEqual({ kind, place: tenantId });
     expect(makeSecret(kind, tenantId)).not.toBe(secret);
   }
 });

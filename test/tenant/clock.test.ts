@@ -2,7 +2,7 @@ import { type Timestamp, timestampDate, timestampFromDate } from "@bufbuild/prot
 import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
-import { createOrganization } from "../../server/tenant/create-organization.ts";
+import { initOrganization } from "../../server/tenant/init-organization.ts";
 import { type DueWork, walkClock } from "../../server/tenant/walk-clock.ts";
 import type { Clients } from "../support/clients.ts";
 import { type Harness, setup } from "../support/harness.ts";
@@ -56,7 +56,7 @@ test("a frozen clock stands until it is advanced, to a time or by a span, and st
 
 test("a clock that is not frozen is real time plus what it was advanced by", async () => {
   const { app, database, clientsFor, clock } = await setup();
-  const { test: sandbox } = await createOrganization(database.ownerUrl, app, { name: "Unfrozen" });
+  const { test: sandbox } = await initOrganization(database.ownerUrl, app, { name: "Unfrozen" });
   const clients = clientsFor(sandbox.secret);
   const ahead = async () => Date.parse((await clockOf(clients)).now ?? "") - clock.now().getTime();
   expect(await ahead()).toBe(0);

@@ -2,7 +2,9 @@ import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { TenantKind } from "../../gen/usageflow/v1/tenant_pb.ts";
-import { createOrganization } from "../../server/tenant/create-organization.ts";
+import { inTenant } from "../../server/db/database.ts";
+import { newId } from "../../server/id.ts";
+import { initOrganization } from "../../server/tenant/init-organization.ts";
 import { setup, TEST_CLOCK } from "../support/harness.ts";
 import { refused } from "../support/refused.ts";
 
@@ -11,7 +13,7 @@ const DAY = 24n * HOUR;
 
 test("an organization has a live and a test tenant, each with a key of its own, and sees one of them at a time", async () => {
   const { app, database, clientsFor, ownerDb, clock } = await setup();
-  const { live, test: sandbox } = await createOrganization(database.ownerUrl, app, { name: "Two" });
+  const { live, test: sandbox } = await initOrganization(database.ownerUrl, app, { name: "Two" });
   const [first, second] = await Promise.all(
     [live, sandbox].map(async ({ secret }) => (await clientsFor(secret).tenant.getTenant({})).tenant),
   );
@@ -41,14 +43,36 @@ test("an organization is made whole or not at all", async () => {
   const count = async () => (await ownerDb.selectFrom("tenant").select("tenant_id").execute()).length;
   const before = await count();
   for (const name of ["", "x".repeat(256)]) {
-    await expect(createOrganization(database.ownerUrl, app, { name })).rejects.toThrow(/organization_name_length/);
+    await expect(initOrganization(database.ownerUrl, app, { name })).rejects.toThrow(/organization_name_length/);
   }
   expect(await count()).toBe(before);
 });
 
-test("the application itself can make no tenant and no organization", async () => {
-  const { app, database } = await setup();
-  await expect(createOrganization(database.databaseUrl, app, { name: "Mine" })).rejects.toThrow(/permission denied/);
+test("the application makes and changes no organization and no tenant but at their own place", async () => {
+  const { app, tenant, addOrganization } = await setup();
+  const other = await addOrganization("Other");
+  const now = app.clock.now();
+  const denied = /row-level security/;
+  const makesOther = inTenant(app.db, tenant.testId, (tx) =>
+    tx.insertInto("organization").values({ id: newId(), name: "Mine", created_at: now }).execute(),
+  );
+  await expect(makesOther).rejects.toThrow(denied);
+  const takesOver = inTenant(app.db, tenant.organizationId, (tx) =>
+    tx
+      .insertInto("tenant")
+      .values({ tenant_id: newId(), organization_id: other.organizationId, kind: "TEST", created_at: now })
+      .execute(),
+  );
+  await expect(takesOver).rejects.toThrow(denied);
+  const renames = inTenant(app.db, tenant.testId, (tx) =>
+    tx.updateTable("organization").set({ name: "Mine" }).execute(),
+  );
+  await expect(renames).rejects.toThrow(denied);
+  const [seen, changed] = await inTenant(app.db, tenant.testId, async (tx) => [
+    await tx.selectFrom("tenant").select("tenant_id").execute(),
+    await tx.updateTable("tenant").set({ memo: "mine" }).returning("tenant_id").execute(),
+  ]);
+  expect([seen, changed]).toEqual([[{ tenant_id: tenant.testId }], [{ tenant_id: tenant.testId }]]);
 });
 
 test("settings that are given are changed, and the others are left", async () => {

@@ -121,7 +121,7 @@ test("fifty of the same event at the same time, through every door: exactly one 
 
 test("keys of different tenants have nothing to do with each other", async () => {
   const { clients, clientsFor, tenant, addOrganization } = await start();
-  const others = [tenant.liveKey, (await addOrganization("Other")).testKey].map(clientsFor);
+  const others = [tenant.liveKey, (await addOrganization("Other")).testKey].map((key) => clientsFor(key));
   expect(await track(clients, event)).toEqual([ACCEPTED]);
   for (const other of others) {
     await other.pricing.pushCatalog({ catalog });

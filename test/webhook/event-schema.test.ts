@@ -1,7 +1,8 @@
 import { fromJson, type JsonObject, toJson } from "@bufbuild/protobuf";
-import { describe, expect, test } from "vitest";
+import { describe, expect, expectTypeOf, test } from "vitest";
+import type { WebhookFacts } from "../../cli/webhooks/event.ts";
 import { EventDataSchema, WebhookBodySchema } from "../../gen/usageflow/v1/event_pb.ts";
-import { eventTypes } from "../../server/outbox/event-type.ts";
+import { type EventFacts, type EventType, eventTypes } from "../../server/outbox/event-type.ts";
 import { listEventTypes } from "../../server/webhook/event-schema.ts";
 import { billed } from "../support/billing.ts";
 import { setup } from "../support/harness.ts";
@@ -60,4 +61,10 @@ describe("listEventTypes", () => {
       "$.data.invoice.lines[0].dimensions.region: type",
     ]);
   });
+});
+
+test("the package's types of events are the server's", () => {
+  type FactsOf<All> = { [T in keyof All]: keyof All[T] };
+  expectTypeOf<keyof WebhookFacts>().toEqualTypeOf<EventType>();
+  expectTypeOf<FactsOf<WebhookFacts>>().toEqualTypeOf<FactsOf<EventFacts>>(); // the compiler checks: npm run check
 });

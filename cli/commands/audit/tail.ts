@@ -2,7 +2,7 @@ import { createClient } from "@connectrpc/connect";
 import { Flags } from "@oclif/core";
 import { type AuditEntry, AuditEntrySchema } from "../../../gen/usageflow/v1/audit_pb.ts";
 import { type TailAuditEntriesResponse, TenantService } from "../../../gen/usageflow/v1/tenant_service_pb.ts";
-import { auditFilter, auditFlags } from "../../audit/audit-flags.ts";
+import { auditFilter, auditFlags, logFlags, logOf } from "../../audit/audit-flags.ts";
 import { CliError } from "../../cli-error.ts";
 import { ClientCommand } from "../../client-command.ts";
 import { longStream } from "../../listen/long-stream.ts";
@@ -21,6 +21,7 @@ export default class AuditTail extends ClientCommand {
     "<%= config.bin %> <%= command.id %> --after 1200 --json",
   ];
   static override flags = {
+    ...logFlags,
     ...auditFlags,
     after: Flags.integer({ description: "Begin after this entry. Default: with what comes now.", min: 0 }),
     count: Flags.integer({ description: "End after this many.", min: 1 }),
@@ -28,7 +29,7 @@ export default class AuditTail extends ClientCommand {
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(AuditTail);
-    const settings = await this.settings(flags);
+    const settings = await this.settings(flags, logOf(flags));
     const stop = stopSignal();
     const end = new AbortController();
     stop.addEventListener("abort", () => end.abort(), { once: true });

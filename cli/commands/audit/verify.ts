@@ -2,6 +2,7 @@ import type { Client } from "@connectrpc/connect";
 import { Flags } from "@oclif/core";
 import { AuditBreach, AuditBreachSchema } from "../../../gen/usageflow/v1/audit_pb.ts";
 import { TenantService, type VerifyAuditResponse } from "../../../gen/usageflow/v1/tenant_service_pb.ts";
+import { logFlags, logOf } from "../../audit/audit-flags.ts";
 import { headText, parseHead } from "../../audit/head-text.ts";
 import { ClientCommand } from "../../client-command.ts";
 import { createProgress } from "../../output/progress.ts";
@@ -25,6 +26,7 @@ Entries that were cut off at the end show only to who knows where it ended. Keep
     "<%= config.bin %> <%= command.id %> --head 1200:5e1f... --json",
   ];
   static override flags = {
+    ...logFlags,
     head: Flags.string({
       description: "A head that was kept: what it stands for must still be there.",
       helpValue: "HEAD",
@@ -34,7 +36,7 @@ Entries that were cut off at the end show only to who knows where it ended. Keep
   override async run(): Promise<void> {
     const { flags } = await this.parse(AuditVerify);
     const known = flags.head === undefined ? undefined : parseHead(flags.head);
-    const service = await this.client(TenantService, flags);
+    const service = await this.client(TenantService, flags, logOf(flags));
     const asKnown = known && (await service.verifyAudit({ after: known }));
     this.tell(asKnown?.breach ? asKnown : await verifyAll(service));
   }

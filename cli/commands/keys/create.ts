@@ -1,31 +1,21 @@
 import { Flags } from "@oclif/core";
-import { Role } from "../../../gen/usageflow/v1/permission_pb.ts";
 import { CreateApiKeyResponseSchema, TenantService } from "../../../gen/usageflow/v1/tenant_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
 import { madeKeyText } from "../../output/api-key.ts";
+import { KEY_ROLES, keyRoleNames } from "../../role-flag.ts";
 import { spanFlag } from "../../time.ts";
-
-const ROLES = {
-  owner: Role.OWNER,
-  admin: Role.ADMIN,
-  developer: Role.DEVELOPER,
-  billing: Role.BILLING,
-  viewer: Role.VIEWER,
-  ingest: Role.INGEST,
-};
-const roleNames = Object.keys(ROLES) as (keyof typeof ROLES)[];
 
 export default class KeysCreate extends ClientCommand {
   static override summary = "Make an API key, and show it once.";
   static override description =
-    "A key belongs to the tenant of the key that makes it. The role ingest may send usage and nothing else: take it for a key that lives in an application.";
+    "A key belongs to the tenant of the call that makes it. The role ingest may send usage and nothing else: take it for a key that lives in an application.";
   static override examples = [
     "<%= config.bin %> <%= command.id %> --role ingest --name backend",
     "<%= config.bin %> <%= command.id %> --role viewer --json",
     "<%= config.bin %> <%= command.id %> --role admin --expires-in 90d --allow-cidr 203.0.113.0/24",
   ];
   static override flags = {
-    role: Flags.option({ options: roleNames, description: "What it may do.", required: true })(),
+    role: Flags.option({ options: keyRoleNames, description: "What it may do.", required: true })(),
     name: Flags.string({ description: "What it is for." }),
     "expires-in": spanFlag({ description: "How long it works, such as 90d. Default: until it is revoked." }),
     "allow-cidr": Flags.string({
@@ -39,7 +29,7 @@ export default class KeysCreate extends ClientCommand {
     const { flags } = await this.parse(KeysCreate);
     const service = await this.client(TenantService, flags);
     const made = await service.createApiKey({
-      role: ROLES[flags.role],
+      role: KEY_ROLES[flags.role],
       name: flags.name ?? "",
       allowedCidrs: flags["allow-cidr"] ?? [],
       ...(flags["expires-in"] === undefined ? {} : { expiresIn: { seconds: flags["expires-in"] } }),

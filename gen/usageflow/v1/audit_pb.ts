@@ -13,7 +13,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/audit.proto.
  */
 export const file_usageflow_v1_audit: GenFile = /*@__PURE__*/
-  fileDesc("Chh1c2FnZWZsb3cvdjEvYXVkaXQucHJvdG8SDHVzYWdlZmxvdy52MSLmAgoKQXVkaXRFbnRyeRIQCghzZXF1ZW5jZRgBIAEoAxIvCgtyZWNvcmRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGYWN0aW9uGAMgASgJEg0KBWFjdG9yGAQgASgJEg4KBmtleV9pZBgFIAEoCRIPCgdhZGRyZXNzGAYgASgJEhIKCnJlcXVlc3RfaWQYByABKAkSDwoHc3ViamVjdBgIIAEoCRIPCgdyZWZ1c2FsGAkgASgJEhYKDmxlZnRfb3V0X2NvdW50GAogASgDEigKB3JlcXVlc3QYCyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EicKBmJlZm9yZRgMIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJgoFYWZ0ZXIYDSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EgwKBGhhc2gYDiABKAwiPQoJQXVkaXRIZWFkEhkKCHNlcXVlbmNlGAEgASgDQge6SAQiAigAEhUKBGhhc2gYAiABKAxCB7pIBHoCGEAqlQEKC0F1ZGl0QnJlYWNoEhwKGEFVRElUX0JSRUFDSF9VTlNQRUNJRklFRBAAEhgKFEFVRElUX0JSRUFDSF9NSVNTSU5HEAESGAoUQVVESVRfQlJFQUNIX0NIQU5HRUQQAhIWChJBVURJVF9CUkVBQ0hfRVhUUkEQAxIcChhBVURJVF9CUkVBQ0hfS0VZX1VOS05PV04QBGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Chh1c2FnZWZsb3cvdjEvYXVkaXQucHJvdG8SDHVzYWdlZmxvdy52MSL2AgoKQXVkaXRFbnRyeRIQCghzZXF1ZW5jZRgBIAEoAxIvCgtyZWNvcmRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGYWN0aW9uGAMgASgJEg0KBWFjdG9yGAQgASgJEg4KBmtleV9pZBgFIAEoCRIPCgdhZGRyZXNzGAYgASgJEhIKCnJlcXVlc3RfaWQYByABKAkSDwoHc3ViamVjdBgIIAEoCRIPCgdyZWZ1c2FsGAkgASgJEhYKDmxlZnRfb3V0X2NvdW50GAogASgDEigKB3JlcXVlc3QYCyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EicKBmJlZm9yZRgMIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJgoFYWZ0ZXIYDSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EgwKBGhhc2gYDiABKAwSDgoGZXJhc2VkGA8gASgIIj0KCUF1ZGl0SGVhZBIZCghzZXF1ZW5jZRgBIAEoA0IHukgEIgIoABIVCgRoYXNoGAIgASgMQge6SAR6AhhAKpUBCgtBdWRpdEJyZWFjaBIcChhBVURJVF9CUkVBQ0hfVU5TUEVDSUZJRUQQABIYChRBVURJVF9CUkVBQ0hfTUlTU0lORxABEhgKFEFVRElUX0JSRUFDSF9DSEFOR0VEEAISFgoSQVVESVRfQlJFQUNIX0VYVFJBEAMSHAoYQVVESVRfQlJFQUNIX0tFWV9VTktOT1dOEARiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * One line of the audit log: what somebody changed, or was refused. Entries are only ever added.
@@ -22,7 +22,7 @@ export const file_usageflow_v1_audit: GenFile = /*@__PURE__*/
  */
 export type AuditEntry = Message<"usageflow.v1.AuditEntry"> & {
   /**
-   * Its place in the tenant's chain: 1, 2, 3 and so on, without gaps, in the order of the changes.
+   * Its place in the chain of the tenant, or of the organization: 1, 2, 3 and so on, without gaps, in the order of the changes.
    *
    * @generated from field: int64 sequence = 1;
    */
@@ -43,14 +43,15 @@ export type AuditEntry = Message<"usageflow.v1.AuditEntry"> & {
   action: string;
 
   /**
-   * Who called: the id of the API key (`key_...`). Empty: a key that is not known.
+   * Who called: the id of the member (`mem_...`) or of the API key (`key_...`), or `operator`. Empty: nobody that is known.
    *
    * @generated from field: string actor = 4;
    */
   actor: string;
 
   /**
-   * The id of the key that they came with. Empty: a key that is not known.
+   * The id of what they came with: an API key (`key_...`) or an access token (`tok_...`); of an invite that of the member, and
+   * of the operator `operator`. Empty: a key that is not known.
    *
    * @generated from field: string key_id = 5;
    */
@@ -120,6 +121,14 @@ export type AuditEntry = Message<"usageflow.v1.AuditEntry"> & {
    * @generated from field: bytes hash = 14;
    */
   hash: Uint8Array;
+
+  /**
+   * True: a customer's personal data was erased, and was taken out of the request, `before` and `after`. The entry still
+   * verifies: its hash is made of their digest, and what is left is signed by the server.
+   *
+   * @generated from field: bool erased = 15;
+   */
+  erased: boolean;
 };
 
 /**

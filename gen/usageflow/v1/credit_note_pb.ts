@@ -132,7 +132,7 @@ export type CreditNote = Message<"usageflow.v1.CreditNote"> & {
   createdAt?: Timestamp | undefined;
 
   /**
-   * The API key that asked for it, `key_...`.
+   * Who asked for it: the API key, `key_...`, or the member, `mem_...`.
    *
    * @generated from field: string key_id = 16;
    */

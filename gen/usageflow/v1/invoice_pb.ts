@@ -342,7 +342,7 @@ export type InvoiceChange = Message<"usageflow.v1.InvoiceChange"> & {
   at?: Timestamp | undefined;
 
   /**
-   * The API key that asked for it, `key_...`. Empty when the server did it by itself, because its time had come.
+   * Who asked for it: the API key, `key_...`, or the member, `mem_...`. Empty when the server did it by itself, because its time had come.
    *
    * @generated from field: string key_id = 4;
    */

@@ -12,10 +12,67 @@ import type { UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/permission.proto.
  */
 export const file_usageflow_v1_permission: GenFile = /*@__PURE__*/
-  fileDesc("Ch11c2FnZWZsb3cvdjEvcGVybWlzc2lvbi5wcm90bxIMdXNhZ2VmbG93LnYxKpIDCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIVCgpST0xFX09XTkVSEAEaBYq1GAEqEhUKClJPTEVfQURNSU4QAhoFirUYASoSmwEKDlJPTEVfREVWRUxPUEVSEAMahgGKtRgGKjpyZWFkirUYC3VzYWdlOndyaXRlirUYEGNvcnJlY3Rpb246d3JpdGWKtRgOY3VzdG9tZXI6d3JpdGWKtRgNcHJpY2luZzp3cml0ZYq1GBJzdWJzY3JpcHRpb246d3JpdGWKtRgNd2ViaG9vazp3cml0ZYq1GAtjbG9jazp3cml0ZRJpCgxST0xFX0JJTExJTkcQBBpXirUYBio6cmVhZIq1GBBjb3JyZWN0aW9uOndyaXRlirUYDmN1c3RvbWVyOndyaXRlirUYEnN1YnNjcmlwdGlvbjp3cml0ZYq1GA1pbnZvaWNlOndyaXRlEhsKC1JPTEVfVklFV0VSEAUaCoq1GAYqOnJlYWQSIAoLUk9MRV9JTkdFU1QQBhoPirUYC3VzYWdlOndyaXRlOkAKCnBlcm1pc3Npb24SHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjRhgMgASgJUgpwZXJtaXNzaW9uOjoKB3N1YmplY3QSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjShgMgASgJUgdzdWJqZWN0Oj4KCXVuYXVkaXRlZBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGNOGAyABKAlSCXVuYXVkaXRlZDo7CgZncmFudHMSIS5nb29nbGUucHJvdG9idWYuRW51bVZhbHVlT3B0aW9ucxjRhgMgAygJUgZncmFudHNiBnByb3RvMw", [file_google_protobuf_descriptor]);
+  fileDesc("Ch11c2FnZWZsb3cvdjEvcGVybWlzc2lvbi5wcm90bxIMdXNhZ2VmbG93LnYxKmwKBVBsYWNlEhUKEVBMQUNFX1VOU1BFQ0lGSUVEEAASFgoSUExBQ0VfT1JHQU5JWkFUSU9OEAESEAoMUExBQ0VfRUlUSEVSEAISEAoMUExBQ0VfU0VSVkVSEAMSEAoMUExBQ0VfSU5WSVRFEAQqoAUKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEhUKClJPTEVfT1dORVIQARoFirUYASoS9QEKClJPTEVfQURNSU4QAhrkAYq1GAYqOnJlYWSKtRgLdXNhZ2U6d3JpdGWKtRgQY29ycmVjdGlvbjp3cml0ZYq1GA5jdXN0b21lcjp3cml0ZYq1GA1lcmFzdXJlOndyaXRlirUYDXByaWNpbmc6d3JpdGWKtRgSc3Vic2NyaXB0aW9uOndyaXRlirUYDWludm9pY2U6d3JpdGWKtRgNd2ViaG9vazp3cml0ZYq1GAtjbG9jazp3cml0ZYq1GAx0ZW5hbnQ6d3JpdGWKtRgJa2V5OndyaXRlirUYDG1lbWJlcjp3cml0ZYq1GAt0b2tlbjp3cml0ZRKqAQoOUk9MRV9ERVZFTE9QRVIQAxqVAYq1GAYqOnJlYWSKtRgLdXNhZ2U6d3JpdGWKtRgQY29ycmVjdGlvbjp3cml0ZYq1GA5jdXN0b21lcjp3cml0ZYq1GA1wcmljaW5nOndyaXRlirUYEnN1YnNjcmlwdGlvbjp3cml0ZYq1GA13ZWJob29rOndyaXRlirUYC2Nsb2NrOndyaXRlirUYC3Rva2VuOndyaXRlEngKDFJPTEVfQklMTElORxAEGmaKtRgGKjpyZWFkirUYEGNvcnJlY3Rpb246d3JpdGWKtRgOY3VzdG9tZXI6d3JpdGWKtRgSc3Vic2NyaXB0aW9uOndyaXRlirUYDWludm9pY2U6d3JpdGWKtRgLdG9rZW46d3JpdGUSKgoLUk9MRV9WSUVXRVIQBRoZirUYBio6cmVhZIq1GAt0b2tlbjp3cml0ZRIgCgtST0xFX0lOR0VTVBAGGg+KtRgLdXNhZ2U6d3JpdGU6QAoKcGVybWlzc2lvbhIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGNGGAyABKAlSCnBlcm1pc3Npb246OgoHc3ViamVjdBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGNKGAyABKAlSB3N1YmplY3Q6PgoJdW5hdWRpdGVkEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY04YDIAEoCVIJdW5hdWRpdGVkOksKBXBsYWNlEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY1IYDIAEoDjITLnVzYWdlZmxvdy52MS5QbGFjZVIFcGxhY2U6OwoGZ3JhbnRzEiEuZ29vZ2xlLnByb3RvYnVmLkVudW1WYWx1ZU9wdGlvbnMY0YYDIAMoCVIGZ3JhbnRzYgZwcm90bzM", [file_google_protobuf_descriptor]);
 
 /**
- * What a caller may do. The grants beside each value are the whole rule: the server reads them from here.
+ * Where a call runs: whose things it sees and changes, and whose audit log has its entry.
+ *
+ * @generated from enum usageflow.v1.Place
+ */
+export const Place = {
+  /**
+   * At a tenant: that of the API key, or the one of the member's organization that the header `x-usageflow-tenant` names, as
+   * `ten_...`, `live` or `test`.
+   *
+   * @generated from enum value: PLACE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * At the organization of a member's access token. API keys are refused.
+   *
+   * @generated from enum value: PLACE_ORGANIZATION = 1;
+   */
+  ORGANIZATION: 1,
+
+  /**
+   * At a tenant as above; with an access token and no `x-usageflow-tenant`, at the organization.
+   *
+   * @generated from enum value: PLACE_EITHER = 2;
+   */
+  EITHER: 2,
+
+  /**
+   * At the server as a whole. Only the operator's key (`USAGEFLOW_OPERATOR_KEY`) is taken.
+   *
+   * @generated from enum value: PLACE_SERVER = 3;
+   */
+  SERVER: 3,
+
+  /**
+   * At the organization that a person is invited to. Only the code of an invite (`uf_inv_...`) is taken, in the key's stead.
+   *
+   * @generated from enum value: PLACE_INVITE = 4;
+   */
+  INVITE: 4,
+} as const;
+
+/**
+ * Where a call runs: whose things it sees and changes, and whose audit log has its entry.
+ *
+ * @generated from enum usageflow.v1.Place
+ */
+export type Place = (typeof Place)[keyof typeof Place] | UnknownEnum;
+
+/**
+ * Describes the enum usageflow.v1.Place.
+ */
+export const PlaceSchema: GenEnum<Place> = /*@__PURE__*/
+  enumDesc(file_usageflow_v1_permission, 0);
+
+/**
+ * What a caller may do: a member at the organization and at all of its tenants, an API key at its tenant. The grants beside
+ * each value are the whole rule: the server reads them from here.
  *
  * @generated from enum usageflow.v1.Role
  */
@@ -28,14 +85,14 @@ export const Role = {
   UNSPECIFIED: 0,
 
   /**
-   * May do everything.
+   * May do everything, also rename and delete the organization, and make owners.
    *
    * @generated from enum value: ROLE_OWNER = 1;
    */
   OWNER: 1,
 
   /**
-   * May do everything in a tenant.
+   * May do everything in a tenant, and look after all members but owners.
    *
    * @generated from enum value: ROLE_ADMIN = 2;
    */
@@ -56,14 +113,14 @@ export const Role = {
   BILLING: 4,
 
   /**
-   * Reads everything, changes nothing.
+   * Reads everything, and changes nothing but a member's own access tokens.
    *
    * @generated from enum value: ROLE_VIEWER = 5;
    */
   VIEWER: 5,
 
   /**
-   * Sends usage and can do nothing else: the role for a key that lives in an application.
+   * Sends usage and can do nothing else: the role for a key that lives in an application. Members do not have it.
    *
    * @generated from enum value: ROLE_INGEST = 6;
    */
@@ -71,7 +128,8 @@ export const Role = {
 } as const;
 
 /**
- * What a caller may do. The grants beside each value are the whole rule: the server reads them from here.
+ * What a caller may do: a member at the organization and at all of its tenants, an API key at its tenant. The grants beside
+ * each value are the whole rule: the server reads them from here.
  *
  * @generated from enum usageflow.v1.Role
  */
@@ -81,7 +139,7 @@ export type Role = (typeof Role)[keyof typeof Role] | UnknownEnum;
  * Describes the enum usageflow.v1.Role.
  */
 export const RoleSchema: GenEnum<Role> = /*@__PURE__*/
-  enumDesc(file_usageflow_v1_permission, 0);
+  enumDesc(file_usageflow_v1_permission, 1);
 
 /**
  * The permission that a caller needs for this method, as `<noun>:read` or `<noun>:write`. A method without one
@@ -111,10 +169,18 @@ export const unaudited: GenExtension<MethodOptions, string> = /*@__PURE__*/
   extDesc(file_usageflow_v1_permission, 2);
 
 /**
+ * Where this method runs, and so what a caller must come with.
+ *
+ * @generated from extension: usageflow.v1.Place place = 50004;
+ */
+export const place: GenExtension<MethodOptions, Place> = /*@__PURE__*/
+  extDesc(file_usageflow_v1_permission, 3);
+
+/**
  * The permissions of a role. `*` stands for all of them, `*:read` for all that read.
  *
  * @generated from extension: repeated string grants = 50001;
  */
 export const grants: GenExtension<EnumValueOptions, string[]> = /*@__PURE__*/
-  extDesc(file_usageflow_v1_permission, 3);
+  extDesc(file_usageflow_v1_permission, 4);
 

@@ -9,6 +9,8 @@ import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { AuditBreach, AuditEntry, AuditHead } from "./audit_pb.ts";
 import { file_usageflow_v1_audit } from "./audit_pb.ts";
+import type { AccessToken, Member, Organization } from "./organization_pb.ts";
+import { file_usageflow_v1_organization } from "./organization_pb.ts";
 import type { Role } from "./permission_pb.ts";
 import { file_usageflow_v1_permission } from "./permission_pb.ts";
 import type { ApiKey, Clock, Customer, Party, Tenant } from "./tenant_pb.ts";
@@ -19,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file usageflow/v1/tenant_service.proto.
  */
 export const file_usageflow_v1_tenant_service: GenFile = /*@__PURE__*/
-  fileDesc("CiF1c2FnZWZsb3cvdjEvdGVuYW50X3NlcnZpY2UucHJvdG8SDHVzYWdlZmxvdy52MSISChBHZXRUZW5hbnRSZXF1ZXN0ImAKEUdldFRlbmFudFJlc3BvbnNlEiQKBnRlbmFudBgBIAEoCzIULnVzYWdlZmxvdy52MS5UZW5hbnQSJQoHYXBpX2tleRgCIAEoCzIULnVzYWdlZmxvdy52MS5BcGlLZXkivAMKE1VwZGF0ZVRlbmFudFJlcXVlc3QSQAoMZ3JhY2VfcGVyaW9kGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAvaMBMgASQwoPYmFja2ZpbGxfd2luZG93GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAsL0QMgASPwoOaW52b2ljZV9wcmVmaXgYAyABKAlCJ7pIJHIiMiBeKFtBLVphLXowLTktXXswLDE1fVtBLVphLXotXSk/JBI5Cgl0aW1lX3pvbmUYCCABKAlCJrpII3IhGEAyHV4oW0EtWmEtel1bQS1aYS16MC05XysvLV0qKT8kEiMKBnNlbGxlchgJIAEoCzITLnVzYWdlZmxvdy52MS5QYXJ0eRIrChJwYXltZW50X3Rlcm1zX2RheXMYCiABKAVCCrpIBxoFGO0CKABIAIgBARIwCgRtZW1vGAsgASgJQh26SBpyGBjoBzITXlteXHgwMC1ceDFmXHg3Zl0qJEgBiAEBQhUKE19wYXltZW50X3Rlcm1zX2RheXNCBwoFX21lbW8iPAoUVXBkYXRlVGVuYW50UmVzcG9uc2USJAoGdGVuYW50GAEgASgLMhQudXNhZ2VmbG93LnYxLlRlbmFudCKgAQoTQWR2YW5jZUNsb2NrUmVxdWVzdBI4CgJ0bxgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCDrpIC7IBCBoGCICy+IQbSAASOQoCYnkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIGCMCdvZYBMgBIAEIUCgtkZXN0aW5hdGlvbhIFukgCCAEiOgoUQWR2YW5jZUNsb2NrUmVzcG9uc2USIgoFY2xvY2sYASABKAsyEy51c2FnZWZsb3cudjEuQ2xvY2si9QEKE0NyZWF0ZUFwaUtleVJlcXVlc3QSKwoEbmFtZRgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSLAoEcm9sZRgCIAEoDjISLnVzYWdlZmxvdy52MS5Sb2xlQgq6SAeCAQQQASAAEj8KCmV4cGlyZXNfaW4YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIGCMCdvZYBKgASQgoNYWxsb3dlZF9jaWRycxgEIAMoCUIrukgokgElEGQiIXIfGEAyG15bMC05QS1GYS1mOi5dKy9bMC05XXsxLDN9JCJSChRDcmVhdGVBcGlLZXlSZXNwb25zZRIlCgdhcGlfa2V5GAEgASgLMhQudXNhZ2VmbG93LnYxLkFwaUtleRITCgZzZWNyZXQYAiABKAlCA4ABASJjChJMaXN0QXBpS2V5c1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAiABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokIlYKE0xpc3RBcGlLZXlzUmVzcG9uc2USJgoIYXBpX2tleXMYASADKAsyFC51c2FnZWZsb3cudjEuQXBpS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI/ChNSZXZva2VBcGlLZXlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmtleV9bMC05QS1aYS16XXsyMn0kIj0KFFJldm9rZUFwaUtleVJlc3BvbnNlEiUKB2FwaV9rZXkYASABKAsyFC51c2FnZWZsb3cudjEuQXBpS2V5InsKE1JvdGF0ZUFwaUtleVJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVea2V5X1swLTlBLVphLXpdezIyfSQSOgoHb3ZlcmxhcBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgPUkMgAieAoUUm90YXRlQXBpS2V5UmVzcG9uc2USJQoHYXBpX2tleRgBIAEoCzIULnVzYWdlZmxvdy52MS5BcGlLZXkSEwoGc2VjcmV0GAIgASgJQgOAAQESJAoGZm9ybWVyGAMgASgLMhQudXNhZ2VmbG93LnYxLkFwaUtleSJGChJQdXRDdXN0b21lclJlcXVlc3QSMAoIY3VzdG9tZXIYASABKAsyFi51c2FnZWZsb3cudjEuQ3VzdG9tZXJCBrpIA8gBASI/ChNQdXRDdXN0b21lclJlc3BvbnNlEigKCGN1c3RvbWVyGAEgASgLMhYudXNhZ2VmbG93LnYxLkN1c3RvbWVyIkEKEkdldEN1c3RvbWVyUmVxdWVzdBIrCgJpZBgBIAEoCUIfukgcchoQARj/ATITXlteXHgwMC1ceDFmXHg3Zl0rJCI/ChNHZXRDdXN0b21lclJlc3BvbnNlEigKCGN1c3RvbWVyGAEgASgLMhYudXNhZ2VmbG93LnYxLkN1c3RvbWVyImUKFExpc3RDdXN0b21lcnNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAIgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJbChVMaXN0Q3VzdG9tZXJzUmVzcG9uc2USKQoJY3VzdG9tZXJzGAEgAygLMhYudXNhZ2VmbG93LnYxLkN1c3RvbWVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKTAQoXTGlzdEF1ZGl0RW50cmllc1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAiABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokEikKBmZpbHRlchgDIAEoCzIZLnVzYWdlZmxvdy52MS5BdWRpdEZpbHRlciKdAgoLQXVkaXRGaWx0ZXISLAoHYWN0aW9ucxgBIAMoCUIbukgYkgEVEGQiEXIPGEAyC15bQS1aYS16XSskEi4KB3N1YmplY3QYAiABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEicKBWFjdG9yGAMgASgJQhi6SBVyExhAMg9eWzAtOUEtWmEtel9dKiQSDwoHcmVmdXNlZBgEIAEoCBI7CgVzdGFydBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyACJkChhMaXN0QXVkaXRFbnRyaWVzUmVzcG9uc2USLwoNYXVkaXRfZW50cmllcxgBIAMoCzIYLnVzYWdlZmxvdy52MS5BdWRpdEVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJ9ChdUYWlsQXVkaXRFbnRyaWVzUmVxdWVzdBIkCg5hZnRlcl9zZXF1ZW5jZRgBIAEoA0IHukgEIgIoAEgAiAEBEikKBmZpbHRlchgCIAEoCzIZLnVzYWdlZmxvdy52MS5BdWRpdEZpbHRlckIRCg9fYWZ0ZXJfc2VxdWVuY2UiWwoYVGFpbEF1ZGl0RW50cmllc1Jlc3BvbnNlEi0KC2F1ZGl0X2VudHJ5GAEgASgLMhgudXNhZ2VmbG93LnYxLkF1ZGl0RW50cnkSEAoIc2VxdWVuY2UYAiABKAMiPAoSVmVyaWZ5QXVkaXRSZXF1ZXN0EiYKBWFmdGVyGAEgASgLMhcudXNhZ2VmbG93LnYxLkF1ZGl0SGVhZCKrAQoTVmVyaWZ5QXVkaXRSZXNwb25zZRIpCgh2ZXJpZmllZBgBIAEoCzIXLnVzYWdlZmxvdy52MS5BdWRpdEhlYWQSJQoEaGVhZBgCIAEoCzIXLnVzYWdlZmxvdy52MS5BdWRpdEhlYWQSKQoGYnJlYWNoGAMgASgOMhkudXNhZ2VmbG93LnYxLkF1ZGl0QnJlYWNoEhcKD2JyZWFjaF9zZXF1ZW5jZRgEIAEoAyIUChJFeHBvcnRBdWRpdFJlcXVlc3QidwoTRXhwb3J0QXVkaXRSZXNwb25zZRIvCgthdWRpdF9lbnRyeRgBIAEoCzIYLnVzYWdlZmxvdy52MS5BdWRpdEVudHJ5SAASJwoEaGVhZBgCIAEoCzIXLnVzYWdlZmxvdy52MS5BdWRpdEhlYWRIAEIGCgRwYXJ0Mp8MCg1UZW5hbnRTZXJ2aWNlEmAKCUdldFRlbmFudBIeLnVzYWdlZmxvdy52MS5HZXRUZW5hbnRSZXF1ZXN0Gh8udXNhZ2VmbG93LnYxLkdldFRlbmFudFJlc3BvbnNlIhKQAgGKtRgLdGVuYW50OnJlYWQSdAoMVXBkYXRlVGVuYW50EiEudXNhZ2VmbG93LnYxLlVwZGF0ZVRlbmFudFJlcXVlc3QaIi51c2FnZWZsb3cudjEuVXBkYXRlVGVuYW50UmVzcG9uc2UiHZACAoq1GAx0ZW5hbnQ6d3JpdGWStRgGdGVuYW50Em8KDEFkdmFuY2VDbG9jaxIhLnVzYWdlZmxvdy52MS5BZHZhbmNlQ2xvY2tSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLkFkdmFuY2VDbG9ja1Jlc3BvbnNlIhiKtRgLY2xvY2s6d3JpdGWStRgFY2xvY2sSbwoMQ3JlYXRlQXBpS2V5EiEudXNhZ2VmbG93LnYxLkNyZWF0ZUFwaUtleVJlcXVlc3QaIi51c2FnZWZsb3cudjEuQ3JlYXRlQXBpS2V5UmVzcG9uc2UiGIq1GAlrZXk6d3JpdGWStRgHYXBpX2tleRJjCgtMaXN0QXBpS2V5cxIgLnVzYWdlZmxvdy52MS5MaXN0QXBpS2V5c1JlcXVlc3QaIS51c2FnZWZsb3cudjEuTGlzdEFwaUtleXNSZXNwb25zZSIPkAIBirUYCGtleTpyZWFkEnIKDFJldm9rZUFwaUtleRIhLnVzYWdlZmxvdy52MS5SZXZva2VBcGlLZXlSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLlJldm9rZUFwaUtleVJlc3BvbnNlIhuQAgKKtRgJa2V5OndyaXRlkrUYB2FwaV9rZXkSbwoMUm90YXRlQXBpS2V5EiEudXNhZ2VmbG93LnYxLlJvdGF0ZUFwaUtleVJlcXVlc3QaIi51c2FnZWZsb3cudjEuUm90YXRlQXBpS2V5UmVzcG9uc2UiGIq1GAlrZXk6d3JpdGWStRgHYXBpX2tleRJ1CgtQdXRDdXN0b21lchIgLnVzYWdlZmxvdy52MS5QdXRDdXN0b21lclJlcXVlc3QaIS51c2FnZWZsb3cudjEuUHV0Q3VzdG9tZXJSZXNwb25zZSIhkAICirUYDmN1c3RvbWVyOndyaXRlkrUYCGN1c3RvbWVyEmgKC0dldEN1c3RvbWVyEiAudXNhZ2VmbG93LnYxLkdldEN1c3RvbWVyUmVxdWVzdBohLnVzYWdlZmxvdy52MS5HZXRDdXN0b21lclJlc3BvbnNlIhSQAgGKtRgNY3VzdG9tZXI6cmVhZBJuCg1MaXN0Q3VzdG9tZXJzEiIudXNhZ2VmbG93LnYxLkxpc3RDdXN0b21lcnNSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLkxpc3RDdXN0b21lcnNSZXNwb25zZSIUkAIBirUYDWN1c3RvbWVyOnJlYWQSdAoQTGlzdEF1ZGl0RW50cmllcxIlLnVzYWdlZmxvdy52MS5MaXN0QXVkaXRFbnRyaWVzUmVxdWVzdBomLnVzYWdlZmxvdy52MS5MaXN0QXVkaXRFbnRyaWVzUmVzcG9uc2UiEZACAYq1GAphdWRpdDpyZWFkEnYKEFRhaWxBdWRpdEVudHJpZXMSJS51c2FnZWZsb3cudjEuVGFpbEF1ZGl0RW50cmllc1JlcXVlc3QaJi51c2FnZWZsb3cudjEuVGFpbEF1ZGl0RW50cmllc1Jlc3BvbnNlIhGQAgGKtRgKYXVkaXQ6cmVhZDABEmUKC1ZlcmlmeUF1ZGl0EiAudXNhZ2VmbG93LnYxLlZlcmlmeUF1ZGl0UmVxdWVzdBohLnVzYWdlZmxvdy52MS5WZXJpZnlBdWRpdFJlc3BvbnNlIhGQAgGKtRgKYXVkaXQ6cmVhZBJkCgtFeHBvcnRBdWRpdBIgLnVzYWdlZmxvdy52MS5FeHBvcnRBdWRpdFJlcXVlc3QaIS51c2FnZWZsb3cudjEuRXhwb3J0QXVkaXRSZXNwb25zZSIOirUYCmF1ZGl0OnJlYWQwAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_audit, file_usageflow_v1_permission, file_usageflow_v1_tenant]);
+  fileDesc("CiF1c2FnZWZsb3cvdjEvdGVuYW50X3NlcnZpY2UucHJvdG8SDHVzYWdlZmxvdy52MSISChBHZXRUZW5hbnRSZXF1ZXN0IrcBChFHZXRUZW5hbnRSZXNwb25zZRIkCgZ0ZW5hbnQYASABKAsyFC51c2FnZWZsb3cudjEuVGVuYW50EiUKB2FwaV9rZXkYAiABKAsyFC51c2FnZWZsb3cudjEuQXBpS2V5EiQKBm1lbWJlchgDIAEoCzIULnVzYWdlZmxvdy52MS5NZW1iZXISLwoMYWNjZXNzX3Rva2VuGAQgASgLMhkudXNhZ2VmbG93LnYxLkFjY2Vzc1Rva2VuIrwDChNVcGRhdGVUZW5hbnRSZXF1ZXN0EkAKDGdyYWNlX3BlcmlvZBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIPukgMqgEJIgUIgL2jATIAEkMKD2JhY2tmaWxsX3dpbmRvdxgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIPukgMqgEJIgUIgLC9EDIAEj8KDmludm9pY2VfcHJlZml4GAMgASgJQie6SCRyIjIgXihbQS1aYS16MC05LV17MCwxNX1bQS1aYS16LV0pPyQSOQoJdGltZV96b25lGAggASgJQia6SCNyIRhAMh1eKFtBLVphLXpdW0EtWmEtejAtOV8rLy1dKik/JBIjCgZzZWxsZXIYCSABKAsyEy51c2FnZWZsb3cudjEuUGFydHkSKwoScGF5bWVudF90ZXJtc19kYXlzGAogASgFQgq6SAcaBRjtAigASACIAQESMAoEbWVtbxgLIAEoCUIdukgachgY6AcyE15bXlx4MDAtXHgxZlx4N2ZdKiRIAYgBAUIVChNfcGF5bWVudF90ZXJtc19kYXlzQgcKBV9tZW1vIjwKFFVwZGF0ZVRlbmFudFJlc3BvbnNlEiQKBnRlbmFudBgBIAEoCzIULnVzYWdlZmxvdy52MS5UZW5hbnQioAEKE0FkdmFuY2VDbG9ja1JlcXVlc3QSOAoCdG8YASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQg66SAuyAQgaBgiAsviEG0gAEjkKAmJ5GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhC6SA2qAQoiBgjAnb2WATIASABCFAoLZGVzdGluYXRpb24SBbpIAggBIjoKFEFkdmFuY2VDbG9ja1Jlc3BvbnNlEiIKBWNsb2NrGAEgASgLMhMudXNhZ2VmbG93LnYxLkNsb2NrIvUBChNDcmVhdGVBcGlLZXlSZXF1ZXN0EisKBG5hbWUYASABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEiwKBHJvbGUYAiABKA4yEi51c2FnZWZsb3cudjEuUm9sZUIKukgHggEEEAEgABI/CgpleHBpcmVzX2luGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhC6SA2qAQoiBgjAnb2WASoAEkIKDWFsbG93ZWRfY2lkcnMYBCADKAlCK7pIKJIBJRBkIiFyHxhAMhteWzAtOUEtRmEtZjouXSsvWzAtOV17MSwzfSQiUgoUQ3JlYXRlQXBpS2V5UmVzcG9uc2USJQoHYXBpX2tleRgBIAEoCzIULnVzYWdlZmxvdy52MS5BcGlLZXkSEwoGc2VjcmV0GAIgASgJQgOAAQEiYwoSTGlzdEFwaUtleXNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAIgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJCJWChNMaXN0QXBpS2V5c1Jlc3BvbnNlEiYKCGFwaV9rZXlzGAEgAygLMhQudXNhZ2VmbG93LnYxLkFwaUtleRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiPwoTUmV2b2tlQXBpS2V5UmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV5rZXlfWzAtOUEtWmEtel17MjJ9JCI9ChRSZXZva2VBcGlLZXlSZXNwb25zZRIlCgdhcGlfa2V5GAEgASgLMhQudXNhZ2VmbG93LnYxLkFwaUtleSJ7ChNSb3RhdGVBcGlLZXlSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXmtleV9bMC05QS1aYS16XXsyMn0kEjoKB292ZXJsYXAYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDrpIC6oBCCIECID1JDIAIngKFFJvdGF0ZUFwaUtleVJlc3BvbnNlEiUKB2FwaV9rZXkYASABKAsyFC51c2FnZWZsb3cudjEuQXBpS2V5EhMKBnNlY3JldBgCIAEoCUIDgAEBEiQKBmZvcm1lchgDIAEoCzIULnVzYWdlZmxvdy52MS5BcGlLZXkiRgoSUHV0Q3VzdG9tZXJSZXF1ZXN0EjAKCGN1c3RvbWVyGAEgASgLMhYudXNhZ2VmbG93LnYxLkN1c3RvbWVyQga6SAPIAQEiPwoTUHV0Q3VzdG9tZXJSZXNwb25zZRIoCghjdXN0b21lchgBIAEoCzIWLnVzYWdlZmxvdy52MS5DdXN0b21lciJBChJHZXRDdXN0b21lclJlcXVlc3QSKwoCaWQYASABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQiPwoTR2V0Q3VzdG9tZXJSZXNwb25zZRIoCghjdXN0b21lchgBIAEoCzIWLnVzYWdlZmxvdy52MS5DdXN0b21lciJlChRMaXN0Q3VzdG9tZXJzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASLgoKcGFnZV90b2tlbhgCIAEoCUIaukgXchUYgBAyEF5bQS1aYS16MC05Xy1dKiQiWwoVTGlzdEN1c3RvbWVyc1Jlc3BvbnNlEikKCWN1c3RvbWVycxgBIAMoCzIWLnVzYWdlZmxvdy52MS5DdXN0b21lchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkikwEKF0xpc3RBdWRpdEVudHJpZXNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAIgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJBIpCgZmaWx0ZXIYAyABKAsyGS51c2FnZWZsb3cudjEuQXVkaXRGaWx0ZXIinQIKC0F1ZGl0RmlsdGVyEiwKB2FjdGlvbnMYASADKAlCG7pIGJIBFRBkIhFyDxhAMgteW0EtWmEtel0rJBIuCgdzdWJqZWN0GAIgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBInCgVhY3RvchgDIAEoCUIYukgVchMYQDIPXlswLTlBLVphLXpfXSokEg8KB3JlZnVzZWQYBCABKAgSOwoFc3RhcnQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhC6SA2yAQoaBgiAsviEGzIAEjkKA2VuZBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgAiZAoYTGlzdEF1ZGl0RW50cmllc1Jlc3BvbnNlEi8KDWF1ZGl0X2VudHJpZXMYASADKAsyGC51c2FnZWZsb3cudjEuQXVkaXRFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkifQoXVGFpbEF1ZGl0RW50cmllc1JlcXVlc3QSJAoOYWZ0ZXJfc2VxdWVuY2UYASABKANCB7pIBCICKABIAIgBARIpCgZmaWx0ZXIYAiABKAsyGS51c2FnZWZsb3cudjEuQXVkaXRGaWx0ZXJCEQoPX2FmdGVyX3NlcXVlbmNlIlsKGFRhaWxBdWRpdEVudHJpZXNSZXNwb25zZRItCgthdWRpdF9lbnRyeRgBIAEoCzIYLnVzYWdlZmxvdy52MS5BdWRpdEVudHJ5EhAKCHNlcXVlbmNlGAIgASgDIjwKElZlcmlmeUF1ZGl0UmVxdWVzdBImCgVhZnRlchgBIAEoCzIXLnVzYWdlZmxvdy52MS5BdWRpdEhlYWQiqwEKE1ZlcmlmeUF1ZGl0UmVzcG9uc2USKQoIdmVyaWZpZWQYASABKAsyFy51c2FnZWZsb3cudjEuQXVkaXRIZWFkEiUKBGhlYWQYAiABKAsyFy51c2FnZWZsb3cudjEuQXVkaXRIZWFkEikKBmJyZWFjaBgDIAEoDjIZLnVzYWdlZmxvdy52MS5BdWRpdEJyZWFjaBIXCg9icmVhY2hfc2VxdWVuY2UYBCABKAMivgEKEkV4cG9ydEF1ZGl0UmVxdWVzdBI7CgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCELpIDbIBChoGCICy+IQbMgASOQoDZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIQukgNsgEKGgYIgLL4hBsyABIwCgxyZXN1bWVfdG9rZW4YAyABKAlCGrpIF3IVGIAIMhBeW0EtWmEtejAtOV8tXSokIo0BChNFeHBvcnRBdWRpdFJlc3BvbnNlEi8KC2F1ZGl0X2VudHJ5GAEgASgLMhgudXNhZ2VmbG93LnYxLkF1ZGl0RW50cnlIABInCgRoZWFkGAIgASgLMhcudXNhZ2VmbG93LnYxLkF1ZGl0SGVhZEgAEhQKDHJlc3VtZV90b2tlbhgDIAEoCUIGCgRwYXJ0IkMKFEVyYXNlQ3VzdG9tZXJSZXF1ZXN0EisKAmlkGAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskIkEKFUVyYXNlQ3VzdG9tZXJSZXNwb25zZRIoCghjdXN0b21lchgBIAEoCzIWLnVzYWdlZmxvdy52MS5DdXN0b21lciKWAQoZQ3JlYXRlT3JnYW5pemF0aW9uUmVxdWVzdBItCgRuYW1lGAEgASgJQh+6SBxyGhABGP8BMhNeW15ceDAwLVx4MWZceDdmXSskEkoKC293bmVyX2VtYWlsGAIgASgJQjW6SDJyMBj+ATIrXlteXHNAXHgwMC1ceDFmXHg3Zl0rQFteXHNAXHgwMC1ceDFmXHg3Zl0rJCLiAQoaQ3JlYXRlT3JnYW5pemF0aW9uUmVzcG9uc2USMAoMb3JnYW5pemF0aW9uGAEgASgLMhoudXNhZ2VmbG93LnYxLk9yZ2FuaXphdGlvbhIlCgd0ZW5hbnRzGAIgAygLMhQudXNhZ2VmbG93LnYxLlRlbmFudBIjCgVvd25lchgDIAEoCzIULnVzYWdlZmxvdy52MS5NZW1iZXISFQoIbGl2ZV9rZXkYBCABKAlCA4ABARIVCgh0ZXN0X2tleRgFIAEoCUIDgAEBEhgKC293bmVyX3Rva2VuGAYgASgJQgOAAQEiGAoWR2V0T3JnYW5pemF0aW9uUmVxdWVzdCKiAQoXR2V0T3JnYW5pemF0aW9uUmVzcG9uc2USMAoMb3JnYW5pemF0aW9uGAEgASgLMhoudXNhZ2VmbG93LnYxLk9yZ2FuaXphdGlvbhIkCgZtZW1iZXIYAiABKAsyFC51c2FnZWZsb3cudjEuTWVtYmVyEi8KDGFjY2Vzc190b2tlbhgDIAEoCzIZLnVzYWdlZmxvdy52MS5BY2Nlc3NUb2tlbiJKChlSZW5hbWVPcmdhbml6YXRpb25SZXF1ZXN0Ei0KBG5hbWUYASABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQiTgoaUmVuYW1lT3JnYW5pemF0aW9uUmVzcG9uc2USMAoMb3JnYW5pemF0aW9uGAEgASgLMhoudXNhZ2VmbG93LnYxLk9yZ2FuaXphdGlvbiJjChJMaXN0VGVuYW50c1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAiABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokIlUKE0xpc3RUZW5hbnRzUmVzcG9uc2USJQoHdGVuYW50cxgBIAMoCzIULnVzYWdlZmxvdy52MS5UZW5hbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIssBChNJbnZpdGVNZW1iZXJSZXF1ZXN0EkQKBWVtYWlsGAEgASgJQjW6SDJyMBj+ATIrXlteXHNAXHgwMC1ceDFmXHg3Zl0rQFteXHNAXHgwMC1ceDFmXHg3Zl0rJBIuCgRyb2xlGAIgASgOMhIudXNhZ2VmbG93LnYxLlJvbGVCDLpICYIBBhABIAAgBhI+CgpleHBpcmVzX2luGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAmp4BKgAiTwoUSW52aXRlTWVtYmVyUmVzcG9uc2USJAoGbWVtYmVyGAEgASgLMhQudXNhZ2VmbG93LnYxLk1lbWJlchIRCgRjb2RlGAIgASgJQgOAAQEiggEKE0FjY2VwdEludml0ZVJlcXVlc3QSKwoEbmFtZRgBIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSPgoKZXhwaXJlc19pbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIPukgMqgEJIgUIgIqKDyoAIoIBChRBY2NlcHRJbnZpdGVSZXNwb25zZRIkCgZtZW1iZXIYASABKAsyFC51c2FnZWZsb3cudjEuTWVtYmVyEi8KDGFjY2Vzc190b2tlbhgCIAEoCzIZLnVzYWdlZmxvdy52MS5BY2Nlc3NUb2tlbhITCgZzZWNyZXQYAyABKAlCA4ABASJjChJMaXN0TWVtYmVyc1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEi4KCnBhZ2VfdG9rZW4YAiABKAlCGrpIF3IVGIAQMhBeW0EtWmEtejAtOV8tXSokIlUKE0xpc3RNZW1iZXJzUmVzcG9uc2USJQoHbWVtYmVycxgBIAMoCzIULnVzYWdlZmxvdy52MS5NZW1iZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJInMKF0NoYW5nZU1lbWJlclJvbGVSZXF1ZXN0EigKAmlkGAEgASgJQhy6SBlyFzIVXm1lbV9bMC05QS1aYS16XXsyMn0kEi4KBHJvbGUYAiABKA4yEi51c2FnZWZsb3cudjEuUm9sZUIMukgJggEGEAEgACAGIkAKGENoYW5nZU1lbWJlclJvbGVSZXNwb25zZRIkCgZtZW1iZXIYASABKAsyFC51c2FnZWZsb3cudjEuTWVtYmVyIj8KE1JlbW92ZU1lbWJlclJlcXVlc3QSKAoCaWQYASABKAlCHLpIGXIXMhVebWVtX1swLTlBLVphLXpdezIyfSQiFgoUUmVtb3ZlTWVtYmVyUmVzcG9uc2UihwEKGENyZWF0ZUFjY2Vzc1Rva2VuUmVxdWVzdBIrCgRuYW1lGAEgASgJQh26SBpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBI+CgpleHBpcmVzX2luGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAiooPKgAiYQoZQ3JlYXRlQWNjZXNzVG9rZW5SZXNwb25zZRIvCgxhY2Nlc3NfdG9rZW4YASABKAsyGS51c2FnZWZsb3cudjEuQWNjZXNzVG9rZW4SEwoGc2VjcmV0GAIgASgJQgOAAQEinAEKF0xpc3RBY2Nlc3NUb2tlbnNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIuCgpwYWdlX3Rva2VuGAIgASgJQhq6SBdyFRiAEDIQXltBLVphLXowLTlfLV0qJBIyCgltZW1iZXJfaWQYAyABKAlCH7pIHHIaMhheKG1lbV9bMC05QS1aYS16XXsyMn0pPyQiZQoYTGlzdEFjY2Vzc1Rva2Vuc1Jlc3BvbnNlEjAKDWFjY2Vzc190b2tlbnMYASADKAsyGS51c2FnZWZsb3cudjEuQWNjZXNzVG9rZW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkQKGFJldm9rZUFjY2Vzc1Rva2VuUmVxdWVzdBIoCgJpZBgBIAEoCUIcukgZchcyFV50b2tfWzAtOUEtWmEtel17MjJ9JCJMChlSZXZva2VBY2Nlc3NUb2tlblJlc3BvbnNlEi8KDGFjY2Vzc190b2tlbhgBIAEoCzIZLnVzYWdlZmxvdy52MS5BY2Nlc3NUb2tlbiJKChlEZWxldGVPcmdhbml6YXRpb25SZXF1ZXN0Ei0KBG5hbWUYASABKAlCH7pIHHIaEAEY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKyQiTgoaRGVsZXRlT3JnYW5pemF0aW9uUmVzcG9uc2USMAoMb3JnYW5pemF0aW9uGAEgASgLMhoudXNhZ2VmbG93LnYxLk9yZ2FuaXphdGlvbiIjCiFDYW5jZWxPcmdhbml6YXRpb25EZWxldGlvblJlcXVlc3QiVgoiQ2FuY2VsT3JnYW5pemF0aW9uRGVsZXRpb25SZXNwb25zZRIwCgxvcmdhbml6YXRpb24YASABKAsyGi51c2FnZWZsb3cudjEuT3JnYW5pemF0aW9uMoAcCg1UZW5hbnRTZXJ2aWNlEmAKCUdldFRlbmFudBIeLnVzYWdlZmxvdy52MS5HZXRUZW5hbnRSZXF1ZXN0Gh8udXNhZ2VmbG93LnYxLkdldFRlbmFudFJlc3BvbnNlIhKQAgGKtRgLdGVuYW50OnJlYWQSdAoMVXBkYXRlVGVuYW50EiEudXNhZ2VmbG93LnYxLlVwZGF0ZVRlbmFudFJlcXVlc3QaIi51c2FnZWZsb3cudjEuVXBkYXRlVGVuYW50UmVzcG9uc2UiHZACAoq1GAx0ZW5hbnQ6d3JpdGWStRgGdGVuYW50Em8KDEFkdmFuY2VDbG9jaxIhLnVzYWdlZmxvdy52MS5BZHZhbmNlQ2xvY2tSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLkFkdmFuY2VDbG9ja1Jlc3BvbnNlIhiKtRgLY2xvY2s6d3JpdGWStRgFY2xvY2sSbwoMQ3JlYXRlQXBpS2V5EiEudXNhZ2VmbG93LnYxLkNyZWF0ZUFwaUtleVJlcXVlc3QaIi51c2FnZWZsb3cudjEuQ3JlYXRlQXBpS2V5UmVzcG9uc2UiGIq1GAlrZXk6d3JpdGWStRgHYXBpX2tleRJjCgtMaXN0QXBpS2V5cxIgLnVzYWdlZmxvdy52MS5MaXN0QXBpS2V5c1JlcXVlc3QaIS51c2FnZWZsb3cudjEuTGlzdEFwaUtleXNSZXNwb25zZSIPkAIBirUYCGtleTpyZWFkEnIKDFJldm9rZUFwaUtleRIhLnVzYWdlZmxvdy52MS5SZXZva2VBcGlLZXlSZXF1ZXN0GiIudXNhZ2VmbG93LnYxLlJldm9rZUFwaUtleVJlc3BvbnNlIhuQAgKKtRgJa2V5OndyaXRlkrUYB2FwaV9rZXkSbwoMUm90YXRlQXBpS2V5EiEudXNhZ2VmbG93LnYxLlJvdGF0ZUFwaUtleVJlcXVlc3QaIi51c2FnZWZsb3cudjEuUm90YXRlQXBpS2V5UmVzcG9uc2UiGIq1GAlrZXk6d3JpdGWStRgHYXBpX2tleRJ1CgtQdXRDdXN0b21lchIgLnVzYWdlZmxvdy52MS5QdXRDdXN0b21lclJlcXVlc3QaIS51c2FnZWZsb3cudjEuUHV0Q3VzdG9tZXJSZXNwb25zZSIhkAICirUYDmN1c3RvbWVyOndyaXRlkrUYCGN1c3RvbWVyEmgKC0dldEN1c3RvbWVyEiAudXNhZ2VmbG93LnYxLkdldEN1c3RvbWVyUmVxdWVzdBohLnVzYWdlZmxvdy52MS5HZXRDdXN0b21lclJlc3BvbnNlIhSQAgGKtRgNY3VzdG9tZXI6cmVhZBJuCg1MaXN0Q3VzdG9tZXJzEiIudXNhZ2VmbG93LnYxLkxpc3RDdXN0b21lcnNSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLkxpc3RDdXN0b21lcnNSZXNwb25zZSIUkAIBirUYDWN1c3RvbWVyOnJlYWQSeAoQTGlzdEF1ZGl0RW50cmllcxIlLnVzYWdlZmxvdy52MS5MaXN0QXVkaXRFbnRyaWVzUmVxdWVzdBomLnVzYWdlZmxvdy52MS5MaXN0QXVkaXRFbnRyaWVzUmVzcG9uc2UiFZACAYq1GAphdWRpdDpyZWFkoLUYAhJ6ChBUYWlsQXVkaXRFbnRyaWVzEiUudXNhZ2VmbG93LnYxLlRhaWxBdWRpdEVudHJpZXNSZXF1ZXN0GiYudXNhZ2VmbG93LnYxLlRhaWxBdWRpdEVudHJpZXNSZXNwb25zZSIVkAIBirUYCmF1ZGl0OnJlYWSgtRgCMAESaQoLVmVyaWZ5QXVkaXQSIC51c2FnZWZsb3cudjEuVmVyaWZ5QXVkaXRSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLlZlcmlmeUF1ZGl0UmVzcG9uc2UiFZACAYq1GAphdWRpdDpyZWFkoLUYAhJoCgtFeHBvcnRBdWRpdBIgLnVzYWdlZmxvdy52MS5FeHBvcnRBdWRpdFJlcXVlc3QaIS51c2FnZWZsb3cudjEuRXhwb3J0QXVkaXRSZXNwb25zZSISirUYCmF1ZGl0OnJlYWSgtRgCMAESkwEKEkNyZWF0ZU9yZ2FuaXphdGlvbhInLnVzYWdlZmxvdy52MS5DcmVhdGVPcmdhbml6YXRpb25SZXF1ZXN0GigudXNhZ2VmbG93LnYxLkNyZWF0ZU9yZ2FuaXphdGlvblJlc3BvbnNlIiqKtRgSb3JnYW5pemF0aW9uOndyaXRlkrUYDG9yZ2FuaXphdGlvbqC1GAMSfAoPR2V0T3JnYW5pemF0aW9uEiQudXNhZ2VmbG93LnYxLkdldE9yZ2FuaXphdGlvblJlcXVlc3QaJS51c2FnZWZsb3cudjEuR2V0T3JnYW5pemF0aW9uUmVzcG9uc2UiHJACAYq1GBFvcmdhbml6YXRpb246cmVhZKC1GAESlgEKElJlbmFtZU9yZ2FuaXphdGlvbhInLnVzYWdlZmxvdy52MS5SZW5hbWVPcmdhbml6YXRpb25SZXF1ZXN0GigudXNhZ2VmbG93LnYxLlJlbmFtZU9yZ2FuaXphdGlvblJlc3BvbnNlIi2QAgKKtRgSb3JnYW5pemF0aW9uOndyaXRlkrUYDG9yZ2FuaXphdGlvbqC1GAEScAoLTGlzdFRlbmFudHMSIC51c2FnZWZsb3cudjEuTGlzdFRlbmFudHNSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkxpc3RUZW5hbnRzUmVzcG9uc2UiHJACAYq1GBFvcmdhbml6YXRpb246cmVhZKC1GAESdQoMSW52aXRlTWVtYmVyEiEudXNhZ2VmbG93LnYxLkludml0ZU1lbWJlclJlcXVlc3QaIi51c2FnZWZsb3cudjEuSW52aXRlTWVtYmVyUmVzcG9uc2UiHoq1GAxtZW1iZXI6d3JpdGWStRgGbWVtYmVyoLUYARJ0CgxBY2NlcHRJbnZpdGUSIS51c2FnZWZsb3cudjEuQWNjZXB0SW52aXRlUmVxdWVzdBoiLnVzYWdlZmxvdy52MS5BY2NlcHRJbnZpdGVSZXNwb25zZSIdirUYC3Rva2VuOndyaXRlkrUYBm1lbWJlcqC1GAQSagoLTGlzdE1lbWJlcnMSIC51c2FnZWZsb3cudjEuTGlzdE1lbWJlcnNSZXF1ZXN0GiEudXNhZ2VmbG93LnYxLkxpc3RNZW1iZXJzUmVzcG9uc2UiFpACAYq1GAttZW1iZXI6cmVhZKC1GAEShAEKEENoYW5nZU1lbWJlclJvbGUSJS51c2FnZWZsb3cudjEuQ2hhbmdlTWVtYmVyUm9sZVJlcXVlc3QaJi51c2FnZWZsb3cudjEuQ2hhbmdlTWVtYmVyUm9sZVJlc3BvbnNlIiGQAgKKtRgMbWVtYmVyOndyaXRlkrUYBm1lbWJlcqC1GAESdQoMUmVtb3ZlTWVtYmVyEiEudXNhZ2VmbG93LnYxLlJlbW92ZU1lbWJlclJlcXVlc3QaIi51c2FnZWZsb3cudjEuUmVtb3ZlTWVtYmVyUmVzcG9uc2UiHoq1GAxtZW1iZXI6d3JpdGWStRgGbWVtYmVyoLUYARKJAQoRQ3JlYXRlQWNjZXNzVG9rZW4SJi51c2FnZWZsb3cudjEuQ3JlYXRlQWNjZXNzVG9rZW5SZXF1ZXN0GicudXNhZ2VmbG93LnYxLkNyZWF0ZUFjY2Vzc1Rva2VuUmVzcG9uc2UiI4q1GAt0b2tlbjp3cml0ZZK1GAxhY2Nlc3NfdG9rZW6gtRgBEngKEExpc3RBY2Nlc3NUb2tlbnMSJS51c2FnZWZsb3cudjEuTGlzdEFjY2Vzc1Rva2Vuc1JlcXVlc3QaJi51c2FnZWZsb3cudjEuTGlzdEFjY2Vzc1Rva2Vuc1Jlc3BvbnNlIhWQAgGKtRgKdG9rZW46cmVhZKC1GAESjAEKEVJldm9rZUFjY2Vzc1Rva2VuEiYudXNhZ2VmbG93LnYxLlJldm9rZUFjY2Vzc1Rva2VuUmVxdWVzdBonLnVzYWdlZmxvdy52MS5SZXZva2VBY2Nlc3NUb2tlblJlc3BvbnNlIiaQAgKKtRgLdG9rZW46d3JpdGWStRgMYWNjZXNzX3Rva2VuoLUYARJ6Cg1FcmFzZUN1c3RvbWVyEiIudXNhZ2VmbG93LnYxLkVyYXNlQ3VzdG9tZXJSZXF1ZXN0GiMudXNhZ2VmbG93LnYxLkVyYXNlQ3VzdG9tZXJSZXNwb25zZSIgkAICirUYDWVyYXN1cmU6d3JpdGWStRgIY3VzdG9tZXISlgEKEkRlbGV0ZU9yZ2FuaXphdGlvbhInLnVzYWdlZmxvdy52MS5EZWxldGVPcmdhbml6YXRpb25SZXF1ZXN0GigudXNhZ2VmbG93LnYxLkRlbGV0ZU9yZ2FuaXphdGlvblJlc3BvbnNlIi2QAgKKtRgSb3JnYW5pemF0aW9uOndyaXRlkrUYDG9yZ2FuaXphdGlvbqC1GAESrgEKGkNhbmNlbE9yZ2FuaXphdGlvbkRlbGV0aW9uEi8udXNhZ2VmbG93LnYxLkNhbmNlbE9yZ2FuaXphdGlvbkRlbGV0aW9uUmVxdWVzdBowLnVzYWdlZmxvdy52MS5DYW5jZWxPcmdhbml6YXRpb25EZWxldGlvblJlc3BvbnNlIi2QAgKKtRgSb3JnYW5pemF0aW9uOndyaXRlkrUYDG9yZ2FuaXphdGlvbqC1GAFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_usageflow_v1_audit, file_usageflow_v1_organization, file_usageflow_v1_permission, file_usageflow_v1_tenant]);
 
 /**
  * Asks for the caller's tenant.
@@ -50,11 +52,25 @@ export type GetTenantResponse = Message<"usageflow.v1.GetTenantResponse"> & {
   tenant?: Tenant | undefined;
 
   /**
-   * The API key of the call: who is asking, and what it may do.
+   * The API key of the call: who is asking, and what it may do. Absent when a member asks.
    *
    * @generated from field: usageflow.v1.ApiKey api_key = 2;
    */
   apiKey?: ApiKey | undefined;
+
+  /**
+   * The member who asks. Absent when an API key does.
+   *
+   * @generated from field: usageflow.v1.Member member = 3;
+   */
+  member?: Member | undefined;
+
+  /**
+   * The access token that the member came with.
+   *
+   * @generated from field: usageflow.v1.AccessToken access_token = 4;
+   */
+  accessToken?: AccessToken | undefined;
 };
 
 /**
@@ -821,11 +837,31 @@ export const VerifyAuditResponseSchema: GenMessage<VerifyAuditResponse> = /*@__P
   messageDesc(file_usageflow_v1_tenant_service, 26);
 
 /**
- * Asks for the whole audit log.
+ * Which entries of the audit log to stream.
  *
  * @generated from message usageflow.v1.ExportAuditRequest
  */
 export type ExportAuditRequest = Message<"usageflow.v1.ExportAuditRequest"> & {
+  /**
+   * Only those that were written then or later, in real time. Absent: from the first on.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 1;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * Only those that were written before. Absent: to the last. Not before `start`.
+   *
+   * @generated from field: google.protobuf.Timestamp end = 2;
+   */
+  end?: Timestamp | undefined;
+
+  /**
+   * `resume_token` of the last message that was kept: goes on after it, with the same span. Empty: from the beginning.
+   *
+   * @generated from field: string resume_token = 3;
+   */
+  resumeToken: string;
 };
 
 /**
@@ -863,6 +899,13 @@ export type ExportAuditResponse = Message<"usageflow.v1.ExportAuditResponse"> & 
     value: AuditHead;
     case: "head";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * `resume_token` for going on after this message.
+   *
+   * @generated from field: string resume_token = 3;
+   */
+  resumeToken: string;
 };
 
 /**
@@ -873,9 +916,792 @@ export const ExportAuditResponseSchema: GenMessage<ExportAuditResponse> = /*@__P
   messageDesc(file_usageflow_v1_tenant_service, 28);
 
 /**
- * The tenant itself: its settings, its clock, its API keys and its customers.
+ * A customer whose personal data goes.
  *
- * All services: a call acts for the tenant of its API key and sees nothing else. Methods that change something run in
+ * @generated from message usageflow.v1.EraseCustomerRequest
+ */
+export type EraseCustomerRequest = Message<"usageflow.v1.EraseCustomerRequest"> & {
+  /**
+   * The tenant's id for it.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.EraseCustomerRequest.
+ * Use `create(EraseCustomerRequestSchema)` to create a new message.
+ */
+export const EraseCustomerRequestSchema: GenMessage<EraseCustomerRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 29);
+
+/**
+ * What is left of it.
+ *
+ * @generated from message usageflow.v1.EraseCustomerResponse
+ */
+export type EraseCustomerResponse = Message<"usageflow.v1.EraseCustomerResponse"> & {
+  /**
+   * The customer.
+   *
+   * @generated from field: usageflow.v1.Customer customer = 1;
+   */
+  customer?: Customer | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.EraseCustomerResponse.
+ * Use `create(EraseCustomerResponseSchema)` to create a new message.
+ */
+export const EraseCustomerResponseSchema: GenMessage<EraseCustomerResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 30);
+
+/**
+ * An organization to make.
+ *
+ * @generated from message usageflow.v1.CreateOrganizationRequest
+ */
+export type CreateOrganizationRequest = Message<"usageflow.v1.CreateOrganizationRequest"> & {
+  /**
+   * Its name, 1 to 255 characters.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The address of its first owner, at most 254 characters.
+   *
+   * @generated from field: string owner_email = 2;
+   */
+  ownerEmail: string;
+};
+
+/**
+ * Describes the message usageflow.v1.CreateOrganizationRequest.
+ * Use `create(CreateOrganizationRequestSchema)` to create a new message.
+ */
+export const CreateOrganizationRequestSchema: GenMessage<CreateOrganizationRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 31);
+
+/**
+ * The organization, and what opens it. Keep the keys and the token: they cannot be shown again.
+ *
+ * @generated from message usageflow.v1.CreateOrganizationResponse
+ */
+export type CreateOrganizationResponse = Message<"usageflow.v1.CreateOrganizationResponse"> & {
+  /**
+   * The organization.
+   *
+   * @generated from field: usageflow.v1.Organization organization = 1;
+   */
+  organization?: Organization | undefined;
+
+  /**
+   * Its tenants.
+   *
+   * @generated from field: repeated usageflow.v1.Tenant tenants = 2;
+   */
+  tenants: Tenant[];
+
+  /**
+   * The first owner.
+   *
+   * @generated from field: usageflow.v1.Member owner = 3;
+   */
+  owner?: Member | undefined;
+
+  /**
+   * An API key of the live tenant, `uf_live_...`.
+   *
+   * @generated from field: string live_key = 4;
+   */
+  liveKey: string;
+
+  /**
+   * An API key of the test tenant, `uf_test_...`.
+   *
+   * @generated from field: string test_key = 5;
+   */
+  testKey: string;
+
+  /**
+   * The access token of the first owner, `uf_pat_...`. It works for a year.
+   *
+   * @generated from field: string owner_token = 6;
+   */
+  ownerToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.CreateOrganizationResponse.
+ * Use `create(CreateOrganizationResponseSchema)` to create a new message.
+ */
+export const CreateOrganizationResponseSchema: GenMessage<CreateOrganizationResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 32);
+
+/**
+ * Asks for the caller's organization.
+ *
+ * @generated from message usageflow.v1.GetOrganizationRequest
+ */
+export type GetOrganizationRequest = Message<"usageflow.v1.GetOrganizationRequest"> & {
+};
+
+/**
+ * Describes the message usageflow.v1.GetOrganizationRequest.
+ * Use `create(GetOrganizationRequestSchema)` to create a new message.
+ */
+export const GetOrganizationRequestSchema: GenMessage<GetOrganizationRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 33);
+
+/**
+ * The caller's organization, and who is calling.
+ *
+ * @generated from message usageflow.v1.GetOrganizationResponse
+ */
+export type GetOrganizationResponse = Message<"usageflow.v1.GetOrganizationResponse"> & {
+  /**
+   * The organization.
+   *
+   * @generated from field: usageflow.v1.Organization organization = 1;
+   */
+  organization?: Organization | undefined;
+
+  /**
+   * The member who asks.
+   *
+   * @generated from field: usageflow.v1.Member member = 2;
+   */
+  member?: Member | undefined;
+
+  /**
+   * The access token that they came with.
+   *
+   * @generated from field: usageflow.v1.AccessToken access_token = 3;
+   */
+  accessToken?: AccessToken | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.GetOrganizationResponse.
+ * Use `create(GetOrganizationResponseSchema)` to create a new message.
+ */
+export const GetOrganizationResponseSchema: GenMessage<GetOrganizationResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 34);
+
+/**
+ * A name to give.
+ *
+ * @generated from message usageflow.v1.RenameOrganizationRequest
+ */
+export type RenameOrganizationRequest = Message<"usageflow.v1.RenameOrganizationRequest"> & {
+  /**
+   * The new name, 1 to 255 characters.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message usageflow.v1.RenameOrganizationRequest.
+ * Use `create(RenameOrganizationRequestSchema)` to create a new message.
+ */
+export const RenameOrganizationRequestSchema: GenMessage<RenameOrganizationRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 35);
+
+/**
+ * The organization as it is now.
+ *
+ * @generated from message usageflow.v1.RenameOrganizationResponse
+ */
+export type RenameOrganizationResponse = Message<"usageflow.v1.RenameOrganizationResponse"> & {
+  /**
+   * The organization.
+   *
+   * @generated from field: usageflow.v1.Organization organization = 1;
+   */
+  organization?: Organization | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.RenameOrganizationResponse.
+ * Use `create(RenameOrganizationResponseSchema)` to create a new message.
+ */
+export const RenameOrganizationResponseSchema: GenMessage<RenameOrganizationResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 36);
+
+/**
+ * Asks for tenants.
+ *
+ * @generated from message usageflow.v1.ListTenantsRequest
+ */
+export type ListTenantsRequest = Message<"usageflow.v1.ListTenantsRequest"> & {
+  /**
+   * At most this many, 1 to 1,000. 0 means 100.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty for the first page.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListTenantsRequest.
+ * Use `create(ListTenantsRequestSchema)` to create a new message.
+ */
+export const ListTenantsRequestSchema: GenMessage<ListTenantsRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 37);
+
+/**
+ * A page of tenants.
+ *
+ * @generated from message usageflow.v1.ListTenantsResponse
+ */
+export type ListTenantsResponse = Message<"usageflow.v1.ListTenantsResponse"> & {
+  /**
+   * The tenants.
+   *
+   * @generated from field: repeated usageflow.v1.Tenant tenants = 1;
+   */
+  tenants: Tenant[];
+
+  /**
+   * Token of the next page. Empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListTenantsResponse.
+ * Use `create(ListTenantsResponseSchema)` to create a new message.
+ */
+export const ListTenantsResponseSchema: GenMessage<ListTenantsResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 38);
+
+/**
+ * A person to invite.
+ *
+ * @generated from message usageflow.v1.InviteMemberRequest
+ */
+export type InviteMemberRequest = Message<"usageflow.v1.InviteMemberRequest"> & {
+  /**
+   * The address that the person is known by, at most 254 characters. Upper and lower case are the same.
+   *
+   * @generated from field: string email = 1;
+   */
+  email: string;
+
+  /**
+   * What the person will be allowed to do. Members do not have the role ingest.
+   *
+   * @generated from field: usageflow.v1.Role role = 2;
+   */
+  role: Role;
+
+  /**
+   * How long the code can be used, at most 30 days. Absent: 7 days.
+   *
+   * @generated from field: google.protobuf.Duration expires_in = 3;
+   */
+  expiresIn?: Duration | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.InviteMemberRequest.
+ * Use `create(InviteMemberRequestSchema)` to create a new message.
+ */
+export const InviteMemberRequestSchema: GenMessage<InviteMemberRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 39);
+
+/**
+ * The invite.
+ *
+ * @generated from message usageflow.v1.InviteMemberResponse
+ */
+export type InviteMemberResponse = Message<"usageflow.v1.InviteMemberResponse"> & {
+  /**
+   * The person, invited.
+   *
+   * @generated from field: usageflow.v1.Member member = 1;
+   */
+  member?: Member | undefined;
+
+  /**
+   * The code, `uf_inv_...`. Hand it over: it cannot be shown again.
+   *
+   * @generated from field: string code = 2;
+   */
+  code: string;
+};
+
+/**
+ * Describes the message usageflow.v1.InviteMemberResponse.
+ * Use `create(InviteMemberResponseSchema)` to create a new message.
+ */
+export const InviteMemberResponseSchema: GenMessage<InviteMemberResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 40);
+
+/**
+ * Takes up the invite whose code is sent in the key's stead.
+ *
+ * @generated from message usageflow.v1.AcceptInviteRequest
+ */
+export type AcceptInviteRequest = Message<"usageflow.v1.AcceptInviteRequest"> & {
+  /**
+   * A name for people, at most 255 characters.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * How long the first access token works, at most 366 days. Absent: 90 days.
+   *
+   * @generated from field: google.protobuf.Duration expires_in = 2;
+   */
+  expiresIn?: Duration | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.AcceptInviteRequest.
+ * Use `create(AcceptInviteRequestSchema)` to create a new message.
+ */
+export const AcceptInviteRequestSchema: GenMessage<AcceptInviteRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 41);
+
+/**
+ * The new member.
+ *
+ * @generated from message usageflow.v1.AcceptInviteResponse
+ */
+export type AcceptInviteResponse = Message<"usageflow.v1.AcceptInviteResponse"> & {
+  /**
+   * The member.
+   *
+   * @generated from field: usageflow.v1.Member member = 1;
+   */
+  member?: Member | undefined;
+
+  /**
+   * The first access token, without its secret.
+   *
+   * @generated from field: usageflow.v1.AccessToken access_token = 2;
+   */
+  accessToken?: AccessToken | undefined;
+
+  /**
+   * The token itself, `uf_pat_...`. Keep it: it cannot be shown again.
+   *
+   * @generated from field: string secret = 3;
+   */
+  secret: string;
+};
+
+/**
+ * Describes the message usageflow.v1.AcceptInviteResponse.
+ * Use `create(AcceptInviteResponseSchema)` to create a new message.
+ */
+export const AcceptInviteResponseSchema: GenMessage<AcceptInviteResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 42);
+
+/**
+ * Asks for members.
+ *
+ * @generated from message usageflow.v1.ListMembersRequest
+ */
+export type ListMembersRequest = Message<"usageflow.v1.ListMembersRequest"> & {
+  /**
+   * At most this many, 1 to 1,000. 0 means 100.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty for the first page.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListMembersRequest.
+ * Use `create(ListMembersRequestSchema)` to create a new message.
+ */
+export const ListMembersRequestSchema: GenMessage<ListMembersRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 43);
+
+/**
+ * A page of members.
+ *
+ * @generated from message usageflow.v1.ListMembersResponse
+ */
+export type ListMembersResponse = Message<"usageflow.v1.ListMembersResponse"> & {
+  /**
+   * The members.
+   *
+   * @generated from field: repeated usageflow.v1.Member members = 1;
+   */
+  members: Member[];
+
+  /**
+   * Token of the next page. Empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListMembersResponse.
+ * Use `create(ListMembersResponseSchema)` to create a new message.
+ */
+export const ListMembersResponseSchema: GenMessage<ListMembersResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 44);
+
+/**
+ * A role to give.
+ *
+ * @generated from message usageflow.v1.ChangeMemberRoleRequest
+ */
+export type ChangeMemberRoleRequest = Message<"usageflow.v1.ChangeMemberRoleRequest"> & {
+  /**
+   * The member's id, `mem_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The new role. Members do not have the role ingest.
+   *
+   * @generated from field: usageflow.v1.Role role = 2;
+   */
+  role: Role;
+};
+
+/**
+ * Describes the message usageflow.v1.ChangeMemberRoleRequest.
+ * Use `create(ChangeMemberRoleRequestSchema)` to create a new message.
+ */
+export const ChangeMemberRoleRequestSchema: GenMessage<ChangeMemberRoleRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 45);
+
+/**
+ * The member as it is now.
+ *
+ * @generated from message usageflow.v1.ChangeMemberRoleResponse
+ */
+export type ChangeMemberRoleResponse = Message<"usageflow.v1.ChangeMemberRoleResponse"> & {
+  /**
+   * The member.
+   *
+   * @generated from field: usageflow.v1.Member member = 1;
+   */
+  member?: Member | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.ChangeMemberRoleResponse.
+ * Use `create(ChangeMemberRoleResponseSchema)` to create a new message.
+ */
+export const ChangeMemberRoleResponseSchema: GenMessage<ChangeMemberRoleResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 46);
+
+/**
+ * A member, or somebody who is invited, to remove.
+ *
+ * @generated from message usageflow.v1.RemoveMemberRequest
+ */
+export type RemoveMemberRequest = Message<"usageflow.v1.RemoveMemberRequest"> & {
+  /**
+   * The member's id, `mem_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.RemoveMemberRequest.
+ * Use `create(RemoveMemberRequestSchema)` to create a new message.
+ */
+export const RemoveMemberRequestSchema: GenMessage<RemoveMemberRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 47);
+
+/**
+ * The member is gone.
+ *
+ * @generated from message usageflow.v1.RemoveMemberResponse
+ */
+export type RemoveMemberResponse = Message<"usageflow.v1.RemoveMemberResponse"> & {
+};
+
+/**
+ * Describes the message usageflow.v1.RemoveMemberResponse.
+ * Use `create(RemoveMemberResponseSchema)` to create a new message.
+ */
+export const RemoveMemberResponseSchema: GenMessage<RemoveMemberResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 48);
+
+/**
+ * A token to make.
+ *
+ * @generated from message usageflow.v1.CreateAccessTokenRequest
+ */
+export type CreateAccessTokenRequest = Message<"usageflow.v1.CreateAccessTokenRequest"> & {
+  /**
+   * What it is for, at most 255 characters.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * How long it works, at most 366 days, and at most as long as the whole life of the token of the call. Absent: 90 days, or
+   * that life where it is shorter.
+   *
+   * @generated from field: google.protobuf.Duration expires_in = 2;
+   */
+  expiresIn?: Duration | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.CreateAccessTokenRequest.
+ * Use `create(CreateAccessTokenRequestSchema)` to create a new message.
+ */
+export const CreateAccessTokenRequestSchema: GenMessage<CreateAccessTokenRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 49);
+
+/**
+ * The token that was made.
+ *
+ * @generated from message usageflow.v1.CreateAccessTokenResponse
+ */
+export type CreateAccessTokenResponse = Message<"usageflow.v1.CreateAccessTokenResponse"> & {
+  /**
+   * What can be shown again.
+   *
+   * @generated from field: usageflow.v1.AccessToken access_token = 1;
+   */
+  accessToken?: AccessToken | undefined;
+
+  /**
+   * The token itself, `uf_pat_...`. Keep it: it cannot be shown again.
+   *
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+};
+
+/**
+ * Describes the message usageflow.v1.CreateAccessTokenResponse.
+ * Use `create(CreateAccessTokenResponseSchema)` to create a new message.
+ */
+export const CreateAccessTokenResponseSchema: GenMessage<CreateAccessTokenResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 50);
+
+/**
+ * Asks for access tokens.
+ *
+ * @generated from message usageflow.v1.ListAccessTokensRequest
+ */
+export type ListAccessTokensRequest = Message<"usageflow.v1.ListAccessTokensRequest"> & {
+  /**
+   * At most this many, 1 to 1,000. 0 means 100.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty for the first page.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+
+  /**
+   * Those of the member with this id, `mem_...`. Empty: one's own.
+   *
+   * @generated from field: string member_id = 3;
+   */
+  memberId: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListAccessTokensRequest.
+ * Use `create(ListAccessTokensRequestSchema)` to create a new message.
+ */
+export const ListAccessTokensRequestSchema: GenMessage<ListAccessTokensRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 51);
+
+/**
+ * A page of access tokens.
+ *
+ * @generated from message usageflow.v1.ListAccessTokensResponse
+ */
+export type ListAccessTokensResponse = Message<"usageflow.v1.ListAccessTokensResponse"> & {
+  /**
+   * The tokens.
+   *
+   * @generated from field: repeated usageflow.v1.AccessToken access_tokens = 1;
+   */
+  accessTokens: AccessToken[];
+
+  /**
+   * Token of the next page. Empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message usageflow.v1.ListAccessTokensResponse.
+ * Use `create(ListAccessTokensResponseSchema)` to create a new message.
+ */
+export const ListAccessTokensResponseSchema: GenMessage<ListAccessTokensResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 52);
+
+/**
+ * A token to revoke.
+ *
+ * @generated from message usageflow.v1.RevokeAccessTokenRequest
+ */
+export type RevokeAccessTokenRequest = Message<"usageflow.v1.RevokeAccessTokenRequest"> & {
+  /**
+   * The token's id, `tok_...`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message usageflow.v1.RevokeAccessTokenRequest.
+ * Use `create(RevokeAccessTokenRequestSchema)` to create a new message.
+ */
+export const RevokeAccessTokenRequestSchema: GenMessage<RevokeAccessTokenRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 53);
+
+/**
+ * The revoked token.
+ *
+ * @generated from message usageflow.v1.RevokeAccessTokenResponse
+ */
+export type RevokeAccessTokenResponse = Message<"usageflow.v1.RevokeAccessTokenResponse"> & {
+  /**
+   * The token.
+   *
+   * @generated from field: usageflow.v1.AccessToken access_token = 1;
+   */
+  accessToken?: AccessToken | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.RevokeAccessTokenResponse.
+ * Use `create(RevokeAccessTokenResponseSchema)` to create a new message.
+ */
+export const RevokeAccessTokenResponseSchema: GenMessage<RevokeAccessTokenResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 54);
+
+/**
+ * An organization to delete.
+ *
+ * @generated from message usageflow.v1.DeleteOrganizationRequest
+ */
+export type DeleteOrganizationRequest = Message<"usageflow.v1.DeleteOrganizationRequest"> & {
+  /**
+   * Its name, to be sure that it is this one that is meant.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message usageflow.v1.DeleteOrganizationRequest.
+ * Use `create(DeleteOrganizationRequestSchema)` to create a new message.
+ */
+export const DeleteOrganizationRequestSchema: GenMessage<DeleteOrganizationRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 55);
+
+/**
+ * The organization, and when it is deleted.
+ *
+ * @generated from message usageflow.v1.DeleteOrganizationResponse
+ */
+export type DeleteOrganizationResponse = Message<"usageflow.v1.DeleteOrganizationResponse"> & {
+  /**
+   * The organization.
+   *
+   * @generated from field: usageflow.v1.Organization organization = 1;
+   */
+  organization?: Organization | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.DeleteOrganizationResponse.
+ * Use `create(DeleteOrganizationResponseSchema)` to create a new message.
+ */
+export const DeleteOrganizationResponseSchema: GenMessage<DeleteOrganizationResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 56);
+
+/**
+ * Asks for the caller's organization to stay.
+ *
+ * @generated from message usageflow.v1.CancelOrganizationDeletionRequest
+ */
+export type CancelOrganizationDeletionRequest = Message<"usageflow.v1.CancelOrganizationDeletionRequest"> & {
+};
+
+/**
+ * Describes the message usageflow.v1.CancelOrganizationDeletionRequest.
+ * Use `create(CancelOrganizationDeletionRequestSchema)` to create a new message.
+ */
+export const CancelOrganizationDeletionRequestSchema: GenMessage<CancelOrganizationDeletionRequest> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 57);
+
+/**
+ * The organization, which stays.
+ *
+ * @generated from message usageflow.v1.CancelOrganizationDeletionResponse
+ */
+export type CancelOrganizationDeletionResponse = Message<"usageflow.v1.CancelOrganizationDeletionResponse"> & {
+  /**
+   * The organization.
+   *
+   * @generated from field: usageflow.v1.Organization organization = 1;
+   */
+  organization?: Organization | undefined;
+};
+
+/**
+ * Describes the message usageflow.v1.CancelOrganizationDeletionResponse.
+ * Use `create(CancelOrganizationDeletionResponseSchema)` to create a new message.
+ */
+export const CancelOrganizationDeletionResponseSchema: GenMessage<CancelOrganizationDeletionResponse> = /*@__PURE__*/
+  messageDesc(file_usageflow_v1_tenant_service, 58);
+
+/**
+ * The tenant itself: its settings, its clock, its API keys and its customers. And the organization that owns it: its name, its
+ * members and their access tokens.
+ *
+ * All services: a call acts for the tenant of its API key and sees nothing else. A member's access token is taken wherever an
+ * API key is; it names the tenant with the header `x-usageflow-tenant`, as `ten_...`, `live` or `test`. Methods that change something run in
  * one transaction, and take an `idempotency-key` header (1 to 255 printable characters): a repeated call with the same
  * key gets the first answer again, and the same key with another request is refused with IDEMPOTENCY_CONFLICT.
  *
@@ -883,7 +1709,8 @@ export const ExportAuditResponseSchema: GenMessage<ExportAuditResponse> = /*@__P
  */
 export const TenantService: GenService<{
   /**
-   * Answers the tenant of the API key, and the key itself. A good first call: it shows that URL and key are right.
+   * Answers the tenant of the call, and the API key or the access token itself. A good first call: it shows that URL and key
+   * are right.
    *
    * @generated from rpc usageflow.v1.TenantService.GetTenant
    */
@@ -1034,8 +1861,11 @@ export const TenantService: GenService<{
     output: typeof VerifyAuditResponseSchema;
   },
   /**
-   * Streams the audit log from its beginning to where it ends now, and then that head. The export is itself an entry, the
-   * last one of the stream.
+   * Streams the audit log from its beginning to where it ends now, or what was written in a span of time, and then that
+   * head. The export is itself an entry, the last one of a stream without `end`.
+   *
+   * It can be resumed, and then goes on to where the log ends by then. Errors: PAGE_TOKEN_INVALID for a resume token of
+   * another tenant or span.
    *
    * @generated from rpc usageflow.v1.TenantService.ExportAudit
    */
@@ -1043,6 +1873,188 @@ export const TenantService: GenService<{
     methodKind: "server_streaming";
     input: typeof ExportAuditRequestSchema;
     output: typeof ExportAuditResponseSchema;
+  },
+  /**
+   * Makes an organization: its live and its test tenant, an API key of the owner role for each, and its first owner with an
+   * access token. The answer is the only place where they are ever shown. Whole or not at all.
+   *
+   * @generated from rpc usageflow.v1.TenantService.CreateOrganization
+   */
+  createOrganization: {
+    methodKind: "unary";
+    input: typeof CreateOrganizationRequestSchema;
+    output: typeof CreateOrganizationResponseSchema;
+  },
+  /**
+   * Answers the organization of the access token, the member whose it is, and the token itself.
+   *
+   * @generated from rpc usageflow.v1.TenantService.GetOrganization
+   */
+  getOrganization: {
+    methodKind: "unary";
+    input: typeof GetOrganizationRequestSchema;
+    output: typeof GetOrganizationResponseSchema;
+  },
+  /**
+   * Gives the organization another name. Documents of invoices that are final keep what they say.
+   *
+   * @generated from rpc usageflow.v1.TenantService.RenameOrganization
+   */
+  renameOrganization: {
+    methodKind: "unary";
+    input: typeof RenameOrganizationRequestSchema;
+    output: typeof RenameOrganizationResponseSchema;
+  },
+  /**
+   * Lists the organization's tenants: the live one, and the one for tests.
+   *
+   * @generated from rpc usageflow.v1.TenantService.ListTenants
+   */
+  listTenants: {
+    methodKind: "unary";
+    input: typeof ListTenantsRequestSchema;
+    output: typeof ListTenantsResponseSchema;
+  },
+  /**
+   * Invites a person. The answer is the only place where the code is ever shown: nothing is sent, so hand it over. Inviting
+   * one again who has not come yet makes a new code, and the one before is good no more.
+   *
+   * Errors: PERMISSION_DENIED for a role that may do more than the caller's; ALREADY_EXISTS when the person is a member.
+   *
+   * @generated from rpc usageflow.v1.TenantService.InviteMember
+   */
+  inviteMember: {
+    methodKind: "unary";
+    input: typeof InviteMemberRequestSchema;
+    output: typeof InviteMemberResponseSchema;
+  },
+  /**
+   * Takes up an invite: whoever has its code becomes a member, and gets their first access token. The code is sent in the key's
+   * stead, and works once.
+   *
+   * Errors: KEY_UNKNOWN for a code that there is not, or that another took the place of; KEY_EXPIRED; STATE_CONFLICT when it
+   * was used; PERMISSION_DENIED when the member who invited is none any more, or may not give this role any more.
+   *
+   * @generated from rpc usageflow.v1.TenantService.AcceptInvite
+   */
+  acceptInvite: {
+    methodKind: "unary";
+    input: typeof AcceptInviteRequestSchema;
+    output: typeof AcceptInviteResponseSchema;
+  },
+  /**
+   * Lists the members, and those who are invited, in the order in which they were invited.
+   *
+   * @generated from rpc usageflow.v1.TenantService.ListMembers
+   */
+  listMembers: {
+    methodKind: "unary";
+    input: typeof ListMembersRequestSchema;
+    output: typeof ListMembersResponseSchema;
+  },
+  /**
+   * Gives a member another role, within a second on every server.
+   *
+   * Errors: NOT_FOUND; PERMISSION_DENIED when the role before or the new one may do more than the caller's; STATE_CONFLICT when
+   * it is the last owner.
+   *
+   * @generated from rpc usageflow.v1.TenantService.ChangeMemberRole
+   */
+  changeMemberRole: {
+    methodKind: "unary";
+    input: typeof ChangeMemberRoleRequestSchema;
+    output: typeof ChangeMemberRoleResponseSchema;
+  },
+  /**
+   * Removes a member or an invite, and with a member all of their access tokens: within a second no server takes them. API keys
+   * that the member made stay: they are the tenant's.
+   *
+   * Errors: NOT_FOUND; PERMISSION_DENIED when the member may do more than the caller; STATE_CONFLICT when it is the last owner.
+   *
+   * @generated from rpc usageflow.v1.TenantService.RemoveMember
+   */
+  removeMember: {
+    methodKind: "unary";
+    input: typeof RemoveMemberRequestSchema;
+    output: typeof RemoveMemberResponseSchema;
+  },
+  /**
+   * Makes an access token for the member who calls. The answer is the only place where it is ever shown.
+   *
+   * Errors: PERMISSION_DENIED when it would work longer than the whole life of the token of the call.
+   *
+   * @generated from rpc usageflow.v1.TenantService.CreateAccessToken
+   */
+  createAccessToken: {
+    methodKind: "unary";
+    input: typeof CreateAccessTokenRequestSchema;
+    output: typeof CreateAccessTokenResponseSchema;
+  },
+  /**
+   * Lists access tokens, newest first, revoked and expired ones included: one's own, or with `member:write` another member's.
+   *
+   * Errors: NOT_FOUND.
+   *
+   * @generated from rpc usageflow.v1.TenantService.ListAccessTokens
+   */
+  listAccessTokens: {
+    methodKind: "unary";
+    input: typeof ListAccessTokensRequestSchema;
+    output: typeof ListAccessTokensResponseSchema;
+  },
+  /**
+   * Revokes an access token: within a second no server takes it. One's own, or with `member:write` one of a member who may not
+   * do more than the caller. Revoking it again changes nothing.
+   *
+   * Errors: NOT_FOUND; PERMISSION_DENIED.
+   *
+   * @generated from rpc usageflow.v1.TenantService.RevokeAccessToken
+   */
+  revokeAccessToken: {
+    methodKind: "unary";
+    input: typeof RevokeAccessTokenRequestSchema;
+    output: typeof RevokeAccessTokenResponseSchema;
+  },
+  /**
+   * Erases a customer's personal data: its name and billing details, at once; and then, in the background, what copies of
+   * them, or words of its own, are in stored events, in receivers' answers to those, in properties of its usage that no
+   * metric measures, and in the audit log. `erasing` is true until that is done. Its invoices and credit notes stay as they
+   * were issued, with all that they say; so do its id, its usage and what is owed. Done again, it erases what came since.
+   *
+   * Its usage is taken and counted as before. There is no way back. Errors: NOT_FOUND; STATE_CONFLICT while a subscription
+   * of it goes on or an invoice of it is a draft, because that invoice has to say who buys.
+   *
+   * @generated from rpc usageflow.v1.TenantService.EraseCustomer
+   */
+  eraseCustomer: {
+    methodKind: "unary";
+    input: typeof EraseCustomerRequestSchema;
+    output: typeof EraseCustomerResponseSchema;
+  },
+  /**
+   * Asks for the organization to be deleted, with both tenants and all that they hold. Until a waiting time is over, of 30 days
+   * as a rule, all goes on as before, and CancelOrganizationDeletion takes it back: the time to export what has to be kept. Then
+   * keys and tokens are refused with ORGANIZATION_DELETED, nothing is sent any more, and all of it is deleted. Of the organization
+   * itself its audit log stays, which tells of the deletion. Asking again changes nothing.
+   *
+   * Errors: INVALID_FIELD when `name` is not that of the organization.
+   *
+   * @generated from rpc usageflow.v1.TenantService.DeleteOrganization
+   */
+  deleteOrganization: {
+    methodKind: "unary";
+    input: typeof DeleteOrganizationRequestSchema;
+    output: typeof DeleteOrganizationResponseSchema;
+  },
+  /**
+   * Takes back that the organization is to be deleted. Where nobody asked for that, nothing changes.
+   *
+   * @generated from rpc usageflow.v1.TenantService.CancelOrganizationDeletion
+   */
+  cancelOrganizationDeletion: {
+    methodKind: "unary";
+    input: typeof CancelOrganizationDeletionRequestSchema;
+    output: typeof CancelOrganizationDeletionResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_usageflow_v1_tenant_service, 0);

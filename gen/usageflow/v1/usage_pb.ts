@@ -460,7 +460,7 @@ export type UsageVoid = Message<"usageflow.v1.UsageVoid"> & {
   reason: string;
 
   /**
-   * The API key that asked for it, `key_...`.
+   * Who asked for it: the API key, `key_...`, or the member, `mem_...`.
    *
    * @generated from field: string key_id = 4;
    */
