@@ -8,6 +8,7 @@ import { checkSchema } from "./db/migrate.ts";
 import { createHints, type Hints } from "./hint.ts";
 import type { Lockstep } from "./lockstep.ts";
 import { createLog, errorFacts, type Log } from "./log.ts";
+import { noteLife } from "./loop.ts";
 import { createObserver } from "./observe/create-observer.ts";
 import type { Observer } from "./observe/observer.ts";
 import { createSecrets, type Secrets } from "./secrets.ts";
@@ -32,6 +33,8 @@ export interface App {
   readonly lockstep: Lockstep | undefined;
 }
 
+const LOOP_WAIT_MAX_MS = 10_000;
+
 /** Opens the database under both roles. Throws when a login is not what it should be, or the schema is another. */
 export async function createApp(
   config: Config,
@@ -40,16 +43,19 @@ export async function createApp(
   const log = parts.log ?? createLog(config.logLevel);
   const observer = await createObserver(config, log);
   const clock = parts.clock ?? systemClock;
-  const open = (url: string) =>
+  const open = (url: string, forCalls: boolean) =>
     openDatabase({
-      url,
+      ...{ url, forCalls },
+      ...(forCalls ? {} : { onAnswer: noteLife }),
+      // A loop has time to wait for its turn, and nobody waits for it.
+      limits: forCalls ? config : { ...config, waitMaxMs: LOOP_WAIT_MAX_MS },
       connectionsMax: config.databaseConnectionsMax,
       statementTimeoutMs: config.statementTimeoutMs,
       onIdleError: (error) => log.warn("database.connection_lost", errorFacts(error)),
       onWorkLeft: (loops) => hints.note(loops),
     });
-  const { db, pool } = open(config.databaseUrl);
-  const { db: workerDb, pool: workerPool } = open(config.workerDatabaseUrl);
+  const { db, pool } = open(config.databaseUrl, true);
+  const { db: workerDb, pool: workerPool } = open(config.workerDatabaseUrl, false);
   const hints = createHints({
     ...{ clock, log, listenUrl: config.listenUrl },
     notify: async (channel, payload) => void (await sql`select pg_notify(${channel}, ${payload})`.execute(workerDb)),

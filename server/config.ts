@@ -1,21 +1,27 @@
 import { isCidr } from "./cidr.ts";
+import { defaultLimits, type Limits, readLimits } from "./limits.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
 import { type OtlpConfig, otlpOff, readOtlpConfig } from "./observe/otlp-config.ts";
 import { weaknessOf } from "./weak-key.ts";
 
 /** All settings of a server. Every number says its unit. */
-export interface Config extends OtlpConfig {
+export interface Config extends Limits, OtlpConfig {
   /** Login of the application: member of usageflow_app, owns nothing. */
   databaseUrl: string;
   /** Login of the workers: member of usageflow_worker, owns nothing. */
   workerDatabaseUrl: string;
-  /** Direct connection on which a process hears of work that others have left. Undefined: it finds that by looking. */
+  /**
+   * Connection on which a process hears of work that others have left; it must lead past a pooler. `off`: workers find it by
+   * looking, every `USAGEFLOW_POLL_MS`. Undefined: as the workers' login.
+   */
   listenUrl: string | undefined;
   /** Connections in the application's pool; the workers' has as many. */
   databaseConnectionsMax: number;
   /** How long one statement may run. */
   statementTimeoutMs: number;
+  /** Address on which the API listens. `0.0.0.0`: on all of IPv4. */
   host: string;
+  /** Port of the API: Connect, gRPC, gRPC-Web, `POST /api/track` and health. */
   port: number;
   /** Encrypts what must be opened again: webhook secrets, stored answers. 32 bytes. */
   masterKey: Buffer;
@@ -29,8 +35,16 @@ export interface Config extends OtlpConfig {
   operatorKey: Buffer | undefined;
   /** Proxies whose word for the caller's address (`x-forwarded-for`) is taken. */
   trustedProxies: readonly string[];
+  /** Files of the certificate and of its key, as PEM. Undefined: the port speaks no TLS. */
+  tls: { certFile: string; keyFile: string } | undefined;
+  /** Origins whose pages may call from a browser, as `https://app.example.com`. */
+  corsOrigins: readonly string[];
+  /** Whether gRPC reflection tells everybody the contract. */
+  reflection: boolean;
   /** True in the emulator alone: webhooks go to loopback addresses, and live keys are refused. */
   emulator: boolean;
+  /** What is logged, as JSON lines on stderr: `debug`, `info`, `warn`, `error` or `silent`. */
+  /** What is logged, as JSON lines on stderr: `debug`, `info`, `warn`, `error` or `silent`. */
   logLevel: LogLevel;
   /** Asked for by `/metrics`, as a bearer token. Undefined: the one port has no `/metrics`, and its own asks for nothing. */
   metricsToken: string | undefined;
@@ -40,13 +54,22 @@ export interface Config extends OtlpConfig {
   metricsHost: string;
   /** How long a stop waits for calls in flight. */
   shutdownGraceMs: number;
+  /**
+   * How long a server that is stopping still takes calls, while it says that it is not ready: until load balancers have
+   * noticed, and clients have left their connections.
+   */
+  shutdownDelayMs: number;
+  /** Where a process without API answers `/healthz`, `/readyz` and gRPC health. Undefined: nowhere. */
+  healthPort: number | undefined;
+  /** How long a loop may show no sign of life before the process is not ready. */
+  loopStallMs: number;
   /** Largest request body. */
   requestBytesMax: number;
   /** Longest time for a call; a shorter deadline of the client's holds. */
   requestTimeoutMs: number;
   /** How long a loop that found nothing waits before it looks again. */
   pollMs: number;
-  /** Wait before each attempt of a delivery, the first included; after the last one it is given up. */
+  /** Waits before the attempts of a delivery: none before the first, then those of the variable. After the last it is given up. */
   deliveryScheduleMs: readonly number[];
   /** Over look-up, connection, request and answer of one attempt. */
   deliveryTimeoutMs: number;
@@ -62,6 +85,8 @@ export interface Config extends OtlpConfig {
   breakerFailures: number;
   /** How long an endpoint may fail before it is disabled. */
   disableAfterMs: number;
+  /** How long an organization that is to be deleted waits for that, in days. */
+  organizationDeletionDays: number;
   /** How long events, deliveries and attempts are kept at least; they go within the week after. What waits, and its event, stays. */
   webhookRetentionDays: number;
   /** Calls of one tenant that stream, in one process. */
@@ -78,6 +103,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
 export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "masterKey" | "keyPepper"> = {
+  ...defaultLimits,
   listenUrl: undefined,
   otherMasterKeys: [],
   otherKeyPeppers: [],
@@ -87,6 +113,9 @@ export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "maste
   statementTimeoutMs: 30 * SECOND,
   host: "127.0.0.1",
   port: 8080,
+  tls: undefined,
+  corsOrigins: [],
+  reflection: false,
   emulator: false,
   logLevel: "info",
   metricsToken: undefined,
@@ -94,6 +123,9 @@ export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "maste
   metricsHost: "127.0.0.1",
   ...otlpOff,
   shutdownGraceMs: 10 * SECOND,
+  shutdownDelayMs: SECOND,
+  healthPort: undefined,
+  loopStallMs: 5 * MINUTE,
   requestBytesMax: 4 * 1024 * 1024, // what gRPC clients expect of a server
   requestTimeoutMs: 60 * SECOND,
   pollMs: 250,
@@ -117,6 +149,7 @@ export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "maste
   retryAfterMaxMs: HOUR,
   breakerFailures: 10,
   disableAfterMs: 5 * 24 * HOUR,
+  organizationDeletionDays: 30,
   webhookRetentionDays: 90,
   streamsPerTenantMax: 50,
   listenerIdleMs: 24 * HOUR,
@@ -152,6 +185,18 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     for (const one of wrong) problems.push(`${name} must be ranges such as 10.0.0.0/8,fd00::/8, and has "${one}"`);
     return list;
   };
+  const origins = (name: string): readonly string[] => {
+    const list = (env[name] ?? "").split(",").flatMap((part) => part.trim() || []);
+    const wrong = list.filter((one) => URL.parse(one)?.origin !== one || !/^https?:/.test(one));
+    for (const one of wrong) problems.push(`${name} must be origins such as https://app.example.com, and has "${one}"`);
+    return list;
+  };
+  const onOff = (name: string, fallback: boolean): boolean => {
+    const value = env[name];
+    if (!value || value === "on" || value === "off") return value ? value === "on" : fallback;
+    problems.push(`${name} must be on or off, and is "${value}"`);
+    return fallback;
+  };
   const key = (name: string): Buffer => {
     const weakness = weaknessOf(env[name]);
     if (weakness) problems.push(`${name} ${weakness}`);
@@ -178,6 +223,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   const listenUrl = env.USAGEFLOW_LISTEN_URL || workerDatabaseUrl;
   const config: Config = {
     ...defaults,
+    ...readLimits(integer),
     databaseUrl,
     workerDatabaseUrl,
     listenUrl: listenUrl === "off" ? undefined : listenUrl,
@@ -185,6 +231,11 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     statementTimeoutMs: integer("USAGEFLOW_STATEMENT_TIMEOUT_MS", defaults.statementTimeoutMs),
     host: text("USAGEFLOW_HOST", defaults.host),
     port: integer("USAGEFLOW_PORT", defaults.port, 0),
+    tls: env.USAGEFLOW_TLS_CERT_FILE
+      ? { certFile: env.USAGEFLOW_TLS_CERT_FILE, keyFile: text("USAGEFLOW_TLS_KEY_FILE") }
+      : undefined,
+    corsOrigins: origins("USAGEFLOW_CORS_ORIGINS"),
+    reflection: onOff("USAGEFLOW_REFLECTION", defaults.reflection),
     masterKey: key("USAGEFLOW_MASTER_KEY"),
     otherMasterKeys: keys("USAGEFLOW_OTHER_MASTER_KEYS"),
     keyPepper: key("USAGEFLOW_KEY_PEPPER"),
@@ -197,6 +248,9 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     metricsHost: text("USAGEFLOW_METRICS_HOST", defaults.metricsHost),
     ...readOtlpConfig(env, problems),
     shutdownGraceMs: integer("USAGEFLOW_SHUTDOWN_GRACE_MS", defaults.shutdownGraceMs),
+    shutdownDelayMs: integer("USAGEFLOW_SHUTDOWN_DELAY_MS", defaults.shutdownDelayMs, 0),
+    healthPort: env.USAGEFLOW_HEALTH_PORT ? integer("USAGEFLOW_HEALTH_PORT", 0, 0) : undefined,
+    loopStallMs: integer("USAGEFLOW_LOOP_STALL_MS", defaults.loopStallMs),
     requestBytesMax: integer("USAGEFLOW_REQUEST_BYTES_MAX", defaults.requestBytesMax),
     requestTimeoutMs: integer("USAGEFLOW_REQUEST_TIMEOUT_MS", defaults.requestTimeoutMs),
     pollMs: integer("USAGEFLOW_POLL_MS", defaults.pollMs),
@@ -208,6 +262,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     retryAfterMaxMs: integer("USAGEFLOW_RETRY_AFTER_MAX_MS", defaults.retryAfterMaxMs, 0),
     breakerFailures: integer("USAGEFLOW_BREAKER_FAILURES", defaults.breakerFailures, 0),
     disableAfterMs: integer("USAGEFLOW_ENDPOINT_DISABLE_AFTER_MS", defaults.disableAfterMs),
+    organizationDeletionDays: integer("USAGEFLOW_ORGANIZATION_DELETION_DAYS", defaults.organizationDeletionDays),
     webhookRetentionDays: integer("USAGEFLOW_WEBHOOK_RETENTION_DAYS", defaults.webhookRetentionDays),
     streamsPerTenantMax: integer("USAGEFLOW_STREAMS_PER_TENANT_MAX", defaults.streamsPerTenantMax),
     listenerIdleMs: integer("USAGEFLOW_LISTENER_IDLE_MS", defaults.listenerIdleMs),
@@ -220,6 +275,9 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     problems.push(
       "USAGEFLOW_KEY_PEPPER must be another than USAGEFLOW_MASTER_KEY: one that leaks must not give away the other",
     );
+  }
+  if (env.USAGEFLOW_TLS_KEY_FILE && !config.tls) {
+    problems.push("USAGEFLOW_TLS_CERT_FILE is not set, and USAGEFLOW_TLS_KEY_FILE is: TLS takes both");
   }
   const { operatorKey, masterKey, keyPepper } = config;
   if (operatorKey && operatorKey.length > 0 && [masterKey, keyPepper].some((own) => own.equals(operatorKey))) {

@@ -64,6 +64,18 @@ export async function startServer(folder: DataFolder, options: ServerOptions): P
   return { url: api.url, isNew, close: () => started.disposeAsync() };
 }
 
+/** One developer is on it, on a machine with other things to do: nothing is refused because it came fast. */
+const NO_LIMITS = {
+  keyCallsPerSecond: 0,
+  tenantCallsPerSecond: 0,
+  keyEventsPerSecond: 0,
+  tenantEventsPerSecond: 0,
+  eventLoopDelayMaxMs: 0,
+  waitMaxMs: 30_000,
+  databaseTcpTimeoutMs: 0, // nor does PostgreSQL on Windows know these two
+  databaseCheckMs: 0,
+} satisfies Partial<Config>;
+
 function configOf(folder: DataFolder, ownerUrl: string, options: ServerOptions, repeatable: boolean): Config {
   const { masterKey, keyPepper } = folder.kept;
   return {
@@ -74,8 +86,11 @@ function configOf(folder: DataFolder, ownerUrl: string, options: ServerOptions, 
     masterKey: Buffer.from(masterKey, "base64"),
     keyPepper: Buffer.from(keyPepper, "base64"),
     emulator: true,
+    reflection: true,
+    ...NO_LIMITS,
     deliveryScheduleMs: options.retryScheduleMs ? [0, ...options.retryScheduleMs] : defaults.deliveryScheduleMs,
     breakerFailures: 0, // who debugs a receiver waits for the schedule alone
+    shutdownDelayMs: 0,
     shutdownGraceMs: 1_000, // whoever is connected to an emulator is on this machine, and can try again
     ...(repeatable ? { deliveryConcurrencyMax: 1 } : {}), // so that webhooks come in the order of their sequence
   };

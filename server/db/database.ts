@@ -1,6 +1,8 @@
+import type { Socket } from "node:net";
 import { type Kysely, Kysely as KyselyDatabase, PostgresDialect, sql, type Transaction } from "kysely";
 import pg from "pg";
 import type { HintedLoop } from "../hint.ts";
+import { endsWithCall, leftMs } from "./call-time.ts";
 import type { Tables } from "./tables.ts";
 
 export type Db = Kysely<Tables>;
@@ -19,36 +21,88 @@ export interface DatabaseOptions {
   url: string;
   connectionsMax: number;
   statementTimeoutMs: number;
+  /** How long a lock is waited for. Left out: as long as a statement may run. */
+  lockTimeoutMs?: number;
+  limits?: ConnectionLimits;
+  /** Whether statements of a call end with its time. */
+  forCalls?: boolean;
   /** Called when a connection that nobody uses fails; the pool makes another. */
   onIdleError: (error: Error) => void;
+  /** Called whenever a statement was answered. */
+  onAnswer?: () => void;
   /** Called when a transaction of `inTenant` has committed that left work for loops. */
   onWorkLeft?: (loops: ReadonlySet<HintedLoop>) => void;
 }
 
+/** Limits of a connection and of what runs on it. 0: none, but where it says otherwise. */
+export interface ConnectionLimits {
+  /** For a free connection, and for a new one. */
+  waitMaxMs: number;
+  lockTimeoutMs: number;
+  idleInTransactionTimeoutMs: number;
+  databaseTcpTimeoutMs: number;
+  databaseCheckMs: number;
+}
+
+const DEFAULT_LIMITS: ConnectionLimits = {
+  waitMaxMs: 10_000,
+  lockTimeoutMs: 60_000,
+  idleInTransactionTimeoutMs: 60_000,
+  databaseTcpTimeoutMs: 0,
+  databaseCheckMs: 0,
+};
+
+// How much longer than its own limit a statement may be silent: then the line is dead, and with it the connection.
+const SILENCE_MS = 15_000;
+
+const statementTimeoutOf = new WeakMap<Db, number>();
 const workLeftBy = new WeakMap<Tx, Set<HintedLoop>>();
 const afterCommitOf = new WeakMap<Tx, (() => void)[]>();
 const onWorkLeftOf = new WeakMap<Db, DatabaseOptions["onWorkLeft"]>();
 
 /** A database as kysely, over a pool of its own. Close it with `destroy`. */
 export function openDatabase(options: DatabaseOptions): { db: Db; pool: pg.Pool } {
+  const { limits = DEFAULT_LIMITS, statementTimeoutMs } = options;
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.connectionsMax,
     types,
     application_name: "usageflow",
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: limits.waitMaxMs,
     keepAlive: true,
-    statement_timeout: options.statementTimeoutMs,
-    lock_timeout: options.statementTimeoutMs,
-    idle_in_transaction_session_timeout: 60_000,
+    keepAliveInitialDelayMillis: 10_000,
+    statement_timeout: statementTimeoutMs,
+    lock_timeout: options.lockTimeoutMs ?? limits.lockTimeoutMs,
+    idle_in_transaction_session_timeout: limits.idleInTransactionTimeoutMs,
+    ...optionsOf(limits),
   });
   // Without listeners a lost connection would end the process. The pool's own is off while a client is in use; the
   // statement under way hears of the loss by itself.
   pool.on("error", options.onIdleError);
-  pool.on("connect", (client) => client.on("error", () => {}));
-  const db = new KyselyDatabase<Tables>({ dialect: new PostgresDialect({ pool }) });
+  pool.on("connect", (client) => {
+    client.on("error", () => {});
+    // What PostgreSQL ends by itself it says. Nothing at all means that the packets go nowhere.
+    const { stream } = client.connection as unknown as { stream: Socket };
+    stream.setTimeout(statementTimeoutMs + SILENCE_MS, () => stream.destroy());
+  });
+  const { onAnswer } = options;
+  const db = new KyselyDatabase<Tables>({
+    dialect: new PostgresDialect({ pool }),
+    plugins: options.forCalls ? [endsWithCall] : [],
+    ...(onAnswer ? { log: ({ level }: { level: string }) => void (level === "query" && onAnswer()) } : {}),
+  });
+  statementTimeoutOf.set(db, statementTimeoutMs);
   onWorkLeftOf.set(db, options.onWorkLeft);
   return { db, pool };
+}
+
+/** What the protocol has no field for. */
+function optionsOf({ databaseTcpTimeoutMs, databaseCheckMs }: ConnectionLimits): { options?: string } {
+  const settings = [
+    databaseTcpTimeoutMs > 0 ? `-c tcp_user_timeout=${databaseTcpTimeoutMs}` : [],
+    databaseCheckMs > 0 ? `-c client_connection_check_interval=${databaseCheckMs}` : [],
+  ].flat();
+  return settings.length > 0 ? { options: settings.join(" ") } : {};
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -64,6 +118,10 @@ export async function inTenant<T>(db: Db, tenantId: string, work: (tx: Tx) => Pr
     workLeftBy.set(tx, left);
     afterCommitOf.set(tx, after);
     await enterTenant(tx, tenantId);
+    const ms = leftMs();
+    if (ms !== undefined && ms < (statementTimeoutOf.get(db) ?? 0)) {
+      await sql.raw(`set local statement_timeout = ${Math.max(1, Math.ceil(ms))}`).execute(tx);
+    }
     return work(tx);
   });
   if (left.size > 0) onWorkLeftOf.get(db)?.(left);

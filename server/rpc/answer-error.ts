@@ -3,14 +3,14 @@ import { ErrorDetailSchema, ErrorReason } from "../../gen/usageflow/v1/error_pb.
 import type { App } from "../app.ts";
 import { errorFacts } from "../log.ts";
 import { explainRefusal } from "./connect-refusal.ts";
-import { detailOf, refusal } from "./errors.ts";
+import { detailOf, laterAgain, overloaded, refusal } from "./errors.ts";
 
 /** What a caller is told of an error. Ours are logged with their cause, and told as nothing but `internal`. */
 export function answerError(app: App, error: unknown, requestId: string): ConnectError {
   const known = error instanceof ConnectError ? withReason(error) : databaseRefusal(error);
   if (known) {
-    const detail = detailOf(known);
-    known.details = [{ desc: ErrorDetailSchema, value: { ...detail, requestId } }];
+    const [, ...others] = known.details; // ours is the first
+    known.details = [{ desc: ErrorDetailSchema, value: { ...detailOf(known), requestId } }, ...others];
     return known;
   }
   app.log.error("rpc.fault", { request_id: requestId, ...errorFacts(error) });
@@ -33,10 +33,11 @@ function databaseRefusal(error: unknown): ConnectError | undefined {
   if (!(error instanceof Error)) return undefined;
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   if (LOST.test(code) || /Connection terminated|is not queryable/.test(error.message)) {
-    return refusal(Code.Unavailable, ErrorReason.UNAVAILABLE, "the database cannot be reached; try again");
+    const lost = refusal(Code.Unavailable, ErrorReason.UNAVAILABLE, "the database cannot be reached; try again");
+    return laterAgain(lost, 1_000);
   }
   if (BUSY.test(code) || /timeout exceeded when trying to connect/.test(error.message)) {
-    return refusal(Code.ResourceExhausted, ErrorReason.OVERLOADED, "the server is busy; try again");
+    return overloaded("the server is busy; try again");
   }
   return undefined;
 }

@@ -17,14 +17,14 @@ import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { errorFacts } from "../log.ts";
 import { answerError } from "./answer-error.ts";
-import type { Authenticator } from "./authenticate.ts";
 import { CallRecord, recordKey } from "./call-record.ts";
+import { deadline } from "./deadline.ts";
 import { invalid } from "./errors.ts";
 import { explained } from "./explain.ts";
 import {
   accessLog,
   createGate,
-  deadline,
+  type Door,
   idempotency,
   keepRequest,
   type OpenServices,
@@ -33,13 +33,11 @@ import {
 import type { NodeHandler, NodeRequest, NodeResponse } from "./one-port.ts";
 import { originKey, originOf } from "./origin.ts";
 import { sendError, sendGrpcError } from "./plain-answer.ts";
-import type { Refusals } from "./refusals.ts";
 
 /** All RPCs, over Connect, gRPC and gRPC-Web. `fallback` answers every other path. */
 export function connectHandler(
   app: App,
-  authenticator: Authenticator,
-  refusals: Refusals,
+  door: Door,
   options: { open: OpenServices; routes: (router: ConnectRouter) => void; fallback: NodeHandler },
 ): NodeHandler {
   const router = createConnectRouter({
@@ -47,8 +45,15 @@ export function connectHandler(
     readMaxBytes: app.config.requestBytesMax,
     writeMaxBytes: 64 * 1024 * 1024,
     maxTimeoutMs: 60 * 60_000, // refused above it; ours is shorter, and holds whatever the client asks for
-    requestGate: createGate(app, authenticator, refusals, options.open),
-    interceptors: [accessLog(app, refusals), deadline(app), validate(), keepRequest(), idempotency()],
+    requestGate: createGate(app, door, options.open),
+    interceptors: [
+      accessLog(app, door.refusals),
+      deadline(app),
+      door.admission.turns,
+      validate(),
+      keepRequest(),
+      idempotency(),
+    ],
     jsonOptions: {
       alwaysEmitImplicit: true,
       ignoreUnknownFields: false,
@@ -65,7 +70,7 @@ export function connectHandler(
     const record = new CallRecord(app, {
       method: `${handler.service.typeName}/${handler.method.name}`,
       transport: transportOf(request.headers["content-type"]),
-      address: authenticator.addressOf(origin),
+      address: door.authenticator.addressOf(origin),
       traceparent: request.headers.traceparent?.toString(),
       streams: handler.method.methodKind !== "unary",
       quiet: options.open.has(handler.service.typeName),

@@ -1,4 +1,6 @@
+import type { Duration } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { ErrorDetailSchema, ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 
 // The whole vocabulary of refusals. A message is a lower-case phrase that says what is wrong and, where it is not plain,
@@ -47,6 +49,32 @@ export function forbidden(message: string, reason: ErrorReason = ErrorReason.PER
 export function tooLarge(message: string): ConnectError {
   return refusal(Code.ResourceExhausted, ErrorReason.TOO_LARGE, message);
 }
+
+/** The server has too much to do now. */
+export function overloaded(message: string, retryMs = 1_000): ConnectError {
+  return laterAgain(refusal(Code.ResourceExhausted, ErrorReason.OVERLOADED, message), retryMs);
+}
+
+/** Somebody sends more than they may. */
+export function rateLimited(message: string, retryMs: number): ConnectError {
+  return laterAgain(refusal(Code.ResourceExhausted, ErrorReason.RATE_LIMITED, message), retryMs);
+}
+
+/** Says when to try again: to machines in a detail, and to everybody in the header `retry-after`, in whole seconds. */
+export function laterAgain(error: ConnectError, retryMs: number): ConnectError {
+  const retryDelay = { seconds: BigInt(Math.floor(retryMs / 1_000)), nanos: (retryMs % 1_000) * 1_000_000 };
+  error.details.push({ desc: RetryInfoSchema, value: { retryDelay } });
+  error.metadata.set(RETRY_AFTER, String(Math.ceil(retryMs / 1_000)));
+  return error;
+}
+
+/** After how long to try again, where the error says so. */
+export function retryDelayOf(error: ConnectError): Duration | undefined {
+  return error.findDetails(RetryInfoSchema)[0]?.retryDelay;
+}
+
+/** The header that says when to try again. */
+export const RETRY_AFTER = "retry-after";
 
 /** A code as JSON, log lines and metrics write it: `not_found`. */
 export function codeName(code: Code): string {

@@ -1,15 +1,16 @@
 import { createHash } from "node:crypto";
 import { type DescMessage, type DescMethod, type MessageShape, toBinary } from "@bufbuild/protobuf";
-import { Code, type ConnectError, type HandlerContext, type Interceptor } from "@connectrpc/connect";
+import type { ConnectError, HandlerContext, Interceptor } from "@connectrpc/connect";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
-import { withDeadline } from "../clock.ts";
+import type { Admission } from "./admission.ts";
 import { answerError } from "./answer-error.ts";
 import { type Authenticator, keyFrom, ownerOf } from "./authenticate.ts";
 import { type CallRecord, recordKey } from "./call-record.ts";
 import { type Caller, callerKey } from "./caller.ts";
 import { checkContract } from "./contract.ts";
-import { forbidden, invalid, refusal } from "./errors.ts";
+import { timeoutKey } from "./deadline.ts";
+import { forbidden, invalid } from "./errors.ts";
 import { type Origin, originKey } from "./origin.ts";
 import { allows, permissionOf } from "./permission.ts";
 import { atPlace, tenantNamed } from "./place.ts";
@@ -24,15 +25,16 @@ export type OpenServices = ReadonlySet<string>;
  * Runs before the body of a call is read, so that a stranger's is never parsed: finds the caller, and refuses what the
  * contract does not permit it.
  */
-export function createGate(app: App, authenticator: Authenticator, refusals: Refusals, open: OpenServices) {
+export function createGate(app: App, door: Door, open: OpenServices) {
   return async (call: HandlerContext): Promise<void> => {
     const record = recordOf(call.values.get(recordKey));
+    call.values.set(timeoutKey, call.timeoutMs());
     call.responseHeader.set("x-request-id", record.requestId);
     if (open.has(call.service.typeName)) return;
     try {
       const sent = credentialsFrom((name) => call.requestHeader.get(name));
       const about = { method: call.method, record, origin: call.values.get(originKey) };
-      call.values.set(callerKey, await letIn({ authenticator, refusals }, sent, about));
+      call.values.set(callerKey, await letIn(door, sent, about));
     } catch (error) {
       const told = answerError(app, error, record.requestId);
       record.end(told.code);
@@ -53,9 +55,19 @@ export function credentialsFrom(header: (name: string) => string | null | undefi
   return { key: keyFrom(header), tenant: tenantNamed(header) };
 }
 
-/** The caller, whom the contract permits the method; a refusal is told to the audit log. */
+/** What decides about a call before it is read. */
+export interface Door {
+  readonly authenticator: Authenticator;
+  readonly refusals: Refusals;
+  readonly admission: Admission;
+}
+
+/**
+ * The caller, whom the contract permits the method, and who does not call too much; what is refused for who calls is told to
+ * the audit log.
+ */
 export async function letIn(
-  { authenticator, refusals }: { authenticator: Authenticator; refusals: Refusals },
+  { authenticator, refusals, admission }: Door,
   { key, tenant }: Credentials,
   { method, record, origin }: { method: DescMethod; record: CallRecord; origin: Origin },
 ): Promise<Caller> {
@@ -67,6 +79,7 @@ export async function letIn(
     caller = atPlace(caller, method, tenant);
     record.noteCaller(caller);
     permit(caller, method);
+    admission.admit(caller, method);
     return { ...caller, call };
   } catch (error) {
     refusals.note({ ...call, key, caller: caller ?? ownerOf(error) }, error);
@@ -140,24 +153,6 @@ async function* checkedStream<D extends DescMessage>(
     checkContract(schema, message);
     yield message;
   }
-}
-
-/**
- * Answers a call that takes longer than the server's limit, whatever deadline its client set or did not set. What it has
- * begun ends by the database's own time limits, and an idempotency key tells a repeat what became of it.
- */
-export function deadline(app: App): Interceptor {
-  const ms = app.config.requestTimeoutMs;
-  return (next) => (request) => {
-    if (request.stream) return next(request);
-    const late = (signal: AbortSignal) =>
-      new Promise<never>((_, reject) => {
-        const message = `the call took longer than ${ms} ms; try again`;
-        const refuse = () => reject(refusal(Code.DeadlineExceeded, ErrorReason.OVERLOADED, message));
-        signal.addEventListener("abort", refuse, { once: true });
-      });
-    return withDeadline(ms, (signal) => Promise.race([next(request), late(signal)]));
-  };
 }
 
 /** Keeps what was asked with the caller, for the audit log. */

@@ -6,7 +6,7 @@ import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import type { Authenticator } from "./authenticate.ts";
 import { callerOf } from "./caller.ts";
-import { refusal } from "./errors.ts";
+import { laterAgain, overloaded, refusal } from "./errors.ts";
 import { credentialsFrom, permit } from "./interceptors.ts";
 import { originKey } from "./origin.ts";
 import { atPlace } from "./place.ts";
@@ -15,6 +15,9 @@ import { atPlace } from "./place.ts";
 export const HEARTBEAT_MS = 3_000;
 /** The same, as streams tell it. */
 export const heartbeatInterval = create(DurationSchema, { seconds: BigInt(HEARTBEAT_MS / 1_000) });
+
+// When a tenant with too many streams may try again: one of them has to end first.
+const RETRY_MS = 5_000;
 
 // How long a stream outlives the revocation of its key.
 const KEY_CHECK_MS = 5_000;
@@ -68,7 +71,7 @@ export class Streams {
     const open = [...this.#open.values()].filter((other) => other === tenantId).length;
     if (open >= streamsPerTenantMax) {
       const message = `${open} streams of this tenant are open here already: end one first`;
-      throw refusal(Code.ResourceExhausted, ErrorReason.OVERLOADED, message);
+      throw overloaded(message, RETRY_MS);
     }
     const own = new AbortController();
     this.#open.set(own, tenantId);
@@ -90,5 +93,5 @@ export class Streams {
 }
 
 function stopping(): ConnectError {
-  return refusal(Code.Unavailable, ErrorReason.UNAVAILABLE, "the server is stopping; call again");
+  return laterAgain(refusal(Code.Unavailable, ErrorReason.UNAVAILABLE, "the server is stopping; call again"), 1_000);
 }

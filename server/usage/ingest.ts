@@ -3,8 +3,9 @@ import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { newId } from "../id.ts";
 import type { Trace } from "../observe/trace.ts";
-import { refusal } from "../rpc/errors.ts";
+import { overloaded, refusal } from "../rpc/errors.ts";
 import type { UsageRow } from "./check-event.ts";
+import { FairQueue } from "./fair-queue.ts";
 import { beginCommit, type TracedCommit } from "./trace-commit.ts";
 
 /** What `ingest_usage` answers for a row: accepted, duplicate, or `conflict:` and the field that differs. */
@@ -12,19 +13,23 @@ export type IngestOutcome = string;
 
 /** Stores rows, each request's of one tenant. Resolves when they are on disk. */
 export interface Ingest {
-  store(rows: readonly UsageRow[], trace?: Trace | undefined): Promise<readonly IngestOutcome[]>;
+  store(rows: readonly UsageRow[], options?: StoreOptions): Promise<readonly IngestOutcome[]>;
+}
+
+export interface StoreOptions {
+  trace?: Trace | undefined;
+  /** In process time: from then on nothing of it is stored. */
+  until?: Date;
 }
 
 // Rows in a commit. Larger groups gain nothing, and make the requests in them wait.
 const ROWS_MAX = 2_000;
 
-// Rows that may wait for a commit: some seconds of work, and some ten megabytes. Beyond it the answer is: later.
-const WAITING_MAX = 50_000;
-
 interface Waiting {
   rows: readonly UsageRow[];
   tenantId: string;
   trace: Trace | undefined;
+  until: Date | undefined;
   resolve(outcomes: readonly IngestOutcome[]): void;
   reject(error: unknown): void;
 }
@@ -34,40 +39,47 @@ interface Waiting {
  * nearly as cheap as batches.
  */
 export function createIngest(app: App): Ingest {
-  let waiting: Waiting[] = [];
-  let waitingRows = 0;
+  const waiting = new FairQueue<Waiting>();
+  const { eventsWaitingMax } = app.config;
   let committing = false;
 
   const take = (): Waiting[] => {
-    let rows = 0;
-    let count = 0;
-    while (count < waiting.length && rows < ROWS_MAX) rows += (waiting[count++] as Waiting).rows.length;
-    const group = waiting.slice(0, count);
-    waiting = waiting.slice(count);
-    waitingRows -= rows;
-    return group;
+    const now = app.clock.now();
+    return waiting.take(ROWS_MAX).filter((one) => {
+      if (!one.until || now < one.until) return true;
+      one.reject(tooLate());
+      return false;
+    });
   };
   // One commit at a time. Two were tried: at 64 connections the groups halve, and a commit costs as much as 50 rows
   // (16 k events/s with two, 19 k with one).
   const pump = async (): Promise<void> => {
     if (committing) return;
     committing = true;
-    while (waiting.length > 0) await commit(app, take());
+    while (waiting.rows > 0) {
+      const group = take();
+      if (group.length > 0) await commit(app, group);
+    }
     committing = false;
   };
   return {
-    store: (rows, trace) =>
+    store: (rows, { trace, until } = {}) =>
       new Promise((resolve, reject) => {
-        if (waitingRows + rows.length > WAITING_MAX) {
-          const message = "more usage is waiting than can be stored at once; try again in a second";
-          return reject(refusal(Code.ResourceExhausted, ErrorReason.OVERLOADED, message));
+        const tenantId = rows[0]?.tenantId ?? "";
+        // As much as is left free, so that who floods it leaves room to others.
+        if (waiting.rowsOf(tenantId) + rows.length > eventsWaitingMax - waiting.rows) {
+          return reject(overloaded("more usage is waiting than can be stored at once; try again in a second"));
         }
-        waiting.push({ rows, tenantId: rows[0]?.tenantId ?? "", trace, resolve, reject });
-        waitingRows += rows.length;
+        waiting.add({ rows, tenantId, trace, until, resolve, reject });
         // Not at once: requests that are read in this turn of the event loop come along.
         if (!committing) setImmediate(pump);
       }),
   };
+}
+
+function tooLate() {
+  const message = "the call waited longer than it may; nothing of it was stored: try again";
+  return refusal(Code.DeadlineExceeded, ErrorReason.OVERLOADED, message);
 }
 
 /** Commits a group. Never throws: each request hears of its own. */

@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { TrackUsageResponseSchema, type UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import type { App } from "../app.ts";
+import type { Admission } from "../rpc/admission.ts";
 import { recordKey } from "../rpc/call-record.ts";
 import { callerOf } from "../rpc/caller.ts";
 import type { Streams } from "../rpc/streams.ts";
@@ -21,12 +22,15 @@ export function usageService(
   app: App,
   streams: Streams,
   tracker: Tracker,
+  admission: Admission,
   billing: UsageBillingMethods,
   findPeriodEdges: FindPeriodEdges,
 ): ServiceImpl<typeof UsageService> {
   return {
-    async trackUsage(request, call) {
-      const results = await tracker.track(callerOf(call), request.events, request);
+    async trackUsage({ events, backfill }, call) {
+      const caller = callerOf(call);
+      admission.admitEvents(caller, events.length);
+      const results = await tracker.track(caller, events, { backfill, timeoutMs: call.timeoutMs() });
       noteOutcomes(app, call.values.get(recordKey), results);
       return create(TrackUsageResponseSchema, { results });
     },

@@ -1,4 +1,5 @@
 import type { App } from "../app.ts";
+import { outsideCall } from "../db/call-time.ts";
 import { inTenant } from "../db/database.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { timeOf } from "../tenant/tenant-clock.ts";
@@ -45,7 +46,7 @@ export function createFactReader(app: App): FactReader {
 function shared<T>(read: (id: string) => Promise<T>): (id: string) => Promise<T> {
   const reads = new Map<string, { running: Promise<T>; next?: Promise<T> }>();
   const start = (id: string): Promise<T> => {
-    const running = read(id).finally(() => {
+    const running = outsideCall(() => read(id)).finally(() => {
       if (reads.get(id)?.running === running) reads.delete(id);
     });
     reads.set(id, { running });

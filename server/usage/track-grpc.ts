@@ -2,6 +2,7 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
+import type { UsageResult } from "../../gen/usageflow/v1/usage_pb.ts";
 import {
   type TrackUsageRequest,
   TrackUsageRequestSchema,
@@ -10,15 +11,14 @@ import {
 } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import type { App } from "../app.ts";
 import { answerError } from "../rpc/answer-error.ts";
-import type { Authenticator } from "../rpc/authenticate.ts";
+import { safetyHeaders } from "../rpc/answer-headers.ts";
 import { CallRecord } from "../rpc/call-record.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { checkContract } from "../rpc/contract.ts";
 import { invalid, tooLarge } from "../rpc/errors.ts";
-import { credentialsFrom, letIn } from "../rpc/interceptors.ts";
+import { credentialsFrom, type Door, letIn } from "../rpc/interceptors.ts";
 import type { StreamLane } from "../rpc/one-port.ts";
 import { originOf } from "../rpc/origin.ts";
-import type { Refusals } from "../rpc/refusals.ts";
 import { noteOutcomes } from "./note-outcomes.ts";
 import type { Tracker } from "./track-usage.ts";
 
@@ -26,36 +26,48 @@ import type { Tracker } from "./track-usage.ts";
 // request. The same checks in the same order and the same verb; anything unusual (compression) goes to Connect.
 
 const PATH = `/${UsageService.typeName}/${UsageService.method.trackUsage.name}`;
-const TIMEOUT = /^([0-9]{1,8}[HMSmun])?$/; // of a call; the client itself gives up then
+const TIMEOUT = /^(?:([0-9]{1,8})([HMSmun]))?$/; // of a call: how long its client waits
+const UNIT_MS: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
 const PREFIX_BYTES = 5; // of a gRPC message: a flag, and the length in four bytes
 
 /** Takes the streams that are plain gRPC calls of TrackUsage. */
-export function trackLane(app: App, authenticator: Authenticator, refusals: Refusals, tracker: Tracker): StreamLane {
+export function trackLane(app: App, door: Door, tracker: Tracker): StreamLane {
+  const safety = safetyHeaders(app.config);
   return (stream, headers) => {
     if (headers[":path"] !== PATH || headers[":method"] !== "POST") return false;
     const type = headers["content-type"];
     if (type !== "application/grpc" && type !== "application/grpc+proto") return false;
     if ((headers["grpc-encoding"] ?? "identity") !== "identity") return false;
-    if (!TIMEOUT.test(headers["grpc-timeout"]?.toString() ?? "")) return false;
+    const timeout = TIMEOUT.exec(headers["grpc-timeout"]?.toString() ?? "");
+    if (!timeout) return false;
     const sent = credentialsFrom((name) => headers[name]?.toString());
     const origin = originOf({ socket: stream.session?.socket, headers });
     const record = new CallRecord(app, {
       method: PATH.slice(1),
       transport: "grpc",
-      address: authenticator.addressOf(origin),
+      address: door.authenticator.addressOf(origin),
       traceparent: headers.traceparent?.toString(),
     });
-    const enter = () =>
-      letIn({ authenticator, refusals }, sent, { method: UsageService.method.trackUsage, record, origin });
-    void answer(app, enter, tracker, stream, record);
+    const enter = () => letIn(door, sent, { method: UsageService.method.trackUsage, record, origin });
+    const track = async (caller: Caller, { events, backfill }: TrackUsageRequest) => {
+      door.admission.admitEvents(caller, events.length);
+      return tracker.track(caller, events, { backfill, timeoutMs: timeoutMsOf(timeout) });
+    };
+    void answer(app, { enter, track, headers: safety }, stream, record);
     return true;
   };
 }
 
+interface LaneCall {
+  enter: () => Promise<Caller>;
+  track: (caller: Caller, request: TrackUsageRequest) => Promise<UsageResult[]>;
+  /** Of every answer. */
+  headers: Record<string, string>;
+}
+
 async function answer(
   app: App,
-  enter: () => Promise<Caller>,
-  tracker: Tracker,
+  { enter, track, headers }: LaneCall,
   stream: ServerHttp2Stream,
   record: CallRecord,
 ): Promise<void> {
@@ -66,8 +78,9 @@ async function answer(
   try {
     const caller = await enter();
     const request = readRequest(await readFrame(stream, app.config.requestBytesMax));
-    const results = await tracker.track(caller, request.events, request);
-    sendMessage(stream, toBinary(TrackUsageResponseSchema, create(TrackUsageResponseSchema, { results })), requestId);
+    const results = await track(caller, request);
+    const message = toBinary(TrackUsageResponseSchema, create(TrackUsageResponseSchema, { results }));
+    sendMessage(stream, message, { ...headers, "x-request-id": requestId });
     noteOutcomes(app, record, results);
     record.end(undefined);
   } catch (error) {
@@ -76,12 +89,16 @@ async function answer(
     setTrailerStatus(trailer, told);
     if (!stream.closed) {
       stream.respond(
-        { ":status": 200, "content-type": "application/grpc+proto", ...Object.fromEntries(trailer) },
+        { ":status": 200, "content-type": "application/grpc+proto", ...headers, ...Object.fromEntries(trailer) },
         { endStream: true },
       );
     }
     record.end(told.code);
   }
+}
+
+function timeoutMsOf([, number, unit = ""]: RegExpExecArray): number | undefined {
+  return number === undefined ? undefined : Number(number) * (UNIT_MS[unit] ?? 0);
 }
 
 function readFrame(stream: ServerHttp2Stream, bytesMax: number): Promise<Buffer> {
@@ -120,16 +137,13 @@ function malformed(message: string) {
   return invalid("", message, ErrorReason.MALFORMED_BODY);
 }
 
-function sendMessage(stream: ServerHttp2Stream, message: Uint8Array, requestId: string): void {
+function sendMessage(stream: ServerHttp2Stream, message: Uint8Array, headers: Record<string, string>): void {
   if (stream.closed) return; // the client stopped waiting
   const frame = Buffer.allocUnsafe(PREFIX_BYTES + message.length);
   frame[0] = 0;
   frame.writeUInt32BE(message.length, 1);
   frame.set(message, PREFIX_BYTES);
-  stream.respond(
-    { ":status": 200, "content-type": "application/grpc+proto", "x-request-id": requestId },
-    { waitForTrailers: true },
-  );
+  stream.respond({ ":status": 200, "content-type": "application/grpc+proto", ...headers }, { waitForTrailers: true });
   stream.once("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
   stream.end(frame);
 }

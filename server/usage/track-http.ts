@@ -5,16 +5,15 @@ import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { UsageOutcome, UsageOutcomeSchema, type UsageResult } from "../../gen/usageflow/v1/usage_pb.ts";
 import { UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import type { App } from "../app.ts";
+import type { Admission } from "../rpc/admission.ts";
 import { answerError } from "../rpc/answer-error.ts";
-import type { Authenticator } from "../rpc/authenticate.ts";
 import { CallRecord } from "../rpc/call-record.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { detailOf, invalid, refusal, tooLarge } from "../rpc/errors.ts";
-import { credentialsFrom, letIn } from "../rpc/interceptors.ts";
+import { credentialsFrom, type Door, letIn } from "../rpc/interceptors.ts";
 import type { NodeHandler, NodeRequest } from "../rpc/one-port.ts";
 import { originOf } from "../rpc/origin.ts";
 import { reasonName, sendError, sendJson } from "../rpc/plain-answer.ts";
-import type { Refusals } from "../rpc/refusals.ts";
 import { noteOutcomes } from "./note-outcomes.ts";
 import { parseExactJson, readEvent } from "./read-json.ts";
 import { rejected, type Tracker } from "./track-usage.ts";
@@ -25,14 +24,14 @@ const EVENTS_MAX = 1_000;
  * `POST /api/track`: one event as a JSON object, or up to 1,000 in an array. One event answers 200 (accepted, duplicate),
  * 409 (conflict) or 400 (rejected); an array answers 200 with the outcomes in order.
  */
-export function trackRoute(app: App, authenticator: Authenticator, refusals: Refusals, tracker: Tracker): NodeHandler {
+export function trackRoute(app: App, door: Door, tracker: Tracker): NodeHandler {
   return (request, response) => {
     const sent = credentialsFrom((name) => request.headers[name]?.toString());
     const origin = originOf(request);
     const record = new CallRecord(app, {
       method: "POST /api/track",
       transport: "http",
-      address: authenticator.addressOf(origin),
+      address: door.authenticator.addressOf(origin),
       traceparent: request.headers.traceparent?.toString(),
     });
     const { requestId } = record;
@@ -42,9 +41,8 @@ export function trackRoute(app: App, authenticator: Authenticator, refusals: Ref
       record.note({ status });
       record.end(code);
     };
-    const enter = () =>
-      letIn({ authenticator, refusals }, sent, { method: UsageService.method.trackUsage, record, origin });
-    track(app, enter, tracker, request).then(
+    const enter = () => letIn(door, sent, { method: UsageService.method.trackUsage, record, origin });
+    track(app, enter, door.admission, tracker, request).then(
       ({ status, code, body, results }) => {
         sendJson(response, status, body, requestId);
         noteOutcomes(app, record, results);
@@ -53,8 +51,7 @@ export function trackRoute(app: App, authenticator: Authenticator, refusals: Ref
       (error) => {
         const told = answerError(app, error, requestId);
         const status = sendError(response, told, requestId, statusOf(error));
-        // What was not read of a refused body would be taken for the next request.
-        if (!request.complete && request.httpVersionMajor === 1) request.socket.destroySoon();
+        if (!request.complete && request.httpVersionMajor === 1) passOver(request, app.config.requestBytesMax);
         end(status, told.code);
       },
     );
@@ -64,6 +61,7 @@ export function trackRoute(app: App, authenticator: Authenticator, refusals: Ref
 async function track(
   app: App,
   enter: () => Promise<Caller>,
+  admission: Admission,
   tracker: Tracker,
   request: NodeRequest,
 ): Promise<{ status: number; code: Code | undefined; body: unknown; results: readonly UsageResult[] }> {
@@ -80,6 +78,7 @@ async function track(
   if (!isUtf8(body)) throw invalid("", "the body is not valid UTF-8", ErrorReason.MALFORMED_BODY);
   const json = parseExactJson(body.toString());
   const backfill = /[?&]backfill=true(&|$)/.test(request.url ?? "");
+  admission.admitEvents(caller, Array.isArray(json) ? json.length : 1);
   if (!Array.isArray(json)) {
     const results = await trackAll(tracker, caller, [json], backfill);
     const [result] = results as [UsageResult];
@@ -134,6 +133,15 @@ function readBody(request: NodeRequest, bytesMax: number): Promise<Buffer> {
     request.on("error", reject);
     request.on("aborted", () => reject(invalid("", "the body broke off", ErrorReason.MALFORMED_BODY)));
   });
+}
+
+/**
+ * What was not read of a refused body would be taken for the next request: it is thrown away as it comes. Where there is no
+ * end to it in sight, the connection goes with it.
+ */
+function passOver(request: NodeRequest, bytesMax: number): void {
+  if (Number(request.headers["content-length"]) <= bytesMax) request.resume();
+  else request.socket.destroySoon();
 }
 
 /** Where this route says more by its status than the code's own one does. */

@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { type UsageEvent, UsageOutcome, type UsageResult, UsageResultSchema } from "../../gen/usageflow/v1/usage_pb.ts";
 import type { App } from "../app.ts";
+import { plusMs } from "../clock.ts";
 import { inStep } from "../lockstep.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { checkEvent, type Rejection, type UsageRow } from "./check-event.ts";
@@ -11,14 +12,22 @@ import { createFactReader } from "./tenant-facts.ts";
 /** Records usage: the verb behind every door, which knows nothing of transport. */
 export interface Tracker {
   /** What became of each event, in order. Resolves when what was accepted is on disk. */
-  track(caller: Caller, events: readonly UsageEvent[], options: { backfill: boolean }): Promise<UsageResult[]>;
+  track(caller: Caller, events: readonly UsageEvent[], options: TrackOptions): Promise<UsageResult[]>;
+}
+
+export interface TrackOptions {
+  backfill: boolean;
+  /** How long the client waits. Undefined: it did not say. */
+  timeoutMs?: number | undefined;
 }
 
 /** A tracker for one process: its calls share commits and what it knows of tenants. */
 export function createTracker(app: App): Tracker {
   const ingest = createIngest(app);
   const factsOf = createFactReader(app);
-  const track: Tracker["track"] = async (caller, events, { backfill }) => {
+  const track: Tracker["track"] = async (caller, events, { backfill, timeoutMs }) => {
+    const ms = Math.min(timeoutMs ?? Number.POSITIVE_INFINITY, app.config.requestTimeoutMs);
+    const until = plusMs(app.clock.now(), ms);
     const facts = factsOf(
       caller,
       events.map((event) => event.metric),
@@ -27,7 +36,7 @@ export function createTracker(app: App): Tracker {
     const request = { tenantId: caller.tenantId, backfill };
     const checked = events.map((event) => checkEvent(event, tenant, request));
     const rows = checked.filter((one) => "tenantId" in one);
-    const outcomes = rows.length > 0 ? await ingest.store(rows, caller.call?.trace) : [];
+    const outcomes = rows.length > 0 ? await ingest.store(rows, { trace: caller.call?.trace, until }) : [];
     let next = 0;
     return checked.map((one, place) =>
       "tenantId" in one

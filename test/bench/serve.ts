@@ -3,12 +3,15 @@ import { serve } from "../../server/main.ts";
 
 // The server under test, in a process of its own: its defaults, and the database that the bench made for it.
 
-const given = JSON.parse(process.argv[2] as string) as {
+interface Given {
   databaseUrl: string;
   workerDatabaseUrl: string;
   key: string;
+  /** What is not as the defaults have it. */
   config?: Partial<Config>;
-};
+}
+
+const given = JSON.parse(process.argv[2] as string) as Given;
 const key = Buffer.from(given.key, "base64");
 const config: Config = {
   ...defaults,
@@ -21,6 +24,9 @@ const config: Config = {
 };
 const served = await serve(config, "all");
 process.send?.(served.url as string);
-process.on("message", () => process.send?.(process.cpuUsage())); // asked before and after a load
+process.on("message", (asked) => {
+  // The processor's time is asked for before and after a load.
+  process.send?.(asked === "memory" ? process.memoryUsage().rss / 1024 / 1024 : process.cpuUsage());
+});
 process.on("disconnect", () => process.exit(0));
 process.on("SIGTERM", () => void served.close().then(() => process.exit(0)));

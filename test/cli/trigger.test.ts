@@ -12,6 +12,9 @@ import { CACHE, createPlace } from "./run-cli.ts";
 test("every event type can be triggered, and arrives", { timeout: 120_000 }, async () => {
   expect(Object.keys(triggers).sort()).toEqual([...eventTypes].sort());
   process.env.USAGEFLOW_CACHE_DIR = CACHE;
+  onTestFinished(() => {
+    delete process.env.USAGEFLOW_CACHE_DIR;
+  });
   const receiver = await startReceiver();
   const emulator = await startEmulator({
     port: 0,

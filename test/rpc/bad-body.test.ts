@@ -1,3 +1,4 @@
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { TrackUsageRequestSchema } from "../../gen/usageflow/v1/usage_service_pb.ts";
@@ -19,6 +20,7 @@ import {
 
 const MEGABYTE = 1024 * 1024;
 const EVENT = '{"metric":"API_CALL","amount":"1","customerId":"user_123"}';
+const FAST = { [constants.BROTLI_PARAM_QUALITY]: 1 };
 const latin = (text: string) => Buffer.from(text, "latin1");
 
 async function start() {
@@ -143,6 +145,37 @@ test("POST /api/track takes JSON as application/json, uncompressed, and nothing 
   }
   expect(await stored(harness)).toEqual([]);
   expect((await track(harness, EVENT, { "content-type": "Application/JSON; charset=utf-8" }))[0]).toBe(200);
+});
+
+test("a small body that is large when it is unpacked is refused, and not unpacked to its end", async () => {
+  const { api, tenant } = await start();
+  const zeros = Buffer.alloc(100 * MEGABYTE);
+  const headers = { "x-usageflow-api-key": tenant.testKey };
+  const refusal = { code: "resource_exhausted", reason: "TOO_LARGE" };
+  const before = process.memoryUsage().rss;
+  const compressed = { gzip: gzipSync(zeros), br: brotliCompressSync(zeros, { params: FAST }) };
+  for (const [encoding, body] of Object.entries(compressed)) {
+    expect(body.length).toBeLessThan(MEGABYTE);
+    for (const wire of [connectJson, connectProto]) {
+      const more = { ...headers, "content-encoding": encoding };
+      expect(await wire({ url: api.url, path: TRACK_USAGE, body, headers: more })).toMatchObject(refusal);
+    }
+    for (const wire of [grpcUnframed, grpcWeb]) {
+      const framed = wire === grpcWeb ? body : frameOf(1, body);
+      const more = { ...headers, "grpc-encoding": encoding };
+      const answer = await wire({ url: api.url, path: TRACK_USAGE, body: framed, headers: more });
+      // gRPC-Web's frame says that it is not compressed: then it is no message.
+      expect(answer).toMatchObject(wire === grpcWeb ? { code: "invalid_argument" } : refusal);
+    }
+  }
+  expect(process.memoryUsage().rss - before).toBeLessThan(100 * MEGABYTE);
+});
+
+test("a body of as many bytes as it may have is read, and one of one more is refused", async () => {
+  const harness = await start();
+  const body = (bytes: number) => EVENT + " ".repeat(bytes - EVENT.length);
+  expect((await track(harness, body(4 * MEGABYTE)))[0]).toBe(200);
+  expect(await track(harness, body(4 * MEGABYTE + 1))).toEqual([413, "TOO_LARGE", ""]);
 });
 
 test("Connect and gRPC say what is wrong with a body: a code, a reason, and a request id in every protocol", async () => {

@@ -13,7 +13,7 @@ const USAGE = "usageflow.v1.UsageService";
 const event = { metric: "API_CALL", amount: "1", customer_id: "user_123" }; // names as a descriptor has them
 
 async function start() {
-  const harness = await setup();
+  const harness = await setup({ config: { reflection: true } });
   await harness.clients.pricing.pushCatalog({ catalog });
   return {
     ...harness,
@@ -32,6 +32,12 @@ describe("stock @grpc/grpc-js", () => {
       const unknown = await askReflection(target, { fileContainingSymbol: "nobody.Knows" }, version);
       expect(unknown.errorResponse?.errorCode).toBe(grpc.status.NOT_FOUND);
     }
+  });
+
+  test("is told that there is no reflection, where nobody asked for it", async () => {
+    const { api } = await setup();
+    const asked = askReflection(`127.0.0.1:${api.port}`, { listServices: "" });
+    await expect(asked).rejects.toMatchObject({ code: grpc.status.UNIMPLEMENTED });
   });
 
   test("tracks usage, plain and compressed, and reads a list", async () => {

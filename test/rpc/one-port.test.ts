@@ -4,6 +4,9 @@ import { connect, type Socket } from "node:net";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { expect, onTestFinished, test } from "vitest";
 import { TrackUsageRequestSchema } from "../../gen/usageflow/v1/usage_service_pb.ts";
+import { systemClock } from "../../server/clock.ts";
+import { type Config, defaults } from "../../server/config.ts";
+import { createLog } from "../../server/log.ts";
 import { createOnePort, type NodeHandler } from "../../server/rpc/one-port.ts";
 import { catalog } from "../support/catalog.ts";
 import { TRACK_USAGE } from "../support/doors.ts";
@@ -41,7 +44,8 @@ async function trickle(socket: Socket, bytes: Buffer): Promise<void> {
 
 /** A port with a handler of the test's own. */
 async function startPort(handler: NodeHandler) {
-  const onePort = createOnePort(handler, () => false);
+  const parts = { config: { ...defaults } as Config, clock: systemClock, log: createLog("silent") };
+  const onePort = await createOnePort(parts, handler, () => false);
   await new Promise<void>((resolve) => onePort.server.listen(0, "127.0.0.1", resolve));
   const { port } = onePort.server.address() as { port: number };
   return { onePort, port, url: `http://127.0.0.1:${port}` };
@@ -123,6 +127,14 @@ test("close lets calls in flight end, over HTTP/1.1 and HTTP/2, and takes no new
   for (const finish of arrived) finish();
   expect(await Promise.all([h1, h2])).toEqual(["done", "done"]);
   await closed;
+});
+
+test("close does not wait for a client that never reads its answer", async () => {
+  const { onePort, url } = await startPort((_, response) => void response.end("done"));
+  const session = connectHttp2(url);
+  onTestFinished(() => session.destroy());
+  await once(session.request({ ":path": "/" }), "response");
+  await onePort.close(1);
 });
 
 test("close cuts what is still there after the grace", async () => {

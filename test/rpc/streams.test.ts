@@ -113,7 +113,7 @@ describe("a stream", () => {
   });
 
   test("is served to stock @grpc/grpc-js as well, over one connection with its acknowledgements", async () => {
-    const { api, clients, happen, tenant } = await setupListening();
+    const { api, clients, happen, tenant } = await setupListening({ reflection: true });
     const client = await stockClient(`127.0.0.1:${api.port}`, "usageflow.v1.WebhookService");
     const metadata = { "x-usageflow-api-key": tenant.testKey };
     const stream = client.stream("listen", { name: "rails", client: "host 1" }, { metadata });

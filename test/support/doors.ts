@@ -73,7 +73,9 @@ async function trackDoor(
   const { results, error } = JSON.parse(Buffer.from(body).toString());
   const requestId = response.headers.get("x-request-id") ?? "";
   const told = { status: response.status, body, requestId };
-  if (error) return { answer: { ...told, ...error }, results: [] };
+  const afterSeconds = response.headers.get("retry-after");
+  const retry = error?.retryDelay && { retry: { afterSeconds, delayMs: Number.parseFloat(error.retryDelay) * 1_000 } };
+  if (error) return { answer: { ...told, ...error, ...retry }, results: [] };
   return { answer: { ...told, code: "ok", reason: "", field: "", message: "" }, results: results.map(toResult) };
 }
 

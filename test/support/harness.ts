@@ -80,6 +80,10 @@ export async function setup(options: SetupOptions = {}): Promise<Harness> {
     logLevel: "silent",
     databaseConnectionsMax: 8,
     shutdownGraceMs: 1_000,
+    shutdownDelayMs: 0,
+    // A clock that stands still fills no rate, and a busy machine is late: tests of these limits set them.
+    ...{ keyCallsPerSecond: 0, tenantCallsPerSecond: 0, keyEventsPerSecond: 0, tenantEventsPerSecond: 0 },
+    ...{ eventLoopDelayMaxMs: 0, waitMaxMs: 30_000 },
     ...options.config,
   };
   const { lines } = options;

@@ -48,7 +48,7 @@ auth_type = trust
 auth_file = ${users}
 pool_mode = transaction
 default_pool_size = ${CONNECTIONS}
-ignore_startup_parameters = statement_timeout,lock_timeout,idle_in_transaction_session_timeout
+ignore_startup_parameters = statement_timeout,lock_timeout,idle_in_transaction_session_timeout,options
 `,
   );
   const account = process.getuid?.() === 0 ? ["-u", "nobody"] : [];

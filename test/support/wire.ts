@@ -1,8 +1,10 @@
 import { type ClientHttp2Session, connect } from "node:http2";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { fromBinary } from "@bufbuild/protobuf";
+import type { Duration } from "@bufbuild/protobuf/wkt";
 import { Code } from "@connectrpc/connect";
 import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
+import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { type ErrorDetail, ErrorDetailSchema, ErrorReasonSchema } from "../../gen/usageflow/v1/error_pb.ts";
 
 /** One call as bytes, so that a test can send what no client would. */
@@ -29,6 +31,8 @@ export interface WireAnswer {
   field: string;
   message: string;
   requestId: string;
+  /** When to try again: the header in seconds, and the detail in milliseconds. Left out: it is not said. */
+  retry?: { afterSeconds: string | null; delayMs: number };
   /** The answer's message when it is `ok`, as the protocol has it. */
   body: Uint8Array;
 }
@@ -56,7 +60,10 @@ async function connectAnswer(response: Response): Promise<WireAnswer> {
   const body = new Uint8Array(await response.arrayBuffer());
   const told = { status: response.status, body, requestId: response.headers.get("x-request-id") ?? "" };
   if (response.ok) return { ...told, code: "ok", reason: "", field: "", message: "" };
-  return { ...told, ...connectError(JSON.parse(Buffer.from(body).toString()), told.requestId) };
+  return {
+    ...told,
+    ...connectError(JSON.parse(Buffer.from(body).toString()), told.requestId, response.headers),
+  };
 }
 
 /** Connect's form of an error, with JSON. */
@@ -66,10 +73,18 @@ interface ConnectErrorJson {
   details?: { type: string; value: string }[];
 }
 
-function connectError({ code, message = "", details }: ConnectErrorJson, requestId: string) {
-  const detail = details?.find(({ type }) => type === ErrorDetailSchema.typeName);
-  const parsed = detail && fromBinary(ErrorDetailSchema, Buffer.from(detail.value, "base64"));
-  return { code, message, ...facts(parsed, requestId) };
+function connectError({ code, message = "", details }: ConnectErrorJson, requestId: string, headers: Headers) {
+  const bytesOfDetail = (name: string) => {
+    const detail = details?.find(({ type }) => type === name);
+    return detail && Buffer.from(detail.value, "base64");
+  };
+  const detail = bytesOfDetail(ErrorDetailSchema.typeName);
+  const retry = bytesOfDetail(RetryInfoSchema.typeName);
+  return {
+    ...{ code, message },
+    ...facts(detail && fromBinary(ErrorDetailSchema, detail), requestId),
+    ...retryOf(headers, retry && fromBinary(RetryInfoSchema, retry).retryDelay),
+  };
 }
 
 /** Connect's GET, for methods that only read: the message, as JSON, is in the query. */
@@ -93,7 +108,14 @@ export const connectStream: Wire = async (call) => {
   }
   const last = JSON.parse(end.toString());
   const error: ConnectErrorJson | undefined = isFramed ? last.error : last;
-  return { ...told, code: "ok", reason: "", field: "", message: "", ...(error && connectError(error, told.requestId)) };
+  return {
+    ...told,
+    code: "ok",
+    reason: "",
+    field: "",
+    message: "",
+    ...(error && connectError(error, told.requestId, response.headers)),
+  };
 };
 
 /** gRPC over HTTP/2: for TrackUsage, the lane. */
@@ -176,7 +198,15 @@ function grpcAnswer(status: number, trailer: Headers, body: Buffer): WireAnswer 
     return { status, code, reason: "", field: "", message: "", requestId, body: message };
   }
   const [detail] = error.findDetails(ErrorDetailSchema);
-  return { status, code: codeName(error.code), message: error.rawMessage, body: message, ...facts(detail, requestId) };
+  const retry = retryOf(trailer, error.findDetails(RetryInfoSchema)[0]?.retryDelay);
+  const told = { status, code: codeName(error.code), message: error.rawMessage, body: message };
+  return { ...told, ...facts(detail, requestId), ...retry };
+}
+
+function retryOf(headers: Headers, delay: Duration | undefined): Pick<WireAnswer, "retry"> {
+  const afterSeconds = headers.get("retry-after");
+  if (!delay && afterSeconds === null) return {};
+  return { retry: { afterSeconds, delayMs: delay ? Number(delay.seconds) * 1_000 + delay.nanos / 1e6 : -1 } };
 }
 
 function facts(detail: ErrorDetail | undefined, requestId: string) {
