@@ -5,6 +5,7 @@ import pg from "pg";
 import type { TestProject } from "vitest/node";
 import { startPostgres } from "../../cli/emulator/postgres.ts";
 import { makeScratch } from "./scratch.ts";
+import { secretsBelow } from "./secret-scan.ts";
 import { makeTemplate } from "./template.ts";
 
 declare module "vitest" {
@@ -49,7 +50,9 @@ async function startEmbedded() {
     url: server.url,
     async stop() {
       await server.stop();
+      const secrets = await secretsBelow(join(folder, "postgres"));
       await rm(folder, { recursive: true, force: true });
+      if (secrets.length > 0) throw new Error(`secrets are in the databases of the tests: ${secrets.join(", ")}`);
     },
   };
 }
