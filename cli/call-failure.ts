@@ -1,6 +1,7 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { ErrorDetailSchema, ErrorReasonSchema } from "../gen/usageflow/v1/error_pb.ts";
 import { type Failure, NONE } from "./failure.ts";
+import { retryInfoMs } from "./library/call-error.ts";
 import { fieldWords } from "./output/rule-words.ts";
 import { printable } from "./output/text.ts";
 
@@ -26,8 +27,15 @@ export function failureOfCall(error: ConnectError, taken: readonly string[] = []
     message: printable(fieldWords(error.rawMessage, detail?.field ?? "", taken)),
     field: detail?.field ?? "",
     requestId: detail?.requestId ?? "",
-    hint: HINTS[code] ?? "",
+    hint: hintOf(error) ?? HINTS[code] ?? "",
   };
+}
+
+/** When to try again, where the server says so. */
+function hintOf(error: ConnectError): string | undefined {
+  const ms = retryInfoMs(error);
+  if (ms === undefined || error.code !== Code.ResourceExhausted) return undefined;
+  return `Try again in ${ms < 1_000 ? "a second" : `${Math.ceil(ms / 1_000)} s`}.`;
 }
 
 /** An error without a detail is not the server's: the connection broke, or something else answered. */

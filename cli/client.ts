@@ -1,6 +1,7 @@
 import type { Interceptor, Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { openConnection } from "./first-contact.ts";
+import { patience } from "./patience.ts";
 import type { Settings } from "./settings.ts";
 
 const CALL_TIMEOUT_MS = 60_000;
@@ -37,7 +38,7 @@ function connectBy(sessionManager: Http2SessionManager, { url, apiKey, tenant }:
   };
   return createGrpcTransport({
     baseUrl: url,
-    interceptors: [withKey],
+    interceptors: [patience, withKey],
     defaultTimeoutMs: CALL_TIMEOUT_MS,
     sessionManager,
   });

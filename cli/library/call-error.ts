@@ -2,11 +2,13 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { ErrorDetailSchema, ErrorReasonSchema } from "../../gen/usageflow/v1/error_pb.ts";
+import { ErrorDetailSchema, ErrorReason, ErrorReasonSchema } from "../../gen/usageflow/v1/error_pb.ts";
 import type { Reason } from "./reason.ts";
 import { retryAfterMs } from "./waits.ts";
 
 const RETRY_INFO = "google.rpc.RetryInfo";
+/** Why a server refuses what it may take later. */
+export const BUSY: ReadonlySet<ErrorReason> = new Set([ErrorReason.OVERLOADED, ErrorReason.RATE_LIMITED]);
 const BROKEN = new Set([Code.Aborted, Code.Canceled, Code.Internal, Code.ResourceExhausted]);
 
 /** A call that failed: what the server said, or what became of the connection. */
@@ -64,7 +66,7 @@ function delayMs(bytes: Uint8Array): number | undefined {
 export function isPassing(error: ConnectError): boolean {
   const [detail] = error.findDetails(ErrorDetailSchema);
   if (error.code === Code.Unavailable) return true;
-  if (detail) return ErrorReasonSchema.value[detail.reason]?.localName === "OVERLOADED";
+  if (detail) return BUSY.has(detail.reason);
   // Without a detail it is no answer of ours, but what the transport makes of a connection that broke: over HTTP/2 even
   // CANCEL. `HTTP 400` and the like are answers of something else, which it will give again.
   return BROKEN.has(error.code) && !/^HTTP \d/.test(error.rawMessage);

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
-import { ErrorDetailSchema, ErrorReason, ErrorReasonSchema } from "../../gen/usageflow/v1/error_pb.ts";
+import { ErrorDetailSchema, ErrorReasonSchema } from "../../gen/usageflow/v1/error_pb.ts";
 import { type UsageEvent, UsageOutcome, type UsageResult } from "../../gen/usageflow/v1/usage_pb.ts";
 import type { TrackUsageResponse, UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
+import { BUSY, retryInfoMs } from "../library/call-error.ts";
 import { ruleWords } from "../output/rule-words.ts";
 import { fieldPath } from "../output/text.ts";
 import { createLineParser, type LineParser } from "./parse-event.ts";
@@ -125,10 +126,15 @@ function createPatientTracker(usage: Client<typeof UsageService>, backfill: bool
       } catch (error) {
         failingSince ??= performance.now();
         if (!answered || !isPassing(error) || performance.now() - failingSince > GIVE_UP_MS) throw error;
-        await sleep(wait, undefined, { signal });
+        await sleep(Math.max(wait, askedMs(error)), undefined, { signal });
       }
     }
   };
+}
+
+/** How long the server asks to wait. */
+function askedMs(error: unknown): number {
+  return error instanceof ConnectError ? (retryInfoMs(error) ?? 0) : 0;
 }
 
 /** Whether the same call may succeed later: the connection broke, or the server is busy or restarting. */
@@ -136,7 +142,7 @@ function isPassing(error: unknown): boolean {
   if (!(error instanceof ConnectError)) return false;
   const [detail] = error.findDetails(ErrorDetailSchema);
   if (error.code === Code.Unavailable || error.code === Code.DeadlineExceeded) return true;
-  if (detail) return detail.reason === ErrorReason.OVERLOADED;
+  if (detail) return BUSY.has(detail.reason);
   return error.code === Code.Aborted || error.code === Code.Internal; // the transport's, for a connection that broke
 }
 

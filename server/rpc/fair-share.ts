@@ -1,5 +1,5 @@
 // Calls in a window that are taken however late the process is: fewer would not make it late.
-const LEAST = 100;
+const LEAST = 250;
 const LESS = 0.7;
 const MORE = 1.25;
 

@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
 const RESOLUTION_MS = 20;
-const WINDOW_MS = 250;
+const WINDOW_MS = 1_000;
 
 /** Tells how late the process is at what it has to do, window by window. */
 export interface LoopDelay {
@@ -11,10 +11,10 @@ export interface LoopDelay {
 }
 
 /** Watches the event loop. */
-export function watchLoopDelay(): LoopDelay {
+export function watchLoopDelay(windowMs = WINDOW_MS): LoopDelay {
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   histogram.enable();
-  let endsAt = performance.now() + WINDOW_MS;
+  let endsAt = performance.now() + windowMs;
   return {
     windowEnded() {
       const now = performance.now();
@@ -22,7 +22,7 @@ export function watchLoopDelay(): LoopDelay {
       // It counts from tick to tick, the time between two ticks that are on time included.
       const lateMs = histogram.count > 0 ? histogram.mean / 1e6 - RESOLUTION_MS : 0;
       histogram.reset();
-      endsAt = now + WINDOW_MS;
+      endsAt = now + windowMs;
       return lateMs;
     },
     close: () => void histogram.disable(),
