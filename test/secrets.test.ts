@@ -62,8 +62,9 @@ test("what is moved to another tenant, table or row, or changed in any bit, does
 test("every column of bytes is known: it is sealed anew by a rotation, or holds nothing that opens", async () => {
   const { ownerDb } = await setup();
   const { rows } = await sql<{ name: string }>`
-    select table_name || '.' || column_name as name from information_schema.columns
-    where table_schema = 'public' and udt_name = 'bytea' order by 1`.execute(ownerDb);
+    select relname || '.' || attname as name from pg_attribute join pg_class on pg_class.oid = attrelid
+    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
+      and atttypid = 'bytea'::regtype and not attisdropped order by 1`.execute(ownerDb);
   const sealed = sealedColumns.map(({ table, column }) => `${table}.${column}`);
   const open = [
     ...["access_token.hash", "access_token.pepper_id", "member.invite_hash", "member.invite_pepper_id"],

@@ -29,12 +29,14 @@ test("a master key is changed from the command line, as the guide says", async (
     { what: "stored answers", key: "missing", count: 1 },
     { what: "audit entries", key: "missing", count: 2 },
     { what: "API keys", key: "today", count: 4 },
+    { what: "access tokens", key: "today", count: 1 },
   ]);
 
   const both = { ...alone, USAGEFLOW_OTHER_MASTER_KEYS: before };
   expect((await answers("show", both)).uses).toMatchObject([
     { key: "other", count: 1 },
     { key: "other", count: 2 },
+    { key: "today" },
     { key: "today" },
   ]);
   expect(await answers("rotate", both)).toEqual({ code: 0, sealed: 1, left: 0, unreadable: 0 });
