@@ -26,6 +26,7 @@ export default defineConfig({
     maxWorkers: 3, // of two cores: one of them waits for PostgreSQL or a process at any time
     isolate: false, // what a file leaves is put back by it: loading the server anew for each took a quarter of all work
     sequence: { sequencer: LongFirst },
+    expect: { poll: { timeout: 60_000, interval: 20 } },
     reporters: report ? ["default", ["json", { outputFile: report }]] : ["default"],
   },
 });

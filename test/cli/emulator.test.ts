@@ -64,7 +64,7 @@ test("does the whole job, and goes on where it was after a stop and after a SIGK
     .poll(
       async () => new Set((await json("deliveries", "list")).deliveries.map((one: { state: string }) => one.state)),
       {
-        timeout: 10_000,
+        timeout: 60_000,
       },
     )
     .toEqual(new Set(["DELIVERY_STATE_DELIVERED"]));
@@ -148,7 +148,7 @@ test("of several the one of this folder is used, else the one started last; what
 test("a Ctrl-C while it starts is no error, and leaves nothing behind", async () => {
   const place = await createPlace();
   const starting = place.start(["emulator", "start", "--port", "0"]);
-  await expect.poll(() => leftovers(place), { timeout: 10_000 }).not.toEqual([]);
+  await expect.poll(() => leftovers(place), { timeout: 60_000 }).not.toEqual([]);
   starting.kill("SIGINT");
   expect(await ended(starting)).toBe(130);
   expect(await leftovers(place)).toEqual([]);

@@ -46,7 +46,7 @@ function linesOf({ stdout, stderr }: ChildProcess): () => string[] {
     text.split("\n").filter((line) => line !== "" && !/ExperimentalWarning|node --trace-warnings/.test(line));
 }
 
-const soon = { timeout: 20_000 };
+const soon = { timeout: 60_000 };
 
 test("the Express API meters its requests, and sends the last of it when it is stopped", async () => {
   const { api, clients, ownerDb, tenant } = await setup();

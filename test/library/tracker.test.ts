@@ -262,7 +262,7 @@ describe("a process that ends", () => {
       new URL(receiver.url).origin,
       'setInterval(() => {}, 1000); tracker.flush().then(() => { tracker.track({ metric: "LAST", customerId: "a" }); console.log("ready"); });',
     );
-    await expect.poll(said, { timeout: 20_000 }).toBe("ready\n");
+    await expect.poll(said, { timeout: 60_000 }).toBe("ready\n");
     child.kill("SIGTERM");
     expect(await ended).toEqual([null, "SIGTERM"]);
     expect(receiver.got.at(-1)?.body).toContain("LAST");
