@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHmac, timingSafeEqual } from "node:crypto";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { invalid } from "./errors.ts";
@@ -51,7 +51,8 @@ export function keyOfToken(app: App, scope: PageScope, token: string, field = "p
   if (token === "") return undefined;
   const bytes = Buffer.from(token, "base64url");
   const key = bytes.subarray(TAG_BYTES).toString("utf8");
-  if (bytes.length <= TAG_BYTES || !tagsOf(app, scope, key).some((tag) => tag.equals(bytes.subarray(0, TAG_BYTES)))) {
+  const sent = bytes.subarray(0, TAG_BYTES);
+  if (bytes.length <= TAG_BYTES || !tagsOf(app, scope, key).some((tag) => timingSafeEqual(tag, sent))) {
     throw invalid(
       field,
       `this ${field.replace("_", " ")} does not belong to this list; begin again without one`,

@@ -35,12 +35,13 @@ export async function makePlace(parts: PlaceParts): Promise<FuzzPlace> {
   const ours = await living(own, "ours");
   const theirs = await living(other, "theirs");
   const [foreign, tokens] = await Promise.all([tokensOf(theirs.clients), tokensOf(ours.clients)]);
-  // Who calls is not among those who may be removed, and lives longer than the case that tries.
+  // Who calls is not among what may be revoked or removed, and lives longer than the case that tries.
+  const { secret } = await ours.clients.tenant.createApiKey({ role: Role.OWNER });
   const { token } = await memberOf({ clientsFor }, own, Role.OWNER);
   const invite = await clientsFor(own.ownerToken).tenant.inviteMember({ email: "new@ours.com", role: Role.VIEWER });
   const keys = {
-    [Place.UNSPECIFIED]: own.testKey,
-    [Place.EITHER]: own.testKey,
+    [Place.UNSPECIFIED]: secret,
+    [Place.EITHER]: secret,
     [Place.ORGANIZATION]: token,
     [Place.SERVER]: operatorKey,
     [Place.INVITE]: invite.code,
