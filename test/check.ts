@@ -27,6 +27,10 @@ const checks: Record<string, string[][]> = {
     ["node", "test/generate-role-page.ts", join(generated, "roles.md")],
     ["diff", join(generated, "roles.md"), "docs/roles.md"],
   ],
+  "the page of limits is up to date (npm run gen:docs)": [
+    ["node", "test/generate-limit-page.ts", join(generated, "limits.md")],
+    ["diff", join(generated, "limits.md"), "docs/limits.md"],
+  ],
 };
 
 let failed = 0;

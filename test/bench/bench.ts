@@ -88,7 +88,7 @@ const scenarios: Scenario[] = [
   },
 ];
 
-const OVERLOAD_MS = Number(process.env.OMS ?? 30_000);
+const OVERLOAD_MS = 30_000;
 const CLOSING = "closing a month";
 const MONTHS = [1_000, 10_000]; // customers
 
