@@ -17,11 +17,12 @@ import {
 import { metricsRoute } from "./observe/metrics-port.ts";
 import { periodEdges } from "./pricing/period-edges.ts";
 import { pricingService } from "./pricing/service.ts";
+import { createReadinessCheck, type ReadinessCheck } from "./readiness.ts";
 import { createAdmission } from "./rpc/admission.ts";
 import { createAuthenticator } from "./rpc/authenticate.ts";
 import { connectHandler } from "./rpc/connect.ts";
 import { HealthState } from "./rpc/health.ts";
-import { createOnePort } from "./rpc/one-port.ts";
+import { createOnePort, type OnePort } from "./rpc/one-port.ts";
 import { plainRoutes } from "./rpc/plain-routes.ts";
 import { registerReflection } from "./rpc/reflection.ts";
 import { createRefusals } from "./rpc/refusals.ts";
@@ -47,14 +48,17 @@ export interface Api {
 }
 
 /** Starts the one port that speaks Connect, gRPC, gRPC-Web, `POST /api/track` and the health routes. */
-export async function startApi(app: App): Promise<Api> {
+export async function startApi(app: App, readiness = createReadinessCheck(app)): Promise<Api> {
   const authenticator = createAuthenticator(app);
   const refusals = createRefusals(app);
   const admission = createAdmission(app);
   const door = { authenticator, refusals, admission };
   const streams = new Streams(app, authenticator);
   const tracker = createTracker(app);
-  const health = new HealthState(services.map((service) => service.typeName));
+  const health = new HealthState(
+    services.map((service) => service.typeName),
+    readiness,
+  );
   const handler = connectHandler(app, door, {
     open: new Set(openServices.map((service) => service.typeName)),
     routes: (router) => {
@@ -69,28 +73,68 @@ export async function startApi(app: App): Promise<Api> {
       health.register(router);
       if (app.config.reflection) registerReflection(router, [...services, ...openServices]);
     },
-    fallback: plainRoutes(app, {
+    fallback: plainRoutes(app, readiness, {
       "POST /api/track": trackRoute(app, door, tracker),
       ...(app.config.metricsToken === undefined ? {} : { "GET /metrics": metricsRoute(app) }),
     }),
   });
   const port = await createOnePort(app, handler, trackLane(app, door, tracker));
-  await new Promise<void>((resolve, reject) => {
-    port.server.once("error", reject);
-    port.server.listen(app.config.port, app.config.host, resolve);
-  });
-  const address = port.server.address() as AddressInfo;
-  const host = app.config.host.includes(":") ? `[${app.config.host}]` : app.config.host;
+  const address = await listenOn(app, port, app.config.port);
   return {
-    url: `${app.config.tls ? "https" : "http"}://${host}:${address.port}`,
-    port: address.port,
+    ...address,
     reloadTls: async () => port.tls?.reload(),
     async close() {
+      readiness.stop();
       health.stop();
+      await port.retire(app.config.shutdownDelayMs);
       streams.stop();
       await port.close(app.config.shutdownGraceMs);
       admission.close();
       await Promise.all([authenticator.close(), refusals.settled()]);
     },
   };
+}
+
+/**
+ * Starts a port for health alone, `/healthz`, `/readyz` and gRPC health, for a process that has no API. Undefined where none
+ * is asked for.
+ */
+export async function startHealthPort(app: App, readiness: ReadinessCheck): Promise<Api | undefined> {
+  if (app.config.healthPort === undefined) return undefined;
+  const authenticator = createAuthenticator(app);
+  const refusals = createRefusals(app);
+  const admission = createAdmission(app);
+  const health = new HealthState([], readiness);
+  const handler = connectHandler(
+    app,
+    { authenticator, refusals, admission },
+    {
+      open: new Set([Health.typeName]),
+      routes: (router) => health.register(router),
+      fallback: plainRoutes(app, readiness, {}),
+    },
+  );
+  const port = await createOnePort(app, handler, () => false);
+  const address = await listenOn(app, port, app.config.healthPort);
+  return {
+    ...address,
+    reloadTls: async () => port.tls?.reload(),
+    async close() {
+      readiness.stop();
+      health.stop();
+      await port.close(app.config.shutdownGraceMs);
+      admission.close();
+      await Promise.all([authenticator.close(), refusals.settled()]);
+    },
+  };
+}
+
+async function listenOn({ config }: App, { server }: OnePort, port: number): Promise<{ url: string; port: number }> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, config.host, resolve);
+  });
+  const address = server.address() as AddressInfo;
+  const host = config.host.includes(":") ? `[${config.host}]` : config.host;
+  return { url: `${config.tls ? "https" : "http"}://${host}:${address.port}`, port: address.port };
 }

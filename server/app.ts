@@ -8,6 +8,7 @@ import { checkSchema } from "./db/migrate.ts";
 import { createHints, type Hints } from "./hint.ts";
 import type { Lockstep } from "./lockstep.ts";
 import { createLog, errorFacts, type Log } from "./log.ts";
+import { noteLife } from "./loop.ts";
 import { createObserver } from "./observe/create-observer.ts";
 import type { Observer } from "./observe/observer.ts";
 import { createSecrets, type Secrets } from "./secrets.ts";
@@ -45,6 +46,7 @@ export async function createApp(
   const open = (url: string, forCalls: boolean) =>
     openDatabase({
       ...{ url, forCalls },
+      ...(forCalls ? {} : { onAnswer: noteLife }),
       // A loop has time to wait for its turn, and nobody waits for it.
       limits: forCalls ? config : { ...config, waitMaxMs: LOOP_WAIT_MAX_MS },
       connectionsMax: config.databaseConnectionsMax,

@@ -10,13 +10,18 @@ export interface Config extends Limits, OtlpConfig {
   databaseUrl: string;
   /** Login of the workers: member of usageflow_worker, owns nothing. */
   workerDatabaseUrl: string;
-  /** Direct connection on which a process hears of work that others have left. Undefined: it finds that by looking. */
+  /**
+   * Connection on which a process hears of work that others have left; it must lead past a pooler. `off`: workers find it by
+   * looking, every `USAGEFLOW_POLL_MS`. Undefined: as the workers' login.
+   */
   listenUrl: string | undefined;
   /** Connections in the application's pool; the workers' has as many. */
   databaseConnectionsMax: number;
   /** How long one statement may run. */
   statementTimeoutMs: number;
+  /** Address on which the API listens. `0.0.0.0`: on all of IPv4. */
   host: string;
+  /** Port of the API: Connect, gRPC, gRPC-Web, `POST /api/track` and health. */
   port: number;
   /** Encrypts what must be opened again: webhook secrets, stored answers. 32 bytes. */
   masterKey: Buffer;
@@ -38,6 +43,8 @@ export interface Config extends Limits, OtlpConfig {
   reflection: boolean;
   /** True in the emulator alone: webhooks go to loopback addresses, and live keys are refused. */
   emulator: boolean;
+  /** What is logged, as JSON lines on stderr: `debug`, `info`, `warn`, `error` or `silent`. */
+  /** What is logged, as JSON lines on stderr: `debug`, `info`, `warn`, `error` or `silent`. */
   logLevel: LogLevel;
   /** Asked for by `/metrics`, as a bearer token. Undefined: the one port has no `/metrics`, and its own asks for nothing. */
   metricsToken: string | undefined;
@@ -47,13 +54,22 @@ export interface Config extends Limits, OtlpConfig {
   metricsHost: string;
   /** How long a stop waits for calls in flight. */
   shutdownGraceMs: number;
+  /**
+   * How long a server that is stopping still takes calls, while it says that it is not ready: until load balancers have
+   * noticed, and clients have left their connections.
+   */
+  shutdownDelayMs: number;
+  /** Where a process without API answers `/healthz`, `/readyz` and gRPC health. Undefined: nowhere. */
+  healthPort: number | undefined;
+  /** How long a loop may show no sign of life before the process is not ready. */
+  loopStallMs: number;
   /** Largest request body. */
   requestBytesMax: number;
   /** Longest time for a call; a shorter deadline of the client's holds. */
   requestTimeoutMs: number;
   /** How long a loop that found nothing waits before it looks again. */
   pollMs: number;
-  /** Wait before each attempt of a delivery, the first included; after the last one it is given up. */
+  /** Waits before the attempts of a delivery: none before the first, then those of the variable. After the last it is given up. */
   deliveryScheduleMs: readonly number[];
   /** Over look-up, connection, request and answer of one attempt. */
   deliveryTimeoutMs: number;
@@ -69,6 +85,8 @@ export interface Config extends Limits, OtlpConfig {
   breakerFailures: number;
   /** How long an endpoint may fail before it is disabled. */
   disableAfterMs: number;
+  /** How long an organization that is to be deleted waits for that, in days. */
+  organizationDeletionDays: number;
   /** How long events, deliveries and attempts are kept at least; they go within the week after. What waits, and its event, stays. */
   webhookRetentionDays: number;
   /** Calls of one tenant that stream, in one process. */
@@ -105,6 +123,9 @@ export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "maste
   metricsHost: "127.0.0.1",
   ...otlpOff,
   shutdownGraceMs: 10 * SECOND,
+  shutdownDelayMs: SECOND,
+  healthPort: undefined,
+  loopStallMs: 5 * MINUTE,
   requestBytesMax: 4 * 1024 * 1024, // what gRPC clients expect of a server
   requestTimeoutMs: 60 * SECOND,
   pollMs: 250,
@@ -128,6 +149,7 @@ export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "maste
   retryAfterMaxMs: HOUR,
   breakerFailures: 10,
   disableAfterMs: 5 * 24 * HOUR,
+  organizationDeletionDays: 30,
   webhookRetentionDays: 90,
   streamsPerTenantMax: 50,
   listenerIdleMs: 24 * HOUR,
@@ -226,6 +248,9 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     metricsHost: text("USAGEFLOW_METRICS_HOST", defaults.metricsHost),
     ...readOtlpConfig(env, problems),
     shutdownGraceMs: integer("USAGEFLOW_SHUTDOWN_GRACE_MS", defaults.shutdownGraceMs),
+    shutdownDelayMs: integer("USAGEFLOW_SHUTDOWN_DELAY_MS", defaults.shutdownDelayMs, 0),
+    healthPort: env.USAGEFLOW_HEALTH_PORT ? integer("USAGEFLOW_HEALTH_PORT", 0, 0) : undefined,
+    loopStallMs: integer("USAGEFLOW_LOOP_STALL_MS", defaults.loopStallMs),
     requestBytesMax: integer("USAGEFLOW_REQUEST_BYTES_MAX", defaults.requestBytesMax),
     requestTimeoutMs: integer("USAGEFLOW_REQUEST_TIMEOUT_MS", defaults.requestTimeoutMs),
     pollMs: integer("USAGEFLOW_POLL_MS", defaults.pollMs),
@@ -237,6 +262,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     retryAfterMaxMs: integer("USAGEFLOW_RETRY_AFTER_MAX_MS", defaults.retryAfterMaxMs, 0),
     breakerFailures: integer("USAGEFLOW_BREAKER_FAILURES", defaults.breakerFailures, 0),
     disableAfterMs: integer("USAGEFLOW_ENDPOINT_DISABLE_AFTER_MS", defaults.disableAfterMs),
+    organizationDeletionDays: integer("USAGEFLOW_ORGANIZATION_DELETION_DAYS", defaults.organizationDeletionDays),
     webhookRetentionDays: integer("USAGEFLOW_WEBHOOK_RETENTION_DAYS", defaults.webhookRetentionDays),
     streamsPerTenantMax: integer("USAGEFLOW_STREAMS_PER_TENANT_MAX", defaults.streamsPerTenantMax),
     listenerIdleMs: integer("USAGEFLOW_LISTENER_IDLE_MS", defaults.listenerIdleMs),

@@ -1,6 +1,7 @@
 import type { App } from "./app.ts";
 import { formatId, NIL_ID } from "./id.ts";
 import { errorFacts } from "./log.ts";
+import { noteError } from "./loop.ts";
 
 /** Tables of work that waits, of all tenants: each row is a claim on some. */
 export type Queue = "usage_batch" | "outbox_pending" | "customer_erasure";
@@ -34,6 +35,7 @@ export async function turnOf(
   try {
     return await work(tenantId);
   } catch (error) {
+    noteError(error);
     app.observer.count("usageflow_tenant_failures_total", { work: name });
     app.log.error("tenant.failed", { work: name, tenant_id: formatId("ten", tenantId), ...errorFacts(error) });
     return 0;

@@ -7,12 +7,13 @@ import { expireCredits } from "./invoice/expire-credits.ts";
 import { finalizeInvoices } from "./invoice/finalize-invoices.ts";
 import type { Lockstep } from "./lockstep.ts";
 import { errorFacts } from "./log.ts";
-import { type Loop, type LoopBody, startLoop } from "./loop.ts";
+import { type Loop, type LoopBody, type LoopReport, startLoop } from "./loop.ts";
 import { dispatchEvents, dispatchEventsOf } from "./outbox/dispatch-events.ts";
 import { eraseEvents } from "./outbox/erase-events.ts";
 import { subscribeArrivals } from "./pricing/subscribe-arrivals.ts";
 import { purgeAnswers } from "./rpc/purge-answers.ts";
 import { dueTenants } from "./tenant/due-tenants.ts";
+import { EMPTY_IDLE_MS, EMPTY_REST_MS, emptyOrganizations } from "./tenant/empty-organizations.ts";
 import { eraseAudit } from "./tenant/erase-audit.ts";
 import { eraseCopies } from "./tenant/erase-copies.ts";
 import { walkClock } from "./tenant/walk-clock.ts";
@@ -47,6 +48,7 @@ const loops = {
   keepLog: { runOnce: keepLog, restMs: KEEP_LOG_REST_MS, idleMs: KEEP_LOG_IDLE_MS },
   expireListeners: { runOnce: expireListeners },
   eraseCopies: { runOnce: (app, stop) => eraseCopies(app, erasureParts, stop) },
+  emptyOrganizations: { runOnce: emptyOrganizations, restMs: EMPTY_REST_MS, idleMs: EMPTY_IDLE_MS },
   purge: { runOnce: purge },
 } satisfies Record<HintedLoop, LoopBody> & Record<string, LoopBody>;
 
@@ -55,6 +57,8 @@ const following: readonly (keyof typeof loops)[] = ["foldUsage", "billTenants", 
 
 /** A running worker. `close` lets the passes under way end, and gives back what they hold. */
 export interface Worker {
+  /** How each loop does. */
+  report(): LoopReport[];
   close(): Promise<void>;
 }
 
@@ -65,7 +69,10 @@ export function startWorker(app: App): Worker {
   const alone = Object.entries(loops).filter(([name]) => !lockstep || !following.some((one) => one === name));
   const running = alone.map(([name, body]) => startLoop(app, name, body));
   if (lockstep) running.push(startFollowing(app, lockstep));
-  return { close: async () => void (await Promise.all(running.map((loop) => loop.close()))) };
+  return {
+    report: () => running.map((loop) => loop.report()),
+    close: async () => void (await Promise.all(running.map((loop) => loop.close()))),
+  };
 }
 
 /** Does what follows after each call, and between calls what falls due. */
@@ -82,6 +89,7 @@ function startFollowing(app: App, lockstep: Lockstep): Loop {
   );
   const looking = startLoop(app, "follow", { runOnce: () => lockstep.take(async () => 0) });
   return {
+    report: looking.report,
     async close() {
       stop.abort();
       await looking.close();

@@ -23,13 +23,13 @@ const checks: Record<string, string[][]> = {
     ["node", "test/generate-command-page.ts", join(generated, "cli.md")],
     ["diff", join(generated, "cli.md"), "docs/cli.md"],
   ],
+  "the page of settings is up to date (npm run gen:docs)": [
+    ["node", "test/generate-configuration-page.ts", join(generated, "configuration.md")],
+    ["diff", join(generated, "configuration.md"), "docs/configuration.md"],
+  ],
   "the page of roles is up to date (npm run gen:docs)": [
     ["node", "test/generate-role-page.ts", join(generated, "roles.md")],
     ["diff", join(generated, "roles.md"), "docs/roles.md"],
-  ],
-  "the page of limits is up to date (npm run gen:docs)": [
-    ["node", "test/generate-limit-page.ts", join(generated, "limits.md")],
-    ["diff", join(generated, "limits.md"), "docs/limits.md"],
   ],
 };
 

@@ -6,7 +6,7 @@ import { ownerUrlFlag, ownerUrlOf } from "../owner-url.ts";
 export default class Migrate extends BaseCommand {
   static override summary = "Bring the database's schema up to date.";
   static override description =
-    "Runs the migrations that the database does not have yet, all of them or none. Run again, it changes nothing.";
+    "Runs the migrations that the database does not have yet, all of them or none. Run again, it changes nothing. Servers may be at work: a lock that is not had within 3 seconds is let go and asked for again, for some minutes.";
   static override examples = [
     "<%= config.bin %> <%= command.id %> --owner-url postgres://owner@localhost/usageflow",
     "USAGEFLOW_OWNER_DATABASE_URL=postgres://owner@localhost/usageflow <%= config.bin %> <%= command.id %> --json",
@@ -15,7 +15,8 @@ export default class Migrate extends BaseCommand {
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(Migrate);
-    const migrations = await migrate(ownerUrlOf(flags));
+    const onLockNotHad = () => this.say("A table is held by a long transaction: waiting for it.");
+    const migrations = await migrate(ownerUrlOf(flags), { onLockNotHad });
     this.answer(
       () => ({ migrations }),
       () => migrations.join("\n"),

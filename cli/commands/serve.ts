@@ -10,7 +10,7 @@ export default class Serve extends BaseCommand {
   static override description =
     `Any number may run on one database. It is configured by the environment: DATABASE_URL and USAGEFLOW_WORKER_DATABASE_URL (logins with the roles usageflow_app and usageflow_worker), USAGEFLOW_MASTER_KEY, USAGEFLOW_KEY_PEPPER, and USAGEFLOW_* for the rest.
 
-It logs JSON lines to stderr. SIGTERM stops it: calls in flight end first.`;
+It refuses to start where the database has another schema than it knows. It logs JSON lines to stderr. SIGTERM stops it: it says that it is not ready, takes calls a moment longer, and lets those in flight end.`;
   static override examples = [
     "<%= config.bin %> <%= command.id %>",
     "USAGEFLOW_PORT=8080 <%= config.bin %> <%= command.id %> --role api",
@@ -32,7 +32,7 @@ It logs JSON lines to stderr. SIGTERM stops it: calls in flight end first.`;
       throw error.code === "EADDRINUSE" ? portTaken(config, error) : error;
     });
     this.answer(
-      () => ({ type: "ready", url: server.url ?? "" }),
+      () => ({ type: "ready", url: server.url ?? "", ...(server.healthUrl ? { healthUrl: server.healthUrl } : {}) }),
       () => (server.url ? `Listening on ${server.url}` : "Working"),
     );
     await stopped(stop);

@@ -90,6 +90,7 @@ function configOf(folder: DataFolder, ownerUrl: string, options: ServerOptions, 
     ...NO_LIMITS,
     deliveryScheduleMs: options.retryScheduleMs ? [0, ...options.retryScheduleMs] : defaults.deliveryScheduleMs,
     breakerFailures: 0, // who debugs a receiver waits for the schedule alone
+    shutdownDelayMs: 0,
     shutdownGraceMs: 1_000, // whoever is connected to an emulator is on this machine, and can try again
     ...(repeatable ? { deliveryConcurrencyMax: 1 } : {}), // so that webhooks come in the order of their sequence
   };

@@ -1,12 +1,20 @@
-/** Which server is called, and as whom: with an API key, or with a member's access token, which names the tenant besides. */
-export type Access =
-  | { url: string | URL; apiKey: string }
-  | {
-      url: string | URL;
-      accessToken: string;
-      /** `ten_...`, or `live` or `test`, the organization's two. */
-      tenant: string;
-    };
+/** Called with an API key, which is of one tenant. */
+export interface KeyAccess {
+  url: string | URL;
+  apiKey: string;
+}
+
+/** Called as a member of an organization. */
+export interface TokenAccess {
+  url: string | URL;
+  /** `uf_pat_...` */
+  accessToken: string;
+  /** `ten_...`, or `live` or `test`, the organization's two. Left out for what concerns the organization itself. */
+  tenant?: string;
+}
+
+/** Which server is called, and as whom. */
+export type Access = KeyAccess | TokenAccess;
 
 /** What a server is called with: its address without a slash at the end, and the headers that say who calls. */
 export interface Door {
@@ -20,11 +28,10 @@ export function openDoor(access: Access): Door {
   if (!url || !/^https?:$/.test(url.protocol))
     throw new TypeError(`url: an http or https URL, and not "${access.url}"`);
   const baseUrl = `${url.origin}${url.pathname}`.replace(/\/+$/, "");
-  if ("apiKey" in access) {
-    if (!access.apiKey) throw new TypeError("apiKey is empty");
-    return { baseUrl, headers: { authorization: `Bearer ${access.apiKey}` } };
-  }
-  if (!access.accessToken) throw new TypeError("accessToken is empty");
-  if (!access.tenant) throw new TypeError("tenant is empty: a member's token has to name one");
-  return { baseUrl, headers: { authorization: `Bearer ${access.accessToken}`, "x-usageflow-tenant": access.tenant } };
+  const secret = "apiKey" in access ? access.apiKey : access.accessToken;
+  if (!secret) throw new TypeError(`${"apiKey" in access ? "apiKey" : "accessToken"} is empty`);
+  if (!/^[\x21-\x7e]+$/.test(secret.trim())) throw new TypeError("a key has printable characters alone");
+  const headers: Record<string, string> = { authorization: `Bearer ${secret.trim()}` };
+  if ("tenant" in access && access.tenant) headers["x-usageflow-tenant"] = access.tenant;
+  return { baseUrl, headers };
 }

@@ -27,9 +27,9 @@ export interface Post {
   timeoutMs: number;
 }
 
-const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
-/** Statuses that say that nothing was done. */
-const NOT_DONE = new Set([408, 425, 429]);
+const OUTCOMES = new Set(["accepted", "duplicate", "conflict", "rejected"]);
+/** Statuses that say that nothing was done, and that it may be later. */
+const NOT_YET = new Set([408, 425, 429]);
 /** What connecting fails with before anything is sent. */
 const NOT_SENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|UND_ERR_CONNECT_TIMEOUT)$/;
 const DIVISIBLE = new Set(["MALFORMED_BODY", "TOO_LARGE"]);
@@ -63,20 +63,21 @@ function read(response: Response, text: string, count: number): Answer {
   const { status } = response;
   const body = parse(text);
   const requestId = response.headers.get("x-request-id") ?? "";
-  if (status === 200 && body?.results?.length === count) return { is: "outcomes", outcomes: body.results };
+  const outcomes = status === 200 ? outcomesOf(body, count) : undefined;
+  if (outcomes) return { is: "outcomes", outcomes };
   const { reason = "", message } = body?.error ?? {};
   const last: LastAnswer = { status, reason, requestId };
-  if (status === 200 || PASSING.has(status)) {
+  if (status === 200 || status >= 500 || NOT_YET.has(status)) {
     const told = message ?? (status === 200 ? "the answer is not one of UsageFlow" : `the server answered ${status}`);
     const wait = retryAfterMs(response.headers.get("retry-after"));
-    return { is: "passing", message: told, last, arrived: !NOT_DONE.has(status), retryAfterMs: wait };
+    return { is: "passing", message: told, last, arrived: !NOT_YET.has(status), retryAfterMs: wait };
   }
   const divisible = status === 413 || DIVISIBLE.has(reason);
   return { is: "refused", message: message ?? `the server answered ${status}`, last, divisible };
 }
 
 interface Body {
-  results?: Outcome[];
+  results?: unknown;
   error?: { reason?: Reason; message?: string };
 }
 
@@ -87,6 +88,13 @@ function parse(text: string): Body | undefined {
   } catch {
     return undefined; // a proxy's page, or an answer that broke off
   }
+}
+
+/** One outcome for each event, or undefined: whoever answered is no server of ours. */
+function outcomesOf(body: Body | undefined, count: number): Outcome[] | undefined {
+  const results: unknown = body?.results;
+  if (!Array.isArray(results) || results.length !== count) return undefined;
+  return results.every((one: Partial<Outcome> | null) => OUTCOMES.has(one?.outcome ?? "")) ? results : undefined;
 }
 
 /** `fetch` says no more than that it failed, and has why as the cause. */

@@ -1,4 +1,4 @@
-import { type Access, openDoor } from "./access.ts";
+import { type KeyAccess, openDoor, type TokenAccess } from "./access.ts";
 import { deliverBatch } from "./deliver-batch.ts";
 import { createGate } from "./gate.ts";
 import type { Outcome } from "./post-events.ts";
@@ -45,7 +45,7 @@ export interface TrackingOptions extends Partial<Listeners> {
 }
 
 /** Which server usage goes to, as whom, and how. */
-export type TrackerOptions = Access & TrackingOptions;
+export type TrackerOptions = (KeyAccess | Required<TokenAccess>) & TrackingOptions;
 
 /** What `track` says at once. Whether the event is stored is known later: see `tally`, `onRejected` and `onUndelivered`. */
 export type Receipt =
@@ -93,6 +93,7 @@ export function createTracker(options: TrackerOptions): Tracker {
     backfill: options.backfill ?? false,
     timeoutMs: options.requestTimeoutMs ?? 30_000,
   };
+  if (!("apiKey" in options) && !options.tenant) throw new TypeError("tenant: usage belongs to one; name it");
   const gate = createGate(retryWaits);
   const stop = new AbortController();
   const stamp = (options.occurredAt ?? usualTime(options)) === "tracked";
@@ -171,7 +172,7 @@ export function createTracker(options: TrackerOptions): Tracker {
 }
 
 /** A test tenant's clock may stand in another year, where no time of ours is right. */
-function usualTime(access: Access): "tracked" | "received" {
+function usualTime(access: KeyAccess | Required<TokenAccess>): "tracked" | "received" {
   if ("apiKey" in access) return access.apiKey.startsWith("uf_test_") ? "received" : "tracked";
   return access.tenant === "test" ? "received" : "tracked";
 }

@@ -1,5 +1,6 @@
 // What `import ... from "usageflow"` gives. Whoever takes one thing loads nothing of the others: bundlers leave them out.
 
+export { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt"; // what calls take times as
 export type { WebhookEvent, WebhookEventOf, WebhookEventType } from "../webhooks/event.ts";
 export {
   type HandleEvent,
@@ -9,7 +10,7 @@ export {
   webhookRoute,
 } from "../webhooks/handler.ts";
 export { type IncomingWebhook, type Problem, verifyWebhook, WebhookRefusedError } from "../webhooks/verify.ts";
-export type { Access } from "./access.ts";
+export type { Access, KeyAccess, TokenAccess } from "./access.ts";
 export { UsageFlowError } from "./call-error.ts";
 export {
   type CallOptions,

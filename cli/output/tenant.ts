@@ -17,5 +17,6 @@ export function tenantText(tenant: Tenant): string {
     "Payment terms": daysText(tenant.paymentTermsDays),
     ...partyFacts("Seller", tenant.seller),
     Memo: tenant.memo,
+    "Deleted after": time(tenant.deleteAfter),
   });
 }

@@ -21,11 +21,15 @@ export interface DatabaseOptions {
   url: string;
   connectionsMax: number;
   statementTimeoutMs: number;
+  /** How long a lock is waited for. Left out: as long as a statement may run. */
+  lockTimeoutMs?: number;
   limits?: ConnectionLimits;
   /** Whether statements of a call end with its time. */
   forCalls?: boolean;
   /** Called when a connection that nobody uses fails; the pool makes another. */
   onIdleError: (error: Error) => void;
+  /** Called whenever a statement was answered. */
+  onAnswer?: () => void;
   /** Called when a transaction of `inTenant` has committed that left work for loops. */
   onWorkLeft?: (loops: ReadonlySet<HintedLoop>) => void;
 }
@@ -68,7 +72,7 @@ export function openDatabase(options: DatabaseOptions): { db: Db; pool: pg.Pool 
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     statement_timeout: statementTimeoutMs,
-    lock_timeout: limits.lockTimeoutMs,
+    lock_timeout: options.lockTimeoutMs ?? limits.lockTimeoutMs,
     idle_in_transaction_session_timeout: limits.idleInTransactionTimeoutMs,
     ...optionsOf(limits),
   });
@@ -81,8 +85,12 @@ export function openDatabase(options: DatabaseOptions): { db: Db; pool: pg.Pool 
     const { stream } = client.connection as unknown as { stream: Socket };
     stream.setTimeout(statementTimeoutMs + SILENCE_MS, () => stream.destroy());
   });
-  const plugins = options.forCalls ? [endsWithCall] : [];
-  const db = new KyselyDatabase<Tables>({ dialect: new PostgresDialect({ pool }), plugins });
+  const { onAnswer } = options;
+  const db = new KyselyDatabase<Tables>({
+    dialect: new PostgresDialect({ pool }),
+    plugins: options.forCalls ? [endsWithCall] : [],
+    ...(onAnswer ? { log: ({ level }: { level: string }) => void (level === "query" && onAnswer()) } : {}),
+  });
   statementTimeoutOf.set(db, statementTimeoutMs);
   onWorkLeftOf.set(db, options.onWorkLeft);
   return { db, pool };

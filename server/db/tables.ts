@@ -384,6 +384,7 @@ export interface Metric {
 
 export interface Organization {
   created_at: Timestamp;
+  delete_after: Timestamp | null;
   id: string;
   name: string;
 }
@@ -443,6 +444,19 @@ export interface RpcAnswer {
   method: string;
   request_hash: Buffer;
   tenant_id: string;
+}
+
+export interface ServerProcess {
+  host: string;
+  id: string;
+  loops: Json;
+  pid: number;
+  problems: string[];
+  role: string;
+  seen_at: Timestamp;
+  started_at: Timestamp;
+  url: string;
+  version: string;
 }
 
 export interface SpendThresholdReached {
@@ -632,6 +646,7 @@ export interface Tables {
   plan_version: PlanVersion;
   replay: Replay;
   rpc_answer: RpcAnswer;
+  server_process: ServerProcess;
   spend_threshold_reached: SpendThresholdReached;
   subscription: Subscription;
   subscription_phase: SubscriptionPhase;

@@ -67,6 +67,9 @@ export const dueInvariants: readonly Invariant[] = [
           where tenant_id = ${place} and clock_frozen_at is null and clock_target is null
             and due_at < ${stuck}::timestamptz + clock_offset_ms * interval '1 millisecond'
         union all
+        select format('the erasure of %s has been due since %s', customer_id, due_at) from customer_erasure
+          where tenant_id = ${place} and due_at < ${stuck}
+        union all
         select format('the clock stands still on its way to %s', clock_target) from tenant
           where tenant_id = ${place} and clock_target is not null
             and clock_lease_until < ${plusMs(now, -LEASE_STUCK_MS)}`;

@@ -174,7 +174,7 @@ async function readPlaces(db: Db): Promise<Place[]> {
   return [
     DATABASE,
     ...tenants.map(({ id }): Place => ({ id, name: formatId("ten", id), of: ["tenant", "place"] })),
-    ...organizations.map(({ id }): Place => ({ id, name: `organization ${id}`, of: ["place"] })),
+    ...organizations.map(({ id }): Place => ({ id, name: formatId("org", id), of: ["place"] })),
   ];
 }
 

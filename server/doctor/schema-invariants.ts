@@ -1,11 +1,11 @@
 import { sql } from "kysely";
 import { asking, type Invariant } from "./invariant.ts";
 
+// Of tenants, and of organizations. Of the control plane the owner sees all.
 const TABLES = sql`(
-  select c.oid, c.relname, c.relrowsecurity, c.relforcerowsecurity, c.relowner from pg_class c
-  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
-    and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped)
-    and c.relname <> 'tenant' -- of the control plane: looked up before a tenant is known
+  select c.oid, c.relname, c.relrowsecurity, c.relforcerowsecurity from pg_class c
+  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.relname !~ '^schema_migration'
+    and c.relname not in ('tenant', 'organization', 'server_process')
 )`;
 
 /** That the database holds tenants apart, and holds what it promises. */
@@ -20,8 +20,9 @@ export const schemaInvariants: readonly Invariant[] = [
       () => sql`
         select format('table %s', relname) from ${TABLES} as t
         where not relrowsecurity or not relforcerowsecurity or not exists (
-          select from pg_policies p where p.schemaname = 'public' and p.tablename = t.relname and p.policyname = 'tenant'
-            and p.qual = '(tenant_id = (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid)'
+          select from pg_policies p where p.schemaname = 'public' and p.tablename = t.relname
+            and p.policyname in ('tenant', 'organization') and p.cmd = 'ALL' and p.permissive = 'PERMISSIVE' and p.qual =
+              format('(%s_id = (NULLIF(current_setting(''app.tenant_id''::text, true), ''''::text))::uuid)', p.policyname)
         ) order by 1`,
     ),
   },
@@ -47,18 +48,22 @@ export const schemaInvariants: readonly Invariant[] = [
   },
   {
     name: "final-unchangeable",
-    says: "No role of a server may change or delete what is final.",
+    says: "No login of a server may change or delete what is final.",
     meaning: "A fault, or whoever breaks into a server, can change invoices, usage or the audit log.",
     remedy: "revoke update, delete, truncate on TABLE from ROLE, as the owner.",
     of: "database",
     look: asking(
       () => sql`
-        select format('%s may %s %s', r.rolname, lower(verb), t) from pg_roles r,
-          unnest(array['UPDATE', 'DELETE', 'TRUNCATE']) as verb,
-          unnest(array['invoice_document', 'invoice_line', 'invoice_change', 'credit_note', 'credit_entry',
-            'plan_version', 'usage_event', 'usage_void', 'usage_fold', 'outbox_event', 'audit_entry']) as t
-        where r.rolname ^@ 'usageflow_' and to_regclass(t) is not null and (has_table_privilege(r.oid, t, verb)
-          or (verb = 'UPDATE' and has_any_column_privilege(r.oid, t, verb))) order by 1`,
+        select format('%s may %s %s', r.rolname, lower(verb), t.relname)
+        from pg_roles r, unnest(array['UPDATE', 'DELETE', 'TRUNCATE']) as verb, pg_class t
+        where t.relnamespace = 'public'::regnamespace and t.relname = any(array['invoice_document', 'invoice_line',
+            'invoice_change', 'credit_note', 'credit_entry', 'plan_version', 'usage_event', 'usage_void', 'usage_fold',
+            'outbox_event', 'audit_entry'])
+          and r.rolcanlogin and not r.rolsuper and r.oid <> t.relowner
+          and (pg_has_role(r.oid, 'usageflow_app', 'usage') or pg_has_role(r.oid, 'usageflow_worker', 'usage'))
+          and (has_table_privilege(r.oid, t.oid, verb)
+            or (verb = 'UPDATE' and has_any_column_privilege(r.oid, t.oid, verb)))
+        order by 1`,
     ),
   },
   {

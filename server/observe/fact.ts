@@ -20,7 +20,7 @@ const id = like(/^([a-z]{3}_[0-9A-Za-z]{22}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f
 // Keys are words too: none of them begins so.
 const word = like(/^(?!uf_|wh[a-z]+_)[A-Za-z][\w.:-]{0,39}$/);
 const sqlStateOrName = like(/^[A-Z0-9_]{2,50}$/);
-const method = like(/^([a-z][\w.]{0,60}\/[A-Z][A-Za-z]{0,60}|[A-Z]{1,7} \/[a-z/]{0,40})$/);
+const method = like(/^(none|[a-z][\w.]{0,60}\/[A-Z][A-Za-z]{0,60}|[A-Z]{1,7} \/[a-z/]{0,40})$/);
 const time = like(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
 const hex = like(/^[0-9a-f]{16,32}$/);
 const number: Shape<number> = (value) => (typeof value === "number" ? value : MASKED);

@@ -56,7 +56,7 @@ export const metrics = {
   usageflow_usage_batches_waiting: {
     kind: "gauge",
     unit: "{batch}",
-    help: "Commits of usage that wait to be aggregated. 100000: so many or more.",
+    help: "Commits of usage that wait to be aggregated. 10000: so many or more.",
     labels: [],
   },
   usageflow_periods_closed_total: {
@@ -93,7 +93,7 @@ export const metrics = {
   usageflow_outbox_events_waiting: {
     kind: "gauge",
     unit: "{event}",
-    help: "Business events that wait to become deliveries. 100000: so many or more.",
+    help: "Business events that wait to become deliveries. 10000: so many or more.",
     labels: [],
   },
   usageflow_outbox_oldest_seconds: {
@@ -105,7 +105,7 @@ export const metrics = {
   usageflow_deliveries_waiting: {
     kind: "gauge",
     unit: "{delivery}",
-    help: "Deliveries that are neither taken nor given up, those of paused endpoints included. 100000: so many or more.",
+    help: "Deliveries that are neither taken nor given up, those of paused endpoints included. 10000: so many or more.",
     labels: [],
   },
   usageflow_delivery_attempt_duration_seconds: {
@@ -118,7 +118,7 @@ export const metrics = {
   usageflow_delivery_first_byte_seconds: {
     kind: "histogram",
     unit: "s",
-    help: "From the time at which an event was stored to the first byte of its first attempt, where nothing held it back.",
+    help: "From the time at which an event was stored to the first byte of its first attempt, a pause or a cap of its endpoint included; not of what is in a lane.",
     labels: [],
     bounds: DELIVERY_SECONDS,
   },

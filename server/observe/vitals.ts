@@ -8,7 +8,7 @@ import type { GaugeName, LabelsOf } from "./metric.ts";
 // How the work behind the calls is doing, as the database knows it. Each question reads what waits and never what is done,
 // and of that no more than so many rows: it costs the same however much is stored.
 
-const WAITING_MAX = 100_000;
+const WAITING_MAX = 10_000;
 const TENANTS_MAX = 1_000;
 const TIMEOUT_MS = 2_000;
 /** What is due is done at once: what has been due for longer is overdue. */
@@ -66,14 +66,15 @@ async function queues(app: App, tx: Tx): Promise<Vital[]> {
     oldest_event: string | null;
     deliveries: bigint;
   }>`
-    select
-      (select count(*) from (select from usage_batch limit ${WAITING_MAX}) as waiting) as batches,
-      (select min(created_at) from (select created_at from usage_batch limit ${WAITING_MAX}) as waiting) as oldest_batch,
-      (select count(*) from (select from outbox_pending limit ${WAITING_MAX}) as waiting) as events,
-      (select event_id from (select event_id from outbox_pending limit ${WAITING_MAX}) as waiting
-        order by event_id limit 1) as oldest_event,
-      (select count(*) from (select from delivery_due limit ${WAITING_MAX}) as waiting) as deliveries`.execute(tx);
-  const [row] = rows as [(typeof rows)[number]]; // no source, one row
+    select batches, oldest_batch, events, oldest_event, deliveries from
+      (select count(*) as batches, min(created_at) as oldest_batch
+        from (select created_at from usage_batch limit ${WAITING_MAX}) as waiting) as usage,
+      (select count(*) as events, min(event_id::text) as oldest_event
+        from (select event_id from outbox_pending limit ${WAITING_MAX}) as waiting) as outbox,
+      (select count(*) as deliveries from (select from delivery_due limit ${WAITING_MAX}) as waiting) as delivery`.execute(
+    tx,
+  );
+  const [row] = rows as [(typeof rows)[number]]; // aggregates answer one row
   const age = (at: Date | undefined | null) => (at ? Math.max(0, app.clock.now().getTime() - at.getTime()) / 1_000 : 0);
   return [
     vital("usageflow_usage_batches_waiting", {}, row.batches),

@@ -2,11 +2,12 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorDetailSchema, ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { errorFacts } from "../log.ts";
+import { explainRefusal } from "./connect-refusal.ts";
 import { detailOf, laterAgain, overloaded, refusal } from "./errors.ts";
 
 /** What a caller is told of an error. Ours are logged with their cause, and told as nothing but `internal`. */
 export function answerError(app: App, error: unknown, requestId: string): ConnectError {
-  const known = error instanceof ConnectError ? error : databaseRefusal(error);
+  const known = error instanceof ConnectError ? withReason(error) : databaseRefusal(error);
   if (known) {
     const [, ...others] = known.details; // ours is the first
     known.details = [{ desc: ErrorDetailSchema, value: { ...detailOf(known), requestId } }, ...others];
@@ -17,6 +18,11 @@ export function answerError(app: App, error: unknown, requestId: string): Connec
   const fault = refusal(Code.Internal, ErrorReason.INTERNAL, message);
   fault.details = [{ desc: ErrorDetailSchema, value: { reason: ErrorReason.INTERNAL, requestId } }];
   return fault;
+}
+
+/** What a stream reads of its request, Connect parses, and refuses, in the middle of our code. */
+function withReason(error: ConnectError): ConnectError {
+  return error.details.length > 0 ? error : explainRefusal(error);
 }
 
 // PostgreSQL's error classes (its manual, appendix A): what is a matter of load or of the connection, and no fault.

@@ -90,7 +90,11 @@ async function findGood(app: App, uses: KeyUses, key: string): Promise<GoodKey> 
   const found = await lookUp(app, named, hashes);
   const noun = NOUNS[named.kind];
   if (!found) throw unauthenticated(ErrorReason.KEY_UNKNOWN, `this ${noun} is not known, or was revoked`);
-  const { caller, expiresAt, allowedCidrs, use } = found;
+  const { caller, expiresAt, deleteAfter, allowedCidrs, use } = found;
+  if (deleteAfter && deleteAfter <= asked) {
+    const message = `the organization of this ${noun} was deleted at ${deleteAfter.toISOString()}`;
+    throw unauthenticated(ErrorReason.ORGANIZATION_DELETED, message);
+  }
   if (expiresAt && expiresAt <= asked) {
     const message = `this ${noun} expired at ${expiresAt.toISOString()}`;
     throw ownedBy(caller, unauthenticated(ErrorReason.KEY_EXPIRED, message));
@@ -99,7 +103,7 @@ async function findGood(app: App, uses: KeyUses, key: string): Promise<GoodKey> 
   return {
     caller,
     allowed: allowedCidrs.length > 0 ? ranges(...allowedCidrs) : undefined,
-    until: Math.min(soon, expiresAt?.getTime() ?? Number.POSITIVE_INFINITY),
+    until: Math.min(soon, ...[expiresAt, deleteAfter].flatMap((end) => end?.getTime() ?? [])),
   };
 }
 

@@ -8,9 +8,12 @@ import { parseTraceparent } from "../observe/trace.ts";
 import type { Caller } from "./caller.ts";
 import { codeName } from "./errors.ts";
 
+/** The method of what is none: a path is whatever somebody writes. */
+export const NO_METHOD = "none";
+
 /** What is known of a call before it is read. */
 export interface CallStart {
-  /** `usageflow.v1.UsageService/TrackUsage`, or `POST /api/track`. */
+  /** `usageflow.v1.UsageService/TrackUsage`, `POST /api/track`, or none. */
   method: string;
   transport: "connect" | "grpc" | "grpc_web" | "http";
   /** Where it comes from; empty where nobody knows. */
@@ -51,8 +54,8 @@ export class CallRecord {
   }
 
   /** Says whose call it is. */
-  noteCaller({ tenantId, keyId }: Pick<Caller, "tenantId" | "keyId">): void {
-    this.note({ tenant_id: shownId("ten", tenantId), key_id: shownId("key", keyId) });
+  noteCaller(caller: Caller): void {
+    this.note(callerFacts(caller));
   }
 
   /** The call is over, with an error's code or with none. Only the first end counts. */
@@ -82,6 +85,19 @@ export class CallRecord {
 }
 
 export const recordKey = createContextKey<CallRecord | undefined>(undefined, { description: "record of the call" });
+
+/** Who calls and where, by the ids that the audit log has. */
+function callerFacts({ tenantId, keyId, credential }: Caller): Facts {
+  if (!credential) return { tenant_id: shownId("ten", tenantId), key_id: shownId("key", keyId) };
+  if (credential.kind === "OPERATOR_KEY") return {};
+  const isOrganization = tenantId === credential.organizationId;
+  return {
+    ...(isOrganization ? {} : { tenant_id: shownId("ten", tenantId) }),
+    organization_id: shownId("org", credential.organizationId),
+    member_id: shownId("mem", keyId),
+    ...(credential.kind === "ACCESS_TOKEN" ? { key_id: shownId("tok", credential.id) } : {}),
+  };
+}
 
 // An id is long division of 128 bits; the same few keys call again and again.
 const shown = new Map<string, string>();

@@ -1,15 +1,25 @@
-import { Code, type ConnectRouter, createConnectRouter, createContextValues } from "@connectrpc/connect";
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { constants } from "node:http2";
+import {
+  Code,
+  type ConnectRouter,
+  type ContextValues,
+  createConnectRouter,
+  createContextValues,
+} from "@connectrpc/connect";
+import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import {
   compressionBrotli,
   compressionGzip,
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
+import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { errorFacts } from "../log.ts";
+import { answerError } from "./answer-error.ts";
 import { CallRecord, recordKey } from "./call-record.ts";
 import { deadline } from "./deadline.ts";
+import { invalid } from "./errors.ts";
 import { explained } from "./explain.ts";
 import {
   accessLog,
@@ -20,8 +30,9 @@ import {
   type OpenServices,
   validate,
 } from "./interceptors.ts";
-import type { NodeHandler } from "./one-port.ts";
+import type { NodeHandler, NodeRequest, NodeResponse } from "./one-port.ts";
 import { originKey, originOf } from "./origin.ts";
+import { sendError, sendGrpcError } from "./plain-answer.ts";
 
 /** All RPCs, over Connect, gRPC and gRPC-Web. `fallback` answers every other path. */
 export function connectHandler(
@@ -66,11 +77,38 @@ export function connectHandler(
     });
     const values = createContextValues().set(originKey, origin).set(recordKey, record);
     response.once("close", () => record.end(Code.Canceled)); // where nothing else has: the client is gone
-    handler(universalRequestFromNodeRequest(request, response, undefined, values))
+    const read = readRequest(request, response, values);
+    if (!read) return refuseUnreadable(app, record, request, response);
+    handler(read)
       .then((answer) => explained(answer, (code) => record.end(code)))
       .then((answer) => universalResponseToNodeResponse(answer, response))
-      .catch((error) => app.log.warn("rpc.broken_off", { request_id: record.requestId, ...errorFacts(error) }));
+      .catch((error) => {
+        app.log.warn("rpc.broken_off", { request_id: record.requestId, ...errorFacts(error) });
+        if ("stream" in response) response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+        else response.destroy(); // or whoever called would wait for ever
+      });
   };
+}
+
+/** The request as Connect takes it; undefined: its host and path make no URL, for which Connect throws. */
+function readRequest(
+  request: NodeRequest,
+  response: NodeResponse,
+  values: ContextValues,
+): UniversalServerRequest | undefined {
+  try {
+    return universalRequestFromNodeRequest(request, response, undefined, values);
+  } catch {
+    return undefined;
+  }
+}
+
+function refuseUnreadable(app: App, record: CallRecord, request: NodeRequest, response: NodeResponse): void {
+  const { requestId } = record;
+  const error = answerError(app, invalid("", "the host cannot be read", ErrorReason.MALFORMED_BODY), requestId);
+  record.end(error.code);
+  if (request.headers["content-type"]?.startsWith("application/grpc")) sendGrpcError(response, error, requestId);
+  else sendError(response, error, requestId);
 }
 
 function transportOf(contentType: string | undefined): "connect" | "grpc" | "grpc_web" {

@@ -2,6 +2,7 @@ import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { createValidator, type Violation } from "@bufbuild/protovalidate";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { invalid } from "./errors.ts";
+import { badTimeIn } from "./time-value.ts";
 
 // The limits that the contract writes with `buf.validate`. One validator: it compiles a message's rules once.
 const validator = createValidator();
@@ -18,13 +19,25 @@ export interface Breach {
 export function findBreach<D extends DescMessage>(schema: D, message: MessageShape<D>): Breach | undefined {
   const result = validator.validate(schema, message);
   if (result.kind === "error") throw result.error;
-  if (result.kind === "valid") return undefined;
+  if (result.kind === "valid") return breachOfTime(schema, message);
   const [first] = result.violations;
   return {
-    field: first ? fieldPath(first) : "",
+    field: first ? fieldPath(first) || namedBy(first.ruleId, schema) : "",
     message: first?.message ?? "is not valid",
     reason: first?.ruleId === "repeated.max_items" ? ErrorReason.TOO_LARGE : ErrorReason.INVALID_FIELD,
   };
+}
+
+function breachOfTime<D extends DescMessage>(schema: D, message: MessageShape<D>): Breach | undefined {
+  const field = badTimeIn(schema, message);
+  return field === undefined
+    ? undefined
+    : { field, message: "is no time: its nanoseconds or seconds are out of range", reason: ErrorReason.INVALID_FIELD };
+}
+
+/** The field that a rule over a whole request is about: its id ends in it, as `change_subscription.plan_version` does. */
+function namedBy(ruleId: string, schema: DescMessage): string {
+  return schema.fields.find(({ name }) => ruleId.endsWith(`.${name}`))?.name ?? "";
 }
 
 /** Refuses a message that breaks a rule of the contract. */

@@ -1,10 +1,20 @@
 import { randomUUID } from "node:crypto";
+import { promisify } from "node:util";
+import { brotliDecompress, gunzip } from "node:zlib";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
-import { codeToHttpStatus, errorFromJsonBytes, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
+import {
+  codeToHttpStatus,
+  endStreamFlag,
+  endStreamFromJson,
+  endStreamToJson,
+  errorFromJsonBytes,
+  errorToJsonBytes,
+} from "@connectrpc/connect/protocol-connect";
 import { findTrailerError, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerParse, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
+import { explainRefusal } from "./connect-refusal.ts";
 import { refusal } from "./errors.ts";
 
 // Connect refuses what it cannot parse before any code of ours runs: without a reason, and as `internal` where the bytes
@@ -36,24 +46,20 @@ export async function explained(
   if (type.startsWith("application/grpc-web")) {
     return { ...answer, body: withWebTrailer(answer.body, answer.header, onRefused) };
   }
+  if (type.startsWith("application/connect+")) {
+    return { ...answer, body: withStreamEnd(answer.body, answer.header, onRefused) };
+  }
   if (answer.status === 200 || type !== "application/json") return answer;
   const bytes = Buffer.concat(await Array.fromAsync(answer.body));
-  const error = errorFromJsonBytes(bytes, undefined, new ConnectError("", Code.Unknown));
-  return error.details.length > 0 ? { ...answer, body: oneChunk(bytes) } : unary(explain(error));
+  const json = await decompressed(bytes, answer.header?.get("content-encoding") ?? "");
+  const error = errorFromJsonBytes(json, undefined, new ConnectError("", Code.Unknown));
+  return error.details.length > 0 ? { ...answer, body: oneChunk(bytes) } : unary(explainRefusal(error));
 }
 
-const UNPARSED = "parse binary: ";
-
-/** Reasons for what Connect itself refuses. */
-const REASONS: Partial<Record<Code, ErrorReason>> = {
-  [Code.InvalidArgument]: ErrorReason.MALFORMED_BODY,
-  [Code.ResourceExhausted]: ErrorReason.TOO_LARGE,
-  [Code.Unimplemented]: ErrorReason.UNSUPPORTED_CONTENT_TYPE, // a compression, or two messages for one
-};
-
-function explain({ code, rawMessage }: ConnectError): ConnectError {
-  const told = rawMessage.startsWith(UNPARSED) ? Code.InvalidArgument : code;
-  return refusal(told, REASONS[told] ?? ErrorReason.UNSPECIFIED, rawMessage);
+/** What an answer says: one that is long comes compressed. */
+async function decompressed(bytes: Buffer, encoding: string): Promise<Buffer> {
+  if (encoding === "gzip") return promisify(gunzip)(bytes);
+  return encoding === "br" ? promisify(brotliDecompress)(bytes) : bytes;
 }
 
 const REQUEST_ID = "x-request-id";
@@ -91,26 +97,50 @@ async function* withTrailer(
   explainTrailer(trailer, header, onRefused);
 }
 
-async function* withWebTrailer(body: AsyncIterable<Uint8Array>, header: Headers | undefined, onRefused: OnRefused) {
+async function* withWebTrailer(
+  body: AsyncIterable<Uint8Array>,
+  header: Headers | undefined,
+  onRefused: OnRefused,
+): AsyncIterable<Uint8Array> {
   for await (const chunk of body) {
     const isTrailer = ((chunk[0] ?? 0) & trailerFlag) !== 0; // gRPC-Web sends trailers as a last, flagged frame
     const trailer = isTrailer ? trailerParse(chunk.subarray(5)) : undefined;
-    if (!trailer || !explainTrailer(trailer, header, onRefused)) {
+    if (!trailer || !explainTrailer(trailer, header, onRefused)) yield chunk;
+    else yield framed(chunk[0] ?? 0, trailerSerialize(trailer));
+  }
+}
+
+/** Connect says how a stream ended in a last, flagged frame, which is compressed only when it is long. */
+async function* withStreamEnd(
+  body: AsyncIterable<Uint8Array>,
+  header: Headers | undefined,
+  onRefused: OnRefused,
+): AsyncIterable<Uint8Array> {
+  for await (const chunk of body) {
+    const end = chunk[0] === endStreamFlag ? endStreamFromJson(chunk.subarray(5)) : undefined;
+    if (!end?.error || end.error.details.length > 0) {
       yield chunk;
       continue;
     }
-    const text = trailerSerialize(trailer);
-    const head = Buffer.from(chunk.subarray(0, 5));
-    head.writeUInt32BE(text.length, 1);
-    yield Buffer.concat([head, text]);
+    const told = explainRefusal(end.error);
+    onRefused(told.code);
+    const error = withRequestId(told, header?.get(REQUEST_ID) ?? randomUUID());
+    yield framed(endStreamFlag, Buffer.from(JSON.stringify(endStreamToJson(end.metadata, error, undefined))));
   }
+}
+
+function framed(flag: number, bytes: Uint8Array): Buffer {
+  const head = Buffer.alloc(5);
+  head[0] = flag;
+  head.writeUInt32BE(bytes.length, 1);
+  return Buffer.concat([head, bytes]);
 }
 
 /** Whether the trailer told of a refusal without a reason; it has one now. */
 function explainTrailer(trailer: Headers, header: Headers | undefined, onRefused: OnRefused): boolean {
   const error = findTrailerError(trailer);
   if (!error || error.details.length > 0) return false;
-  const told = explain(error);
+  const told = explainRefusal(error);
   onRefused(told.code);
   setTrailerStatus(trailer, withRequestId(told, header?.get(REQUEST_ID) ?? randomUUID()));
   return true;

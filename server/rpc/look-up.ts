@@ -11,6 +11,8 @@ export interface KnownKey {
   caller: Caller;
   /** Null: never. */
   expiresAt: Date | null;
+  /** When its organization is deleted. Null: never. */
+  deleteAfter: Date | null;
   /** Empty: from everywhere. */
   allowedCidrs: readonly string[];
   /** Where its last use is written. Undefined: that of a code is not. */
@@ -35,8 +37,9 @@ async function findApiKey(tx: Tx, tenantId: string, hashes: readonly Buffer[]): 
   const row = await tx
     .selectFrom("api_key")
     .innerJoin("tenant", "tenant.tenant_id", "api_key.tenant_id")
+    .innerJoin("organization", "organization.id", "tenant.organization_id")
     .select(["api_key.id", "api_key.role", "api_key.expires_at", "api_key.allowed_cidrs", "api_key.last_used_at"])
-    .select("tenant.kind")
+    .select(["tenant.kind", "organization.delete_after"])
     .where("api_key.tenant_id", "=", tenantId)
     .where("api_key.hash", "in", hashes)
     .where("api_key.revoked_at", "is", null)
@@ -45,6 +48,7 @@ async function findApiKey(tx: Tx, tenantId: string, hashes: readonly Buffer[]): 
   return {
     caller: { tenantId, kind: kindOf(row.kind), keyId: row.id, role: roleOf(row.role) },
     expiresAt: row.expires_at,
+    deleteAfter: row.delete_after,
     allowedCidrs: row.allowed_cidrs,
     use: { table: "api_key", id: row.id, lastUsedAt: row.last_used_at },
   };
@@ -59,7 +63,8 @@ async function findToken(tx: Tx, organizationId: string, hashes: readonly Buffer
         .onRef("member.organization_id", "=", "access_token.organization_id")
         .onRef("member.id", "=", "access_token.member_id"),
     )
-    .select(["access_token.id", "access_token.expires_at", "access_token.last_used_at"])
+    .innerJoin("organization", "organization.id", "access_token.organization_id")
+    .select(["access_token.id", "access_token.expires_at", "access_token.last_used_at", "organization.delete_after"])
     .select(["member.id as member_id", "member.role"])
     .select(
       sql<MemberToken["tenants"]>`(
@@ -75,6 +80,7 @@ async function findToken(tx: Tx, organizationId: string, hashes: readonly Buffer
   return {
     caller: { tenantId: organizationId, kind: "LIVE", keyId: row.member_id, role: roleOf(row.role), credential },
     expiresAt: row.expires_at,
+    deleteAfter: row.delete_after,
     allowedCidrs: [],
     use: { table: "access_token", id: row.id, lastUsedAt: row.last_used_at },
   };
@@ -84,7 +90,8 @@ async function findToken(tx: Tx, organizationId: string, hashes: readonly Buffer
 async function findInvite(tx: Tx, organizationId: string, hashes: readonly Buffer[]): Promise<KnownKey | undefined> {
   const row = await tx
     .selectFrom("member")
-    .select(["id", "role", "invite_expires_at"])
+    .innerJoin("organization", "organization.id", "member.organization_id")
+    .select(["member.id", "member.role", "member.invite_expires_at", "organization.delete_after"])
     .where("organization_id", "=", organizationId)
     .where("invite_hash", "in", hashes)
     .executeTakeFirst();
@@ -93,6 +100,7 @@ async function findInvite(tx: Tx, organizationId: string, hashes: readonly Buffe
   return {
     caller: { tenantId: organizationId, kind: "LIVE", keyId: row.id, role: roleOf(row.role), credential },
     expiresAt: row.invite_expires_at,
+    deleteAfter: row.delete_after,
     allowedCidrs: [],
     use: undefined,
   };

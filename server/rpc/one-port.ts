@@ -20,9 +20,19 @@ export interface OnePort {
   readonly server: http.Server;
   /** Undefined: the port speaks no TLS. */
   readonly tls: TlsFront | undefined;
+  /**
+   * Lets clients go by themselves for `ms`: each HTTP/1.1 answer says that the connection closes, and HTTP/2 clients hear that
+   * they should open no more streams, so that no request is on its way to a connection that was just closed. Whoever comes
+   * is still served.
+   */
+  retire(ms: number): Promise<void>;
   /** Stops accepting, lets what is in flight end (GOAWAY on HTTP/2), and cuts what is left after `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
+
+const SILENT_MS = 250;
+/** In a GOAWAY: whatever was sent is still answered (RFC 9113, 6.8). */
+const STREAM_ID_MAX = 2 ** 31 - 1;
 
 const h1LimitsOf = (config: Config): http.ServerOptions => ({
   noDelay: true,
@@ -60,12 +70,13 @@ export async function createOnePort(
   inner: NodeHandler,
   lane: StreamLane,
 ): Promise<OnePort> {
+  let retiring = false;
   const handler = withAnswerHeaders(config, inner);
   const bornAt = new WeakMap<object, number>();
   const isOld = (connection: object) =>
     clock.now().getTime() - (bornAt.get(connection) ?? Number.POSITIVE_INFINITY) > config.connectionAgeMaxMs;
   const h1 = http.createServer(h1LimitsOf(config), (request, response) => {
-    if (isOld(request.socket)) response.shouldKeepAlive = false;
+    if (retiring || isOld(request.socket)) response.shouldKeepAlive = false;
     handler(request, response);
   });
   h1.maxConnections = config.connectionsMax;
@@ -130,13 +141,23 @@ export async function createOnePort(
   return {
     server: h1,
     tls,
+    retire(ms) {
+      retiring = true;
+      for (const session of sessions) if (!session.destroyed) session.goaway(0, STREAM_ID_MAX);
+      return new Promise((resolve) => void onDeadline(ms, resolve));
+    },
     async close(graceMs) {
+      retiring = true;
       tls?.close();
       const closed = new Promise<void>((resolve) => h1.close(() => resolve()));
       // What is idle was closed just now; what is busy is to be closed when its answer is out.
       h1.keepAliveTimeout = 1;
       h1.keepAliveTimeoutBuffer = 0;
-      for (const socket of undecided) socket.destroy();
+      // Who has just connected is about to speak; who says nothing is not waited for.
+      const silent = [...undecided];
+      onDeadline(Math.min(graceMs, SILENT_MS), () => {
+        for (const socket of silent) if (undecided.has(socket)) socket.destroy();
+      });
       for (const session of sessions) session.close();
       const cut = AbortSignal.timeout(graceMs);
       cut.addEventListener("abort", () => {

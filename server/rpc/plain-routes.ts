@@ -1,9 +1,9 @@
-import { randomUUID } from "node:crypto";
 import { Code } from "@connectrpc/connect";
-import { sql } from "kysely";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
+import type { ReadinessCheck } from "../readiness.ts";
 import { answerError } from "./answer-error.ts";
+import { CallRecord, NO_METHOD } from "./call-record.ts";
 import { refusal } from "./errors.ts";
 import type { NodeHandler, NodeRequest, NodeResponse } from "./one-port.ts";
 import { sendError, sendGrpcError, sendJson } from "./plain-answer.ts";
@@ -12,12 +12,12 @@ import { sendError, sendGrpcError, sendJson } from "./plain-answer.ts";
 export type Routes = Record<string, NodeHandler>;
 
 /** What is no RPC: `/healthz` (alive), `/readyz` (able to serve), the given routes, and readable refusals of the rest. */
-export function plainRoutes(app: App, given: Routes): NodeHandler {
+export function plainRoutes(app: App, readiness: ReadinessCheck, given: Routes): NodeHandler {
   const routes = new Map(
     Object.entries({
       ...given,
       "GET /healthz": (_, response) => sendJson(response, 200, { status: "alive" }),
-      "GET /readyz": (_, response) => void ready(app, response),
+      "GET /readyz": (_, response) => void tellReadiness(readiness, response),
     } satisfies Routes),
   );
   return (request, response) => {
@@ -28,14 +28,9 @@ export function plainRoutes(app: App, given: Routes): NodeHandler {
   };
 }
 
-async function ready(app: App, response: NodeResponse): Promise<void> {
-  try {
-    await sql`select 1`.execute(app.db);
-    sendJson(response, 200, { status: "ready" });
-  } catch (error) {
-    const requestId = randomUUID();
-    sendError(response, answerError(app, error, requestId), requestId, 503);
-  }
+async function tellReadiness(readiness: ReadinessCheck, response: NodeResponse): Promise<void> {
+  const { status, reasons, loopReasons, ...rest } = await readiness.look();
+  sendJson(response, status === "ready" ? 200 : 503, { status, reasons: [...reasons, ...loopReasons], ...rest });
 }
 
 function refuse(app: App, request: NodeRequest, response: NodeResponse, path: string | undefined, keys: string[]) {
@@ -45,8 +40,16 @@ function refuse(app: App, request: NodeRequest, response: NodeResponse, path: st
       ? `${path} takes ${methods.join(", ")}, not ${request.method}`
       : `there is nothing at ${request.method} ${path}; RPCs are at POST /usageflow.v1.<Service>/<Method>`;
   const error = refusal(Code.Unimplemented, ErrorReason.UNKNOWN_ROUTE, message);
-  const requestId = randomUUID();
+  const { "content-type": type, traceparent } = request.headers;
+  const record = new CallRecord(app, {
+    method: NO_METHOD,
+    transport: "http",
+    address: "",
+    traceparent: traceparent?.toString(),
+  });
+  const { requestId } = record;
   const told = answerError(app, error, requestId);
-  if (request.headers["content-type"]?.startsWith("application/grpc")) sendGrpcError(response, told, requestId);
+  record.end(told.code);
+  if (type?.startsWith("application/grpc")) sendGrpcError(response, told, requestId);
   else sendError(response, told, requestId, methods.length > 0 ? 405 : 404);
 }

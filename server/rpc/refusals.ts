@@ -91,9 +91,9 @@ async function write(app: App, place: string, refused: RefusedCall & { refusal: 
   const nobody = { action: method.name, actor: "", keyId: "", address, requestId };
   const who = caller ? whoOf({ ...caller, call: refused }) : nobody;
   await inTenant(app.db, place, async (tx) => {
-    // A key of right form may name any place.
-    const known = await sql`
-      select from tenant where tenant_id = ${place} union all select from organization where id = ${place}`.execute(tx);
+    // A key of right form may name any place. A tenant that is being deleted has no log any more when its row is gone.
+    const tenant = await sql`select from tenant where tenant_id = ${place} for key share`.execute(tx);
+    const known = tenant.rows.length > 0 ? tenant : await sql`select from organization where id = ${place}`.execute(tx);
     if (known.rows.length === 0) return;
     await appendAudit(app, tx, place, { ...who, subject: "", refusal, leftOutCount, detail: "{}" });
   });

@@ -18,7 +18,7 @@ export function toCustomer(row: Selectable<CustomerRow>) {
     createdAt: timestampFromDate(row.created_at),
     billing: fromJson(BillingSchema, row.billing as JsonValue),
     taxRates: toTaxRates(row),
-    erasing: row.erasing,
+    ...(row.erasing ? { erasing: true } : {}),
     ...(row.erased_at ? { erasedAt: timestampFromDate(row.erased_at) } : {}),
   });
 }

@@ -52,7 +52,7 @@ export async function insertOrganization(
   { id, name, ownerEmail, testClock, testKey }: OrganizationToMake,
 ): Promise<NewOrganization> {
   const now = app.clock.now();
-  const organization = { id, name, created_at: now };
+  const organization = { id, name, created_at: now, delete_after: null };
   await enterTenant(tx, id);
   await tx.insertInto("organization").values(organization).execute();
   const tenants = { live: newTenant("LIVE"), test: newTenant("TEST", testKey) };

@@ -23,6 +23,7 @@ export function toOrganization(row: Selectable<OrganizationRow>) {
     id: formatId("org", row.id),
     name: row.name,
     createdAt: timestampFromDate(row.created_at),
+    ...(row.delete_after ? { deleteAfter: timestampFromDate(row.delete_after) } : {}),
   });
 }
 
@@ -40,6 +41,16 @@ export function getOrganization(app: App, caller: Caller) {
       ...(await whoCalls(tx, caller)),
     });
   });
+}
+
+/** The organization, which nobody else changes until the transaction ends. */
+export function holdOrganization(tx: Tx, organizationId: string): Promise<Selectable<OrganizationRow>> {
+  return tx
+    .selectFrom("organization")
+    .selectAll()
+    .where("id", "=", organizationId)
+    .forNoKeyUpdate()
+    .executeTakeFirstOrThrow();
 }
 
 /** The tenants of the caller's organization. */

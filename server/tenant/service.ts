@@ -10,11 +10,13 @@ import { listAccessTokens } from "./access-token.ts";
 import { advanceClock } from "./advance-clock.ts";
 import { listApiKeys } from "./api-key.ts";
 import { listAuditEntries } from "./audit-entry.ts";
+import { cancelOrganizationDeletion } from "./cancel-organization-deletion.ts";
 import { changeMemberRole } from "./change-member-role.ts";
 import { createAccessToken } from "./create-access-token.ts";
 import { createApiKey } from "./create-api-key.ts";
 import { createOrganization } from "./create-organization.ts";
 import { getCustomer, listCustomers, toCustomer } from "./customer.ts";
+import { deleteOrganization } from "./delete-organization.ts";
 import { exportAudit } from "./export-audit.ts";
 import { inviteMember } from "./invite-member.ts";
 import { listMembers } from "./member.ts";
@@ -63,6 +65,8 @@ export function tenantService(
     createOrganization: (request, call) => createOrganization(app, callerOf(call), request),
     getOrganization: (_, call) => getOrganization(app, callerOf(call)),
     renameOrganization: (request, call) => renameOrganization(app, callerOf(call), request),
+    deleteOrganization: (request, call) => deleteOrganization(app, callerOf(call), request),
+    cancelOrganizationDeletion: (_, call) => cancelOrganizationDeletion(app, callerOf(call)),
     listTenants: (request, call) => listTenants(app, callerOf(call), request),
     inviteMember: (request, call) => inviteMember(app, callerOf(call), request),
     acceptInvite: (request, call) => acceptInvite(app, callerOf(call), request),

@@ -1,5 +1,5 @@
 import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
-import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { PartySchema, type Tenant, TenantKind, TenantSchema } from "../../gen/usageflow/v1/tenant_pb.ts";
 import type { App } from "../app.ts";
 import type { Tx } from "../db/database.ts";
@@ -12,7 +12,7 @@ export async function getTenant(app: App, tx: Tx, tenantId: string): Promise<Ten
     .selectFrom("tenant")
     .innerJoin("organization", "organization.id", "tenant.organization_id")
     .selectAll("tenant")
-    .select("organization.name as organization")
+    .select(["organization.name as organization", "organization.delete_after"])
     .where("tenant_id", "=", tenantId)
     .executeTakeFirstOrThrow();
   return create(TenantSchema, {
@@ -27,5 +27,6 @@ export async function getTenant(app: App, tx: Tx, tenantId: string): Promise<Ten
     seller: fromJson(PartySchema, row.seller as JsonValue),
     paymentTermsDays: row.payment_terms_days,
     memo: row.memo,
+    ...(row.delete_after ? { deleteAfter: timestampFromDate(row.delete_after) } : {}),
   });
 }

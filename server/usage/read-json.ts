@@ -42,7 +42,7 @@ function problemOf({ message, cause }: Error): { field: string; message: string 
   const problem = message.replace(/^cannot decode .*? from JSON: /, "");
   if (isFieldError(cause)) return { field: cause.field().name, message: problem };
   const unknown = /^key "(.*)" is unknown$/s.exec(problem)?.[1];
-  if (unknown !== undefined) return { field: unknown, message: "there is no such field" };
+  if (unknown !== undefined) return { field: unknown || '""', message: "there is no such field" };
   const inner = /^cannot decode message google\.protobuf\.Timestamp/.test(message);
   if (inner) return { field: "occurred_at", message: "must be a time such as 2015-05-21T00:00:00Z" };
   return { field: "", message: "an event is a JSON object" };

@@ -105,6 +105,8 @@ function readFrame(stream: ServerHttp2Stream, bytesMax: number): Promise<Buffer>
   const chunks: Buffer[] = [];
   let length = 0;
   return new Promise((resolve, reject) => {
+    // While the caller was looked up: there was nothing to read, and nobody hears of that end twice.
+    if (stream.readableEnded) return resolve(Buffer.alloc(0));
     stream.on("data", (chunk: Buffer) => {
       chunks.push(chunk);
       length += chunk.length;

@@ -120,6 +120,7 @@ function readBody(request: NodeRequest, bytesMax: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   return new Promise((resolve, reject) => {
+    if (request.readableEnded) return resolve(Buffer.alloc(0)); // while the caller was looked up, and never again
     request.on("data", (chunk: Buffer) => {
       length += chunk.length;
       if (length <= bytesMax) chunks.push(chunk);

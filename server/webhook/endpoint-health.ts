@@ -54,6 +54,11 @@ function restMs(times: number): number {
   return Math.min(REST_FIRST_MS * 2 ** Math.min(times, 30), REST_MAX_MS);
 }
 
+/** Whether an answer says that there is nobody any more, and will not be. */
+export function isGone(failed: readonly FailedAttempt[]): boolean {
+  return failed.some(({ status }) => status === GONE);
+}
+
 /** Why an endpoint is to be disabled, in words; undefined when it is not. */
 export function whyDisable(
   failure: EndpointFailure,
@@ -61,7 +66,7 @@ export function whyDisable(
   { disableAfterMs }: Pick<Config, "disableAfterMs">,
   now: Date,
 ): string | undefined {
-  if (failed.some(({ status }) => status === GONE)) return `the receiver answered ${GONE}: it is gone`;
+  if (isGone(failed)) return `the receiver answered ${GONE}: it is gone`;
   if (now.getTime() - failure.failing_since.getTime() < disableAfterMs) return undefined;
   const since = failure.failing_since.toISOString().slice(0, 19);
   return `every attempt since ${since}Z failed, ${failure.failure_count} in a row; the last: ${failed.at(-1)?.error}`;

@@ -4,7 +4,7 @@ import { appendEvents, type NewEvent } from "../outbox/append-event.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { readDeliveries, toDelivery } from "./delivery.ts";
 import { toEndpoint } from "./endpoint.ts";
-import { afterFailures, whyDisable } from "./endpoint-health.ts";
+import { afterFailures, isGone, whyDisable } from "./endpoint-health.ts";
 import { holdBehind, type Lane, lanesOf, release } from "./lane.ts";
 import { type Settlement, settleDeliveries } from "./settle-deliveries.ts";
 
@@ -50,8 +50,10 @@ export async function settleAndNote(
   const events: NewEvent[] = [];
   for (const [endpointId, outcomes] of Map.groupBy(own, (one) => one.endpoint_id)) {
     const place = { tenantId, endpointId, occurredAt };
-    const taken = outcomes.some((one) => one.state === "DELIVERED");
-    events.push(...(await (taken ? noteSuccess(tx, place) : noteFailures(app, tx, place, outcomes))));
+    const failed = outcomes.filter((one) => one.state !== "DELIVERED");
+    // An endpoint that says that it is gone is, whatever it took in the same moment.
+    const works = failed.length < outcomes.length && !isGone(failed);
+    events.push(...(await (works ? noteSuccess(tx, place) : noteFailures(app, tx, place, failed))));
   }
   events.push(...(await exhausted(tx, tenantId, occurredAt, own)));
   await appendEvents(tx, tenantId, events);

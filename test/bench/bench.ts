@@ -24,6 +24,7 @@ import { httpLoad } from "./http-load.ts";
 import type { LoadResult } from "./load.ts";
 import { type CpuResult, cpuPerRequest, observings, openSink } from "./observed.ts";
 import { benchOverload, overloads } from "./overload.ts";
+import { benchTracker } from "./tracker.ts";
 
 // Speed as a ratio to a floor, in one run on the same machine: floor and server are measured in turn, several times, and
 // the median of the pairs counts. The load goes to 127.0.0.1 and stops by itself.
@@ -125,6 +126,9 @@ try {
     floor.process.kill();
     print(scenario, pairs);
   }
+  const { only, json, deliveries } = flags;
+  const asked = { only, json, rounds, ms, deliveries: Number(deliveries) };
+  await benchTracker(server.url, keys[0] as string, asked);
   const sink = await openSink();
   for (const { name, config } of observings(sink.url).filter((one) => one.name.includes(flags.only))) {
     const observed = await serve(config);
@@ -152,8 +156,7 @@ try {
   for (const name of Object.keys(overloads).filter((each) => each.includes(flags.only))) {
     await benchOverload(postgres.url, log, { name, json: flags.json, ms: OVERLOAD_MS });
   }
-  const { only, json, deliveries } = flags;
-  await benchDeliveries(postgres.url, log, { only, json, rounds, ms, deliveries: Number(deliveries) });
+  await benchDeliveries(postgres.url, log, asked);
 } finally {
   for (const child of children) child.kill();
   await Promise.all(

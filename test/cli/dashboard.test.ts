@@ -8,6 +8,7 @@ import { setup } from "../support/harness.ts";
 import { answer, startReceiver } from "../support/receiver.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { type Screen, startScreen } from "../support/screen.ts";
+import { COMPILED } from "./run-cli.ts";
 
 // On a real terminal, against a real server. What is on the screen is compared with what the user guide shows: new screens
 // are written by `npx vitest run test/cli/dashboard -u`.
@@ -62,6 +63,7 @@ async function start() {
   const env = {
     ...{ PATH: process.env.PATH ?? "", HOME: folder, TMPDIR: folder, TERM: "xterm-256color", TZ: "UTC" },
     ...{ USAGEFLOW_STATE_DIR: folder, USAGEFLOW_URL: way.url, USAGEFLOW_API_KEY: tenant.testKey },
+    NODE_COMPILE_CACHE: COMPILED,
   };
   const open = (size = {}, more: Record<string, string> = {}) =>
     startScreen([process.execPath, USAGEFLOW, "dashboard"], { ...env, ...more }, size);

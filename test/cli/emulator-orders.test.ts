@@ -73,7 +73,7 @@ test("each webhook is told with its answer and, when it was refused, with what m
   const told = async (endpointId = "") => {
     const before = lines.length;
     await webhook.sendTestEvent({ endpointId });
-    await expect.poll(() => lines.length, { timeout: 10_000 }).toBe(before + 1);
+    await expect.poll(() => lines.length, { timeout: 60_000 }).toBe(before + 1);
     return JSON.parse(lines[before] as string);
   };
   expect(await told(forward?.id)).toMatchObject({

@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { demoCatalog } from "../../cli/demo/demo-catalog.ts";
 import { startReceiver } from "../support/receiver.ts";
 import { createPlace, ended, type Place } from "./run-cli.ts";
+import { createHere } from "./run-here.ts";
 
 /** What is left of emulators whose data was thrown away. */
 async function leftovers({ folder }: Place): Promise<string[]> {
@@ -15,7 +16,8 @@ test("does the whole job, and goes on where it was after a stop and after a SIGK
   const receiver = await startReceiver();
   const place = await createPlace();
   const { folder, run, startEmulator } = place;
-  const json = async (...args: string[]) => JSON.parse((await run([...args, "--json"])).stdout);
+  const here = await createHere({ USAGEFLOW_STATE_DIR: join(folder, "state") });
+  const json = async (...args: string[]) => JSON.parse((await here.run([...args, "--json"])).stdout);
   const catalog = join(folder, "catalog.yaml");
   await writeFile(catalog, demoCatalog);
   const flags = ["--data", join(folder, "data"), "--catalog", catalog, "--forward-to", receiver.url];
@@ -62,7 +64,7 @@ test("does the whole job, and goes on where it was after a stop and after a SIGK
     .poll(
       async () => new Set((await json("deliveries", "list")).deliveries.map((one: { state: string }) => one.state)),
       {
-        timeout: 10_000,
+        timeout: 60_000,
       },
     )
     .toEqual(new Set(["DELIVERY_STATE_DELIVERED"]));
@@ -146,7 +148,7 @@ test("of several the one of this folder is used, else the one started last; what
 test("a Ctrl-C while it starts is no error, and leaves nothing behind", async () => {
   const place = await createPlace();
   const starting = place.start(["emulator", "start", "--port", "0"]);
-  await expect.poll(() => leftovers(place), { timeout: 10_000 }).not.toEqual([]);
+  await expect.poll(() => leftovers(place), { timeout: 60_000 }).not.toEqual([]);
   starting.kill("SIGINT");
   expect(await ended(starting)).toBe(130);
   expect(await leftovers(place)).toEqual([]);

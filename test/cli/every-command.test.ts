@@ -8,9 +8,10 @@ import { TenantService } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import { UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import { WebhookService } from "../../gen/usageflow/v1/webhook_service_pb.ts";
 import { commandList } from "./command-list.ts";
-import { AS_PROCESS, createWorld, EXAMPLES, EXITS, SHOWS_SECRET } from "./every-command.ts";
+import { AS_PROCESS, EXAMPLES, EXITS, SHOWS_SECRET } from "./every-command.ts";
 import type { Run } from "./run-cli.ts";
 import { createHere } from "./run-here.ts";
+import { createWorld } from "./world.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 const { commands } = await Config.load({ root });

@@ -30,7 +30,7 @@ async function start() {
         ended: said.then(([stdout, stderr, code]) => ({ stdout, stderr, code })),
       };
     },
-    untilListening: () => expect.poll(async () => (await endpoints()).length, { timeout: 20_000 }).toBeGreaterThan(0),
+    untilListening: () => expect.poll(async () => (await endpoints()).length, { timeout: 60_000 }).toBeGreaterThan(0),
   };
 }
 
@@ -59,7 +59,7 @@ describe("listen", { timeout: 60_000 }, () => {
     );
     await untilListening();
     await happen(["invoice.finalized", "invoice.paid"]);
-    await expect.poll(() => receiver.got.length, { timeout: 20_000 }).toBe(2);
+    await expect.poll(() => receiver.got.length, { timeout: 60_000 }).toBe(2);
     const wait = setInterval(() => clock.advance(10_000), 50); // until it is due again
     const { code, stdout, stderr } = await listening.ended;
     clearInterval(wait);
@@ -81,7 +81,7 @@ describe("listen", { timeout: 60_000 }, () => {
     const listening = usageflow("listen", "--forward-to", receiver.url, "--name", "laptop");
     await untilListening();
     await happen(["invoice.finalized"]);
-    await expect.poll(() => receiver.got.length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => receiver.got.length, { timeout: 60_000 }).toBe(1);
     const other = await usageflow("listen", "--forward-to", receiver.url, "--name", "laptop").ended;
     expect(other).toMatchObject({ code: 5, stderr: expect.stringContaining("--take-over") });
     listening.stop();
@@ -123,11 +123,11 @@ test("after a reset of the emulator it says the new secret, and SIGTERM ends it 
   listening.stderr.setEncoding("utf8").on("data", (part) => {
     said += part;
   });
-  await expect.poll(() => said, { timeout: 20_000 }).toContain("Ready.");
+  await expect.poll(() => said, { timeout: 60_000 }).toContain("Ready.");
   const [first] = /whsec_\S+/.exec(said) ?? [];
   await place.run(["emulator", "reset"]);
   await expect
-    .poll(() => said, { timeout: 20_000 })
+    .poll(() => said, { timeout: 60_000 })
     .toMatch(/Connected again\. The secret is another now: whsec_\S+\n/);
   expect(said.match(/whsec_\S+/g)).toEqual([first, expect.not.stringContaining(first ?? "")]);
   const before = said;

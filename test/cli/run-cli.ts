@@ -11,6 +11,9 @@ const USAGEFLOW = new URL("../../cli/bin/run.js", import.meta.url).pathname;
 /** Where prepared data is kept for all tests. */
 export const CACHE = new URL("../../node_modules/.cache/usageflow-test", import.meta.url).pathname;
 
+/** Where Node keeps what it compiled for all commands: of itself it looks among temporary files, and those are a test's own. */
+export const COMPILED = join(CACHE, "compiled");
+
 export interface Run {
   code: number | null;
   stdout: string;
@@ -53,6 +56,7 @@ export async function createPlace(): Promise<Place> {
       TMPDIR: folder,
       USAGEFLOW_STATE_DIR: join(folder, "state"),
       USAGEFLOW_CACHE_DIR: CACHE, // what is in it is made once, not for each test
+      NODE_COMPILE_CACHE: COMPILED,
     };
     const child = spawn(process.execPath, [USAGEFLOW, ...args], { cwd: folder, env: { ...own, ...env } });
     children.add(child);

@@ -7,6 +7,7 @@ import { makeScratch } from "../support/scratch.ts";
 import type { Place } from "./run-cli.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 type Main = (argv: readonly string[], root: string) => Promise<void>;
 // Required, not imported: so the command and what oclif loads for it are the same modules, and those that were built.
 const { main } = createRequire(import.meta.url)("../../dist/cli/main.js") as { main: Main };
@@ -30,6 +31,7 @@ export async function createHere(env: Record<string, string> = {}): Promise<Here
         replaced(process, "stdin", Readable.from(input === "" ? [] : [Buffer.from(input)])),
         environment({ ...own, ...more }),
         workplace(folder),
+        signals(),
       ];
       process.exitCode = undefined;
       try {
@@ -77,4 +79,14 @@ function workplace(folder: string): () => void {
   const before = process.cwd();
   process.chdir(folder);
   return () => process.chdir(before);
+}
+
+/** Those who listen for signals: a command does, to its end, and the process of the tests goes on. */
+function signals(): () => void {
+  const before = SIGNALS.map((name) => process.listeners(name));
+  return () => {
+    for (const [at, name] of SIGNALS.entries()) {
+      for (const one of process.listeners(name)) if (!before[at]?.includes(one)) process.off(name, one);
+    }
+  };
 }

@@ -16,8 +16,8 @@ const FOLDER = "/home/you/shop";
 /** Commands that change nothing. What the workers do in the background they may come too early for, as a reader may. */
 const READS = /^npx usageflow (\S+ (show|list|preview|explain|events|unbilled)\b|.* --dry-run\b)/;
 const STARTS = /\bemulator (start|exec)\b/;
-const DONE_WITHIN_MS = 5_000;
-const PRINTED_WITHIN_MS = 15_000;
+const DONE_WITHIN_MS = 20_000;
+const PRINTED_WITHIN_MS = 60_000;
 
 interface Desk {
   shell: Shell;

@@ -3,7 +3,7 @@ import { chmod, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
-import { CACHE, ended } from "../cli/run-cli.ts";
+import { CACHE, COMPILED, ended } from "../cli/run-cli.ts";
 import { createHere } from "../cli/run-here.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
@@ -51,6 +51,7 @@ export async function createShell(): Promise<Shell> {
     HOME: folder,
     USAGEFLOW_STATE_DIR: join(folder, "state"),
     USAGEFLOW_CACHE_DIR: CACHE,
+    NODE_COMPILE_CACHE: COMPILED,
   };
   await writeFile(state, "");
   const children = new Set<ChildProcess>();

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createReadStream } from "node:fs";
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
@@ -13,6 +12,7 @@ import { ACCESS_LOG, hasAccessLog } from "../support/access-log.ts";
 import { catalog } from "../support/catalog.ts";
 import { createClients } from "../support/clients.ts";
 import { startReceiver } from "../support/receiver.ts";
+import { makeScratch } from "../support/scratch.ts";
 
 // The journey of the first issue as a person does it, with the real command, and a SIGKILL in the middle.
 
@@ -25,7 +25,7 @@ interface Ready {
 }
 
 async function workplace() {
-  const folder = await mkdtemp(join(tmpdir(), "usageflow-journey-"));
+  const folder = await makeScratch("usageflow-journey-");
   await chmod(folder, 0o755);
   const children = new Set<ChildProcess>();
   onTestFinished(async () => {

@@ -48,7 +48,7 @@ test(`${EVENTS} events are forwarded, none missing and in order, though all that
   let client = listen();
   const said = [text(client.stdout)];
   const isListening = async () => (await clients.webhook.listEndpoints({})).endpoints.length > 0;
-  await expect.poll(isListening, { timeout: 20_000 }).toBe(true);
+  await expect.poll(isListening, { timeout: 60_000 }).toBe(true);
 
   const breaks = [
     () => proxy.cut(),
@@ -75,7 +75,7 @@ test(`${EVENTS} events are forwarded, none missing and in order, though all that
   }
   await expect.poll(() => taken.length, { timeout: 60_000 + EVENTS * 30 }).toBe(EVENTS);
   const pending = async () => (await clients.webhook.listDeliveries({ state: 1, pageSize: 1 })).deliveries.length;
-  await expect.poll(pending, { timeout: 20_000 }).toBe(0);
+  await expect.poll(pending, { timeout: 60_000 }).toBe(0);
   client.kill("SIGINT");
   expect(await ended(client)).toBe(130);
 

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { deliver } from "../../server/webhook/deliver.ts";
 import { catalog } from "../support/catalog.ts";
 import { startCollector } from "../support/collector.ts";
@@ -63,13 +64,25 @@ test("a refused call is a line too: without a key, by the contract, and what can
     await send({ [KEY]: tenant.testKey, "content-type": "text/plain" }, "{}"),
   ];
   await refused(clients.invoice.getInvoice({ id: "INV-000404" }));
+  await fetch(`${api.url}/usageflow.v1.InvoiceService/Nothing`, { method: "POST" });
   const lines = of("rpc");
   expect(lines.map(({ code }) => code)).toEqual([
-    ...["unauthenticated", "invalid_argument", "invalid_argument", "invalid_argument", "not_found"],
+    ...["unauthenticated", "invalid_argument", "invalid_argument", "invalid_argument", "not_found", "unimplemented"],
   ]);
+  expect(lines.at(-1).method).toBe("none");
   for (const [place, response] of answers.slice(0, 3).entries()) {
     expect(lines[place].request_id).toBe(response.headers.get("x-request-id"));
   }
+});
+
+test("the line of a member's call says who it is, at a tenant and at the organization", async () => {
+  const { clientsFor, tenant, of } = await logged();
+  await clientsFor(tenant.ownerToken).tenant.listMembers({});
+  await clientsFor(tenant.ownerToken, "test").tenant.getTenant({});
+  const lines = of("rpc");
+  const member = { member_id: expect.stringMatching(/^mem_/), key_id: expect.stringMatching(/^tok_/) };
+  for (const line of lines) expect(line).toMatchObject({ ...member, organization_id: expect.stringMatching(/^org_/) });
+  expect(lines.map(({ tenant_id }) => tenant_id !== undefined)).toEqual([false, true]);
 });
 
 test("a stream whose client goes is one line: canceled", async () => {
@@ -105,7 +118,7 @@ test("each attempt is one line with what came of it, and what follows", async ()
 
 test("nothing that a caller, a receiver or the database says is in a line, a metric or a span", async () => {
   const collector = await startCollector();
-  const { api, app, clients, tenant, lines, ownerDb, drain } = await logged({
+  const { api, app, clients, clientsFor, tenant, lines, ownerDb, drain } = await logged({
     config: { otlpTracesUrl: collector.url, metricsToken: "a-token-of-the-operator" },
   });
   const canary = (place: string) => `canary${place}`;
@@ -117,6 +130,11 @@ test("nothing that a caller, a receiver or the database says is in a line, a met
   const withUser = url.replace("://", `://user:${canary("password")}@`);
   await clients.webhook.createEndpoint({ url: withUser }).catch(() => {});
   await clients.webhook.createEndpoint({ url: `http://localhost:1/?${canary("refused")}` });
+
+  const owner = clientsFor(tenant.ownerToken).tenant;
+  const { code } = await owner.inviteMember({ email: `${canary("email")}@example.com`, role: Role.VIEWER });
+  const { secret: token } = await clientsFor(code).tenant.acceptInvite({ name: canary("member") });
+  await refused(clientsFor(token).tenant.inviteMember({ email: "x@example.com", role: Role.OWNER }));
 
   const headers = {
     ...{
@@ -151,6 +169,7 @@ test("nothing that a caller, a receiver or the database says is in a line, a met
   expect(collector.text().length).toBeGreaterThan(1_000);
   for (const [where, text] of Object.entries(all)) {
     expect([where, text.match(/.{0,80}canary\w*/g)]).toEqual([where, null]);
-    for (const own of [tenant.testKey, secret]) expect([where, text.includes(own)]).toEqual([where, false]);
+    for (const own of [tenant.testKey, tenant.ownerToken, secret, code, token])
+      expect([where, text.includes(own)]).toEqual([where, false]);
   }
 });

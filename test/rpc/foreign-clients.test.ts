@@ -67,12 +67,13 @@ describe("stock @grpc/grpc-js", () => {
     const { target } = await start();
     const tracker = await stockClient(target, USAGE);
     const invoices = await stockClient(target, "usageflow.v1.InvoiceService");
-    const calls = [tracker.call("trackUsage", { events: [event] }), invoices.call("listInvoices", {})];
-    for (const call of calls) {
-      const error: grpc.ServiceError = await call.then(
+    const calls = [tracker.call("trackUsage", { events: [event] }), invoices.call("listInvoices", {})].map((call) =>
+      call.then(
         () => expect.fail("was answered"),
-        (reason) => reason,
-      );
+        (reason: grpc.ServiceError) => reason,
+      ),
+    );
+    for (const error of await Promise.all(calls)) {
       expect([error.code, error.details]).toEqual([grpc.status.UNAUTHENTICATED, expect.stringMatching(/^no API key/)]);
       const [bytes] = error.metadata.get("grpc-status-details-bin");
       const status = findTrailerError(new Headers({ "grpc-status-details-bin": (bytes as Buffer).toString("base64") }));

@@ -1,31 +1,26 @@
-import { createHash } from "node:crypto";
+import { connect } from "node:http2";
 import { type DescMethod, getOption } from "@bufbuild/protobuf";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
-import { grants, Place, permission, place, Role, RoleSchema } from "../../gen/usageflow/v1/permission_pb.ts";
+import { Place, permission, place, Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { formatId } from "../../server/id.ts";
 import { permit } from "../../server/rpc/interceptors.ts";
 import { catalog } from "../support/catalog.ts";
 import { doors } from "../support/doors.ts";
-import { type Harness, setup } from "../support/harness.ts";
+import { everybody, expected, mayCall, OPERATOR_KEY, type SomeCaller } from "../support/everybody.ts";
+import { examples } from "../support/examples.ts";
+import { type Harness, type Organization, setup } from "../support/harness.ts";
 import { keyOf, roles } from "../support/keys.ts";
-import { memberOf, memberRoles } from "../support/members.ts";
+import { liveMonth, liveTogether } from "../support/lived-month.ts";
+import { memberOf } from "../support/members.ts";
+import { startReceiver } from "../support/receiver.ts";
 import { refused } from "../support/refused.ts";
 import { services } from "../support/services.ts";
-import { connectProto, grpc, type Wire } from "../support/wire.ts";
+import { ask, isAbout, nobodys, type Subject, strangerFault } from "../support/strangers.ts";
+import type { WireAnswer } from "../support/wire.ts";
 
 const methods = services.flatMap((service) => service.methods);
-const roleName = (role: Role) => RoleSchema.value[role]?.localName;
 const PERMISSION_DENIED = 9;
-const OPERATOR_KEY = createHash("sha256").update("operator").digest();
-
-/** What the contract says, read here a second time. */
-function mayCall(role: Role, needed: string): boolean {
-  const granted = RoleSchema.values
-    .filter((value) => value.number === role)
-    .flatMap((value) => getOption(value, grants));
-  return granted.includes("*") || granted.includes(needed) || (granted.includes("*:read") && /:read$/.test(needed));
-}
 
 test("every method names a permission of the form noun:read or noun:write", () => {
   const named = methods.map((method) => [method.name, getOption(method, permission)]);
@@ -34,93 +29,105 @@ test("every method names a permission of the form noun:read or noun:write", () =
   expect(reads.filter((method) => !getOption(method, permission).endsWith(":read"))).toEqual([]);
 });
 
-/** What a caller comes with, and the role that it has. */
-interface Caller {
-  name: string;
-  headers: Record<string, string>;
-  role: Role;
-  /** At which of the contract's places it may be, and what it is told elsewhere. */
-  at: Partial<Record<Place, true>>;
-  elsewhere: "permission_denied" | "not_found" | "invalid_argument";
+test("every method has an example, which the matrix asks with", () => {
+  expect(methods.filter(({ name }) => !examples[name]).map(({ name }) => name)).toEqual([]);
+});
+
+/** Methods that look at more than the role: whose the member, the key or the token is. Their own tests say how. */
+const LOOKS_AT_MORE = /^(ChangeMemberRole|RemoveMember|ListAccessTokens|RevokeAccessToken|RotateApiKey)$/;
+
+/** Two organizations that lived, everybody in the first, and somebody at its other tenant. */
+async function start() {
+  const { url } = await startReceiver();
+  const harness = await setup({
+    config: { emulator: false, deliveryAllowedCidrs: ["127.0.0.0/8", "::1/128"], operatorKey: OPERATOR_KEY },
+  });
+  const { clientsFor, tenant, drain } = harness;
+  const other = await harness.addOrganization("Other");
+  const live = async (keys: Organization, name: string): Promise<Subject> => ({
+    ...(await liveMonth(clientsFor(keys.testKey), { name, url, drain })),
+    ...(await liveTogether(clientsFor, keys, name)).together,
+  });
+  const ours = await live(tenant, "ours");
+  const theirs = await live(other, "theirs");
+  const session = connect(harness.api.url);
+  session.setMaxListeners(0); // each call hears of its end
+  onTestFinished(() => session.close());
+  return { ...harness, session, ours, theirs, callers: await everybody(harness, other) };
 }
 
-const TENANTS = { [Place.UNSPECIFIED]: true, [Place.EITHER]: true } as const;
-const OWN = { [Place.ORGANIZATION]: true } as const;
-
-/** Everybody whom the contract knows, at their own things, at another organization's, and at none. */
-async function everybody(harness: Harness): Promise<Caller[]> {
-  const { clients, clientsFor, tenant } = harness;
-  const foreign = formatId("ten", (await harness.addOrganization("Other")).testId);
-  const key = (secret: string, named?: string) => ({
-    "x-usageflow-api-key": secret,
-    ...(named ? { "x-usageflow-tenant": named } : {}),
-  });
-  const keys = roles.map(async (role): Promise<Caller[]> => {
-    const secret = await keyOf(clients, role);
-    return [
-      { name: "key", headers: key(secret), role, at: TENANTS, elsewhere: "permission_denied" },
-      { name: "key elsewhere", headers: key(secret, foreign), role, at: {}, elsewhere: "not_found" },
-    ];
-  });
-  const tokens = memberRoles.map(async (role): Promise<Caller[]> => {
-    const { token } = await memberOf(harness, tenant, role);
-    const at = { ...TENANTS, ...OWN };
-    const none = { ...OWN, [Place.EITHER]: true } as const;
-    return [
-      { name: "token", headers: key(token, "test"), role, at, elsewhere: "permission_denied" },
-      { name: "token elsewhere", headers: key(token, foreign), role, at: OWN, elsewhere: "not_found" },
-      { name: "token nowhere", headers: key(token), role, at: none, elsewhere: "invalid_argument" },
-    ];
-  });
-  const invite = { email: "invited@example.com", role: Role.OWNER };
-  const { code } = await clientsFor(tenant.ownerToken).tenant.inviteMember(invite);
-  const operator = key(OPERATOR_KEY.toString("base64"));
-  return [
-    ...(await Promise.all([...keys, ...tokens])).flat(),
-    ...([
-      { name: "invite", headers: key(code), at: { [Place.INVITE]: true } },
-      { name: "operator", headers: operator, at: { [Place.SERVER]: true } },
-    ].map((one) => ({ ...one, role: Role.OWNER, elsewhere: "permission_denied" })) as Caller[]),
-  ];
-}
-
-/** What the contract has the server answer, besides what a method says itself. */
-function expected(caller: Caller, method: DescMethod): string {
-  const runsAt = getOption(method, place);
-  if (caller.at[runsAt]) return mayCall(caller.role, getOption(method, permission)) ? "let in" : "permission_denied";
-  return [Place.ORGANIZATION, Place.SERVER, Place.INVITE].some((one) => one === runsAt)
-    ? "permission_denied"
-    : caller.elsewhere;
-}
-
-test("every method lets in exactly whom the contract grants it, and nobody without a key", async () => {
-  const harness = await setup({ config: { operatorKey: OPERATOR_KEY } });
-  const { api } = harness;
-  const callers = await everybody(harness);
-  const ask = async (method: DescMethod, { name, headers, role, ...caller }: Caller, wire: Wire) => {
-    const path = `/${method.parent.typeName}/${method.name}`;
-    const more = method.methodKind === "unary" ? {} : { "grpc-timeout": "50m" }; // or it would go on
-    const { code, reason, field } = await wire({ url: api.url, path, headers: { ...headers, ...more }, body: "" });
-    const should = expected({ name, headers, role, ...caller }, method);
-    const said = `${name} ${roleName(role)} ${method.name}`;
-    // What is let in may be told that its empty request breaks a rule: the header is named where it was that.
+test("every method x everybody x own, another's, nobody's things: let in, refused, or not found, as the contract says", async () => {
+  const { session, clientsFor, tenant, ours, theirs, callers } = await start();
+  const nobody = nobodys(theirs);
+  const wrong: string[] = [];
+  let asked = 0;
+  /** One cell; who is let in may be told that there is no such thing, or what else the method has to say. */
+  const cell = async (caller: SomeCaller, method: DescMethod, of: Subject): Promise<WireAnswer> => {
+    const answer = await ask(session, method, { headers: caller.headers, of });
+    const { code, reason, field } = answer;
+    const should = expected(caller, method);
     const isRefused = code === "permission_denied" || code === "not_found" || field === "x-usageflow-tenant";
-    expect([said, isRefused ? code : "let in"]).toEqual([said, should]);
-    if (code === "permission_denied") expect(reason).toBe("PERMISSION_DENIED");
-    expect([said, code]).not.toEqual([said, expect.stringMatching(/internal|unknown|unauthenticated/)]);
+    const isOwnRule = should === "let in" && LOOKS_AT_MORE.test(method.name);
+    const isRight = should === "let in" ? isOwnRule || code !== "permission_denied" : isRefused && code === should;
+    asked++;
+    if (!isRight || /internal|unknown|unauthenticated/.test(code))
+      wrong.push(`${caller.name} ${method.name} ${of.name}: ${code}, not ${should}`);
+    if (code === "permission_denied" && reason !== "PERMISSION_DENIED")
+      wrong.push(`${caller.name} ${method.name}: ${reason}`);
+    return answer;
   };
-  for (const caller of callers) {
-    for (const method of methods) {
-      const isUnary = method.methodKind === "unary";
-      await ask(method, caller, isUnary && !/ (else|no)where/.test(caller.name) ? connectProto : grpc);
-    }
+  const strange = async (caller: SomeCaller, method: DescMethod) => {
+    const [about, none] = [await cell(caller, method, theirs), await cell(caller, method, nobody)];
+    if (expected(caller, method) !== "let in" || LOOKS_AT_MORE.test(method.name)) return;
+    const fault = strangerFault(method, { theirs: about, none, about: theirs, nobody });
+    if (fault) wrong.push(`${caller.name} ${method.name} of another: ${fault}`);
+  };
+  // Nothing of this changes anything that another cell meets. Who is at another's tenant, or at none, asks below.
+  const atHome = callers.filter(({ name }) => !name.includes(","));
+  // What names nothing comes first: what takes any names would have it tell another's, as its own.
+  const [naming = [], nameless = []] = [true, false].map((is) => methods.filter((one) => isAbout(one, theirs) === is));
+  for (const method of [...nameless, ...naming]) await Promise.all(atHome.map((caller) => strange(caller, method)));
+  // What is the other tenant's of one's own organization is another's too.
+  const live = { "x-usageflow-api-key": tenant.liveKey };
+  for (const method of methods.filter((one) => getOption(one, place) === Place.UNSPECIFIED && isAbout(one, ours))) {
+    const about = await ask(session, method, { headers: live, of: ours });
+    const fault = strangerFault(method, {
+      theirs: about,
+      none: await ask(session, method, { headers: live, of: nobody }),
+      about: ours,
+      nobody,
+    });
+    if (fault) wrong.push(`live key ${method.name} of the test tenant: ${fault}`);
   }
   for (const method of methods) {
-    const wire = method.methodKind === "unary" ? connectProto : grpc;
-    const { code, reason } = await wire({ url: api.url, path: `/${method.parent.typeName}/${method.name}`, body: "" });
-    expect([method.name, code, reason]).toEqual([method.name, "unauthenticated", "KEY_MISSING"]);
+    const refusedOnes = callers.filter((caller) => expected(caller, method) !== "let in");
+    await Promise.all(refusedOnes.map((caller) => cell(caller, method, ours)));
+    const own = async (caller: SomeCaller) => {
+      const spare = await spareOf(method, clientsFor, tenant);
+      const { code } = await cell(caller, method, { ...ours, ...spare });
+      const isLost = code === "not_found" && !LOOKS_AT_MORE.test(method.name);
+      if (isLost) wrong.push(`${caller.name} ${method.name}: its own is not found`);
+    };
+    const letIn = callers.filter((caller) => !refusedOnes.includes(caller));
+    if (getOption(method, permission).endsWith(":read")) await Promise.all(letIn.map(own));
+    else for (const caller of letIn) await own(caller); // each meets what the one before it left
+    const { code, reason } = await ask(session, method, { headers: {}, of: ours });
+    if (code !== "unauthenticated" || reason !== "KEY_MISSING") wrong.push(`nobody ${method.name}: ${code} ${reason}`);
   }
-});
+  expect(wrong).toEqual([]);
+  expect(asked).toBe(methods.length * (callers.length + atHome.length * 2));
+}, 180_000);
+
+/** Something of one's own that a method may take away for ever. */
+async function spareOf(
+  { name }: DescMethod,
+  clientsFor: Harness["clientsFor"],
+  { testKey }: Organization,
+): Promise<Partial<Subject>> {
+  if (name !== "DeleteEndpoint") return {};
+  const { endpoint } = await clientsFor(testKey).webhook.createEndpoint({ url: "http://127.0.0.1:1/" });
+  return { endpointId: endpoint?.id ?? "" };
+}
 
 test("roles are what their descriptions promise", () => {
   const writes = new Set(methods.map((method) => getOption(method, permission)).filter((name) => /:write$/.test(name)));

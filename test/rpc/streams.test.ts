@@ -33,7 +33,7 @@ describe("a stream", () => {
             next.ended.then(() => "refused"),
           ]);
         },
-        { timeout: 20_000 },
+        { timeout: 60_000 },
       )
       .toBe("open");
   });
@@ -101,7 +101,7 @@ describe("a stream", () => {
             next.ended.then(() => "refused"),
           ]);
         },
-        { timeout: 20_000 },
+        { timeout: 60_000 },
       )
       .toBe("open");
   });

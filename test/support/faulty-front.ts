@@ -27,6 +27,8 @@ export interface FaultyFront {
   bodies: string[];
 }
 
+const nonsense = ['{"results":[]}', '{"results":[null]}', "null", '{"results":[{"outcome":"yes"}]}', "<html>"];
+
 /** Starts one. Closed when the test is finished. */
 export async function startFaultyFront(target: string): Promise<FaultyFront> {
   let faults: Fault[] = [];
@@ -41,7 +43,7 @@ export async function startFaultyFront(target: string): Promise<FaultyFront> {
     if (fault === "cut") return response.destroy();
     if (fault === "busy") return void response.writeHead(429, { "retry-after": "0" }).end();
     if (fault === "unavailable") return void response.writeHead(503).end("<html>upstream</html>");
-    if (fault === "nonsense") return void response.writeHead(200).end('{"results":[]}');
+    if (fault === "nonsense") return void response.writeHead(200).end(nonsense[bodies.length % nonsense.length]);
     const headers = Object.entries(request.headers).filter(
       ([name]) => !/^(host|connection|content-length)$/.test(name),
     );

@@ -34,6 +34,7 @@ export function serverEnv({ app, database }: Harness, settings: Record<string, s
     USAGEFLOW_LOG_LEVEL: "silent", // what a kill leaves half-done is logged by who finds it
     USAGEFLOW_PORT: "0",
     USAGEFLOW_POLL_MS: "20",
+    USAGEFLOW_SHUTDOWN_DELAY_MS: "0",
     ...settings,
   };
 }

@@ -13,6 +13,7 @@ import { initOrganization } from "../../server/tenant/init-organization.ts";
 import { drain } from "../../server/worker.ts";
 import { type Clients, createClients } from "./clients.ts";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
+import { secretsIn } from "./secret-scan.ts";
 import { TestClock } from "./test-clock.ts";
 
 export const TEST_CLOCK = "2015-05-21T00:00:00Z";
@@ -79,13 +80,21 @@ export async function setup(options: SetupOptions = {}): Promise<Harness> {
     logLevel: "silent",
     databaseConnectionsMax: 8,
     shutdownGraceMs: 1_000,
+    shutdownDelayMs: 0,
     // A clock that stands still fills no rate, and a busy machine is late: tests of these limits set them.
     ...{ keyCallsPerSecond: 0, tenantCallsPerSecond: 0, keyEventsPerSecond: 0, tenantEventsPerSecond: 0 },
     ...{ eventLoopDelayMaxMs: 0, waitMaxMs: 30_000 },
     ...options.config,
   };
   const { lines } = options;
-  const log = createLog(config.logLevel, lines && { write: (line) => void lines.push(line) });
+  // A test that does not look at the log has it written all the same, with all that there is, to see that no secret is in it.
+  const leaks: string[] = [];
+  const write = (line: string) => {
+    if (secretsIn(line).length > 0) leaks.push(line);
+    lines?.push(line);
+  };
+  const isOnStderr = !lines && config.logLevel !== "silent";
+  const log = isOnStderr ? createLog(config.logLevel) : createLog(lines ? config.logLevel : "debug", { write });
   const apps: App[] = [];
   const addApp = async (more: Partial<Config> = {}, other: Clock = clock) => {
     const app = await createApp({ ...config, ...more }, { clock: other, log });
@@ -115,6 +124,7 @@ export async function setup(options: SetupOptions = {}): Promise<Harness> {
     await Promise.all(apps.map(closeApp));
     await ownerDb.destroy();
     await database.drop();
+    if (leaks.length > 0) throw new Error(`a secret is in the log: ${leaks[0]}`);
   });
   const clientsFor = (secret: string, tenant?: string) => createClients(api.url, secret, tenant);
   const clients = clientsFor(tenant.testKey);

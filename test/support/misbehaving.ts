@@ -138,6 +138,7 @@ export function badTls(): Record<string, StartReceiver> {
   const authority = makeCertificate({ name: "test authority", validUntil: later, authority: true });
   const usual = getCACertificates();
   setDefaultCACertificates([...usual, authority.cert]);
+  onTestFinished(() => setDefaultCACertificates(usual));
   const serving = (certificate: { cert?: string; key?: string }) => () =>
     listen(
       createTlsServer(certificate, (socket) => socket.end(`${HEAD}content-length: 0\r\n\r\n`)),

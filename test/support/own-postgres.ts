@@ -9,6 +9,8 @@ import { makeTemplate } from "./template.ts";
 export interface OwnPostgres {
   /** Superuser's URL of a database that is not a test's. The same after each restart. */
   adminUrl: string;
+  /** Where its data is. */
+  dataDir: string;
   /**
    * `fast` ends all sessions and closes in order; `immediate` drops everything, and the start is a recovery. `meanwhile` is
    * done while it is away.
@@ -32,6 +34,7 @@ export async function startOwnPostgres(): Promise<OwnPostgres> {
   await makeTemplate(adminUrl);
   return {
     adminUrl,
+    dataDir,
     async restart(how, meanwhile) {
       if (how === "immediate") {
         const pid = Number((await readFile(join(dataDir, "postmaster.pid"), "utf8")).split("\n")[0]);

@@ -13,8 +13,8 @@ export class TestClock implements Clock {
     this.#now += ms;
   }
 
-  /** Does not wait: it lets others have their turn. */
+  /** Does not wait: it lets others have their turn, Postgres among them, which has the same cores. */
   sleep(_ms: number, _signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => setImmediate(resolve));
+    return new Promise((resolve) => setTimeout(resolve, 1));
   }
 }

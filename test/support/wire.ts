@@ -1,4 +1,4 @@
-import { connect } from "node:http2";
+import { type ClientHttp2Session, connect } from "node:http2";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
@@ -16,6 +16,8 @@ export interface WireCall {
   /** The message as the protocol has it: JSON, or protobuf. */
   body: Uint8Array | string;
   headers?: Record<string, string>;
+  /** The HTTP/2 connection to use, which stays open. Left out: gRPC has one of its own for the call. */
+  session?: ClientHttp2Session;
 }
 
 /** What came back, in the same form from every protocol. */
@@ -51,23 +53,70 @@ async function connectWith(call: WireCall, type: string): Promise<WireAnswer> {
     headers,
     body: call.body as NonNullable<RequestInit["body"]>,
   });
+  return connectAnswer(response);
+}
+
+async function connectAnswer(response: Response): Promise<WireAnswer> {
   const body = new Uint8Array(await response.arrayBuffer());
   const told = { status: response.status, body, requestId: response.headers.get("x-request-id") ?? "" };
   if (response.ok) return { ...told, code: "ok", reason: "", field: "", message: "" };
-  const error = JSON.parse(Buffer.from(body).toString());
+  return {
+    ...told,
+    ...connectError(JSON.parse(Buffer.from(body).toString()), told.requestId, response.headers),
+  };
+}
+
+/** Connect's form of an error, with JSON. */
+interface ConnectErrorJson {
+  code: string;
+  message?: string;
+  details?: { type: string; value: string }[];
+}
+
+function connectError({ code, message = "", details }: ConnectErrorJson, requestId: string, headers: Headers) {
   const bytesOfDetail = (name: string) => {
-    const detail = error.details?.find(({ type }: { type: string }) => type === name);
+    const detail = details?.find(({ type }) => type === name);
     return detail && Buffer.from(detail.value, "base64");
   };
   const detail = bytesOfDetail(ErrorDetailSchema.typeName);
   const retry = bytesOfDetail(RetryInfoSchema.typeName);
   return {
-    ...told,
-    ...{ code: error.code, message: error.message },
-    ...facts(detail && fromBinary(ErrorDetailSchema, detail), told.requestId),
-    ...retryOf(response.headers, retry && fromBinary(RetryInfoSchema, retry).retryDelay),
+    ...{ code, message },
+    ...facts(detail && fromBinary(ErrorDetailSchema, detail), requestId),
+    ...retryOf(headers, retry && fromBinary(RetryInfoSchema, retry).retryDelay),
   };
 }
+
+/** Connect's GET, for methods that only read: the message, as JSON, is in the query. */
+export const connectGet: Wire = async ({ url, path, body, headers = {} }) => {
+  const message = Buffer.from(body).toString("base64url");
+  const query = new URLSearchParams({ connect: "v1", encoding: "json", base64: "1", message });
+  return connectAnswer(await fetch(`${url}${path}?${query}`, { headers }));
+};
+
+/** Connect with JSON, for a method that streams: frames there and back, of which the last one tells how it ended. */
+export const connectStream: Wire = async (call) => {
+  const headers = { "content-type": "application/connect+json", ...call.headers };
+  const body = frameOf(0, bytesOf(call.body)) as NonNullable<RequestInit["body"]>;
+  const response = await fetch(call.url + call.path, { method: "POST", headers, body });
+  const bytes = Buffer.from(await response.arrayBuffer());
+  const told = { status: response.status, body: bytes, requestId: response.headers.get("x-request-id") ?? "" };
+  const isFramed = response.headers.get("content-type")?.startsWith("application/connect") ?? false;
+  let end = isFramed ? Buffer.alloc(0) : bytes;
+  for (let at = 0; isFramed && at < bytes.length; at += 5 + bytes.readUInt32BE(at + 1)) {
+    if (((bytes[at] ?? 0) & 2) !== 0) end = bytes.subarray(at + 5, at + 5 + bytes.readUInt32BE(at + 1));
+  }
+  const last = JSON.parse(end.toString());
+  const error: ConnectErrorJson | undefined = isFramed ? last.error : last;
+  return {
+    ...told,
+    code: "ok",
+    reason: "",
+    field: "",
+    message: "",
+    ...(error && connectError(error, told.requestId, response.headers)),
+  };
+};
 
 /** gRPC over HTTP/2: for TrackUsage, the lane. */
 export const grpc: Wire = (call) => grpcWith(call, frameOf(0, bytesOf(call.body)), {});
@@ -80,9 +129,9 @@ export const grpcGzip: Wire = (call) =>
 export const grpcUnframed: Wire = (call) => grpcWith(call, bytesOf(call.body), {});
 
 function grpcWith(call: WireCall, frame: Uint8Array, more: Record<string, string>): Promise<WireAnswer> {
-  const session = connect(call.url);
+  const session = call.session ?? connect(call.url);
   return new Promise<WireAnswer>((resolve, reject) => {
-    session.on("error", reject);
+    session.once("error", reject);
     const stream = session.request({
       ":method": "POST",
       ":path": call.path,
@@ -104,10 +153,15 @@ function grpcWith(call: WireCall, frame: Uint8Array, more: Record<string, string
     stream.on("trailers", take);
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
     stream.on("error", reject);
-    stream.on("end", () => resolve(grpcAnswer(status, trailer, Buffer.concat(chunks))));
+    stream.on("end", () => {
+      session.off("error", reject);
+      resolve(grpcAnswer(status, trailer, Buffer.concat(chunks)));
+    });
     if (frame.length > 0) stream.write(frame); // node:http2 never ends a stream after an empty chunk
     stream.end();
-  }).finally(() => session.close());
+  }).finally(() => {
+    if (session !== call.session) session.close();
+  });
 }
 
 /** gRPC-Web over HTTP/1.1. */

@@ -87,6 +87,21 @@ describe("a receiver that asks for time", () => {
 });
 
 describe("an endpoint that is disabled", () => {
+  test("because it answered 410 is so, whatever it took in the same moment", async () => {
+    const { app, clients, clock, endpointId, receiver } = await setupDeliveries(2, { deliveryScheduleMs: [0, HOUR] });
+    receiver.behave(answer(500));
+    await deliver(app);
+    clock.advance(2 * HOUR);
+    const waiting: ((status: number) => void)[] = [];
+    receiver.behave((response) => {
+      if (waiting.push((status) => response.writeHead(status).end()) < 2) return;
+      for (const [at, answerNow] of waiting.entries()) answerNow([410, 204][at] ?? 500);
+    });
+    expect(await deliver(app)).toBe(2);
+    const { endpoint } = await clients.webhook.getEndpoint({ id: endpointId });
+    expect(endpoint).toMatchObject({ disabledReason: "the receiver answered 410: it is gone" });
+  });
+
   test("because it answered 410 keeps what waits for it until it is resumed, and the others are told", async () => {
     const { app, clients, clock, endpointId, receiver, only, tenant, drain } = await setupDeliveries(1);
     const other = await startReceiver();

@@ -182,7 +182,7 @@ describe("a listener", () => {
           const next = listen({ client: "desktop 2" });
           return Promise.race([next.until(isOpen).then(() => "open"), next.ended.then(() => "refused")]);
         },
-        { timeout: 20_000 },
+        { timeout: 60_000 },
       )
       .toBe("open");
   });
@@ -224,7 +224,7 @@ describe("a listener", () => {
     next.stop();
     const hold = ownerDb.selectFrom("listener").select("held_until");
     await expect
-      .poll(async () => (await hold.executeTakeFirst())?.held_until, { timeout: 20_000 })
+      .poll(async () => (await hold.executeTakeFirst())?.held_until, { timeout: 60_000 })
       .toEqual(clock.now()); // the server noticed
     clock.advance(23 * HOUR);
     await expireListeners(app);

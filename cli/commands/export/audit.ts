@@ -21,6 +21,7 @@ ${EXPORT_WORDS}`;
     "<%= config.bin %> <%= command.id %> --out audit.ndjson",
     "<%= config.bin %> <%= command.id %> --from 2015-05-01 --before 2015-06-01 --format csv --out audit.csv",
     "<%= config.bin %> <%= command.id %> --out audit.ndjson --resume --json",
+    "<%= config.bin %> <%= command.id %> --organization --out organization.ndjson",
   ];
   static override flags = { ...exportFlags, ...logFlags };
 

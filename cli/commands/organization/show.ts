@@ -19,6 +19,7 @@ export default class OrganizationShow extends ClientCommand {
         Organization: organization?.name ?? "",
         Id: organization?.id ?? "",
         Made: time(organization?.createdAt),
+        "Deleted after": time(organization?.deleteAfter),
         "You are": member?.email ?? "",
         Role: member ? word(RoleSchema, member.role) : "",
         "Your token": accessToken?.prefix ?? "",

@@ -501,11 +501,11 @@ export interface CustomerPayload {
    */
   erasedAt?: string;
   /**
-   * True while an erasure still looks for copies of that data. Set by the server.
+   * True while an erasure still looks for copies of that data, else absent. Set by the server.
    *
-   * @generated from field: bool erasing = 7;
+   * @generated from field: optional bool erasing = 7;
    */
-  erasing: boolean;
+  erasing?: boolean;
 }
 
 /**
