@@ -14,16 +14,18 @@ export interface LoopDelay {
 export function watchLoopDelay(windowMs = WINDOW_MS): LoopDelay {
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   histogram.enable();
-  let endsAt = performance.now() + windowMs;
+  let last = { at: performance.now(), ticks: 0, sumMs: 0 };
   return {
     windowEnded() {
-      const now = performance.now();
-      if (now < endsAt) return undefined;
-      // It counts from tick to tick, the time between two ticks that are on time included.
-      const lateMs = histogram.count > 0 ? histogram.mean / 1e6 - RESOLUTION_MS : 0;
-      histogram.reset();
-      endsAt = now + windowMs;
-      return lateMs;
+      const at = performance.now();
+      if (at < last.at + windowMs) return undefined;
+      const { count: ticks } = histogram;
+      // Never reset: that forgets when the last tick was, and of a window with one long tick nothing would be left.
+      const now = { at, ticks, sumMs: ticks > 0 ? (histogram.mean / 1e6) * ticks : 0 };
+      // It counts from tick to tick, the time between two ticks that are on time included. No tick: all of it was one.
+      const tickMs = ticks > last.ticks ? (now.sumMs - last.sumMs) / (ticks - last.ticks) : at - last.at;
+      last = now;
+      return tickMs - RESOLUTION_MS;
     },
     close: () => void histogram.disable(),
   };

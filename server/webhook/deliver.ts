@@ -27,8 +27,9 @@ export async function deliver(app: App, stop?: AbortSignal): Promise<number> {
   const beating = flight.keepLeases();
   try {
     for (;;) {
+      const { empty } = flight; // what is held leaves less room: while it is settled, nothing may be claimed of much that is due
       const claimed = await flight.fill();
-      if (flight.empty && claimed === 0) return flight.sent;
+      if (empty && claimed === 0) return flight.sent;
       await flight.wait();
     }
   } finally {

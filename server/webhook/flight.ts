@@ -77,8 +77,9 @@ export class Flight {
       this.#means.held.take(delivery);
       this.#lines.add(delivery);
     }
+    const lookedAt = this.#app.clock.now(); // what is changed while it reads may not be in what it read
     this.#targets = await this.#means.readTargets(this.#lines.endpoints());
-    this.#lookedAt = this.#app.clock.now();
+    this.#lookedAt = lookedAt;
     await this.#giveBack(this.#lines.take((one) => this.#stopped || !this.#mayGo(one)));
     this.#sendWaiting();
     return claimed.length;
