@@ -51,13 +51,26 @@ async function kinds({ tenant }: Harness, url: string): Promise<Record<string, C
       await response.text();
     },
     connect: (key) => connect.usage.trackUsage({ events: [eventOf(key)] }),
-    grpc: (key) => grpc.trackUsage({ events: [eventOf(key)] }),
+    grpc: (key) => whileUnsent(() => grpc.trackUsage({ events: [eventOf(key)] })),
     stock: (key) => {
       const event = { metric: "API_CALL", amount: "1", customer_id: "ann", idempotency_key: key }; // as a descriptor names them
       return stock.call("trackUsage", { events: [event] }, { metadata });
     },
     change: (key) => connect.tenant.putCustomer({ customer: { id: key } }),
   };
+}
+
+/**
+ * A client that hears GOAWAY while it has a stream to send refuses that one by itself. No server has seen it, so it is sent
+ * on a new connection (RFC 9113, 8.7), as grpc-js does unasked.
+ */
+async function whileUnsent<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!causes(error).join().includes("NGHTTP2_REFUSED_STREAM")) throw error;
+    return whileUnsent(call);
+  }
 }
 
 interface Failure {
