@@ -33,10 +33,12 @@ export async function openLoad(load: OpenLoad): Promise<OpenResult> {
   const acknowledged: number[] = [];
   let toldWhen = 0;
 
+  const lost = Promise.withResolvers<never>();
   const open = () =>
     new Promise<Socket>((resolve, reject) => {
       const socket = connect(Number(port), hostname);
       socket.setNoDelay(true).once("error", reject);
+      socket.once("close", () => lost.reject(new Error(`the server closed a connection of ${load.prefix}`)));
       let sent = { number: 0, atMs: 0 };
       let seen = "";
       const send = (request: typeof sent) => {
@@ -75,14 +77,14 @@ export async function openLoad(load: OpenLoad): Promise<OpenResult> {
   const sockets = await Promise.all(Array.from({ length: load.connections }, open));
   const began = performance.now();
   let number = 0;
-  await new Promise<void>((resolve) => {
+  const over = new Promise<void>((resolve) => {
     const tick = setInterval(() => {
       const now = performance.now() - began;
       // What finds no connection for a second is given up: an overload is not to be made up for later.
       while (due[0] && began + now - due[0].atMs > 1_000) due.shift();
       for (; number < (Math.min(now, load.ms) * load.perSecond) / 1_000; number++) {
         const request = { number, atMs: began + (number * 1_000) / load.perSecond };
-        const send = idle.pop();
+        const send = idle.shift(); // in turn: a server drops a connection that says nothing
         if (send) send(request);
         else due.push(request);
       }
@@ -91,6 +93,7 @@ export async function openLoad(load: OpenLoad): Promise<OpenResult> {
       resolve();
     }, TICK_MS);
   });
+  await Promise.race([over, lost.promise]);
   const ms = performance.now() - began;
   for (const socket of sockets) socket.destroy();
   return { ...summarise(latencies, ms, statuses), acknowledged, toldWhen };
