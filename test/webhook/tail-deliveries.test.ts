@@ -30,7 +30,9 @@ async function start() {
   };
   const tail = (request: object = {}, of = clients) =>
     collect((signal) => of.webhook.tailDeliveries(request, { signal }));
-  return { ...harness, receiver, endpointId: endpoint?.id ?? "", send, tail };
+  /** Attempts are told when no older transaction is under way, of whichever database of the server: waits until so many are. */
+  const areTold = (count: number) => tail({ last: count }).until((got) => attemptsOf(got).length === count);
+  return { ...harness, receiver, endpointId: endpoint?.id ?? "", send, tail, areTold };
 }
 
 describe("a tail of deliveries", () => {
@@ -67,8 +69,9 @@ describe("a tail of deliveries", () => {
   });
 
   test("misses nothing that commits late, and shows nothing before what may still come ahead of it", async () => {
-    const { ownerDb, send, tail, tenant } = await start();
+    const { ownerDb, send, tail, tenant, areTold } = await start();
     await send(1);
+    await areTold(1);
     const late = await ownerDb.startTransaction().execute();
     await sql`update delivery_attempt set xid = pg_current_xact_id() where tenant_id = ${tenant.testId}`.execute(late);
     const watched = tail();
@@ -80,10 +83,11 @@ describe("a tail of deliveries", () => {
   });
 
   test("is narrowed like a list, and begins with the last that match", async () => {
-    const { clients, clock, endpointId, receiver, send, tail } = await start();
+    const { clients, clock, endpointId, receiver, send, tail, areTold } = await start();
     await clients.webhook.createEndpoint({ url: `${receiver.url}?bad`, eventTypes: ["invoice.finalized"] });
     receiver.behave((response, { path }) => response.writeHead(path.endsWith("bad") ? 500 : 200).end());
     await send(3);
+    await areTold(6);
     const last = async (request: object) => {
       const watched = tail({ last: 10, ...request });
       while (!watched.got.some(({ message }) => message.case === "heartbeat")) {
@@ -105,13 +109,13 @@ describe("a tail of deliveries", () => {
   });
 
   test("proves that it lives when nothing happens, and takes its cursor along", async () => {
-    const { clock, send, tail } = await start();
+    const { clock, send, tail, areTold } = await start();
     const watched = tail({ customerId: "nobody" });
     await watched.until(isReady);
     const [ready] = watched.got;
     await send(1);
+    await areTold(1);
     const heartbeats = () => watched.got.slice(1);
-    // Past the attempt once no older transaction is under way, of whichever database of the server.
     while ((heartbeats().at(-1)?.cursor ?? ready?.cursor) === ready?.cursor) {
       clock.advance(HEARTBEAT_MS);
       await new Promise(setImmediate);
