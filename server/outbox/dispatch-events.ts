@@ -7,8 +7,9 @@ import { traceFrom } from "../observe/trace.ts";
 import { beginIn, traceTx } from "../observe/tx-trace.ts";
 import { tenantsInTurn } from "../tenants-in-turn.ts";
 
-// Events of one transaction: enough to share its cost, few enough to keep it short.
+// Events of one transaction: enough to share its cost, and few enough to keep it short for the others who wait for it.
 const EVENTS_MAX = 200;
+const EVENTS_MAX_SHARED = 50;
 
 /** An event as consumers are told of it. Its facts stay in `outbox_event`. */
 export interface DispatchedEvent {
@@ -30,17 +31,24 @@ export interface EventConsumer {
 
 /** One round over the tenants that have events waiting: a batch each. Answers how many events were dispatched. */
 export function dispatchEvents(app: App, consumers: readonly EventConsumer[], stop?: AbortSignal): Promise<number> {
-  return tenantsInTurn(app, "outbox_pending", (tenantId) => dispatchEventsOf(app, tenantId, consumers), stop);
+  const turn = (tenantId: string, alone: boolean) =>
+    dispatchEventsOf(app, tenantId, consumers, alone ? EVENTS_MAX : EVENTS_MAX_SHARED);
+  return tenantsInTurn(app, "outbox_pending", turn, stop);
 }
 
 /**
  * Dispatches one batch of a tenant's events in their order, and answers how many. They leave the outbox if, and only if,
  * all consumers did their part.
  */
-export function dispatchEventsOf(app: App, tenantId: string, consumers: readonly EventConsumer[]): Promise<number> {
+export function dispatchEventsOf(
+  app: App,
+  tenantId: string,
+  consumers: readonly EventConsumer[],
+  eventsMax = EVENTS_MAX,
+): Promise<number> {
   return inTenant(app.workerDb, tenantId, async (tx) => {
-    let most = EVENTS_MAX;
-    for (const { eventsMax } of consumers) most = Math.min(most, (await eventsMax?.(tx, tenantId)) ?? most);
+    let most = eventsMax;
+    for (const consumer of consumers) most = Math.min(most, (await consumer.eventsMax?.(tx, tenantId)) ?? most);
     const events = await takeBatch(tx, tenantId, most);
     if (events.length === 0) return 0;
     traceTx(tx, app.observer);

@@ -51,16 +51,20 @@ describe("dispatchEvents", () => {
     expect(await waiting(harness, tenant.testId)).toBe(0);
   });
 
-  test("gives every tenant one batch in a round, however much another has", async () => {
+  test("gives every tenant one batch in a round, however much another has: a short one while there are others", async () => {
     const harness = await setup();
-    const { app, tenant } = harness;
-    await stageEvents(app, tenant.testId, times(500));
-    await stageEvents(app, tenant.liveId, times(1));
-    expect(await dispatchEvents(app, [])).toBe(201);
-    expect(await waiting(harness, tenant.testId)).toBe(300);
-    expect(await waiting(harness, tenant.liveId)).toBe(0);
+    const { app, clock, tenant } = harness;
+    await stageEvents(app, tenant.testId, times(700));
     expect(await dispatchEvents(app, [])).toBe(200);
-    expect(await dispatchEvents(app, [])).toBe(100);
+    expect(await dispatchEvents(app, [])).toBe(200);
+    await stageEvents(app, tenant.liveId, times(1));
+    await dispatchEvents(app, []);
+    expect(await waiting(harness, tenant.liveId)).toBe(0);
+    expect(await dispatchEvents(app, [])).toBe(50);
+    clock.advance(1_000);
+    const left = await waiting(harness, tenant.testId);
+    expect(await dispatchEvents(app, [])).toBe(Math.min(200, left));
+    expect(await dispatchEvents(app, [])).toBe(Math.max(0, left - 200));
   });
 
   test("leaves a tenant's events where they are when a consumer fails, and goes on with the others", async () => {
