@@ -33,6 +33,9 @@ test("an access token is logged in with at a tenant, and --tenant takes the othe
   const env = { USAGEFLOW_API_KEY: tenant.liveKey };
   expect(JSON.parse((await run(["whoami", "--json"], { env })).stdout)).toMatchObject({ kind: "live", member: "" });
   expect(await run(["members", "list"], { env })).toMatchObject({ code: 0 });
+  // One that was typed is meant, whatever else is there: who tries what a key may do must not do it as an owner.
+  const asKey = ["--api-key", tenant.testKey];
+  expect(await run(["organization", "delete", "Acme Incorporated", "--yes", ...asKey])).toMatchObject({ code: 3 });
 });
 
 test("an organization without an owner who could gets one from the database itself, and its log tells of it", async () => {

@@ -35,7 +35,8 @@ export default class SecretsShow extends DatabaseCommand {
     const uses = await readSecretUse(ownerUrl, secrets, systemClock.now());
     this.answer(
       () => ({ uses }),
-      () => table(columns, uses),
+      () => (uses.length > 0 ? table(columns, uses) : ""),
     );
+    if (uses.length === 0) this.say("Nothing to show: nothing depends on a key yet.");
   }
 }
