@@ -65,6 +65,22 @@ test("an organization without an owner who could gets one from the database itse
   expect(await recover("--organization", again.organization)).toMatchObject({ code: 0 });
 });
 
+test("a code and an operator's key that are wrong are told as such, and not as API keys", async () => {
+  const { api } = await setup();
+  const { run } = await createHere({ USAGEFLOW_URL: api.url });
+  const code = await run(["members", "accept", "--code", "uf_inv_x"]);
+  expect(code).toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(/^Error: this is no code of an invite: .*\nIs it the/),
+  });
+  const wrong = ["--owner", "ada@example.com", "--operator-key", "x"];
+  const operator = await run(["organization", "create", "Acme", ...wrong]);
+  expect(operator).toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(/no operator's key: .*\nGive with --operator-key/),
+  });
+});
+
 test("a token without a tenant is about the organization, and commands say what is missing", async () => {
   const harness = await setup();
   const { api, tenant } = harness;
