@@ -53,6 +53,9 @@ const GIVEN_BY: Record<string, string | readonly string[]> = {
   event_types: ["--type", "--events", "--event"],
   amounts: "--amounts",
   customer_id: "--customer",
+  idempotency_key: "--key",
+  occurred_at: "--at",
+  properties: "--property",
   "customer.id": "CUSTOMER",
   "customer.name": "--name",
   "customer.billing.buyer.name": "--buyer-name",
@@ -122,7 +125,7 @@ export function ruleWords(message: string): string {
 }
 
 /** A message that says something of a field, and not of which: that is in the error's detail. */
-const OF_ITS_FIELD = /^(must|is|lies) /;
+const OF_ITS_FIELD = /^(must|is|lies|value) /;
 
 /**
  * The same for a message about a field, which it may begin with: the flag or the argument stands in the field's place.
@@ -138,7 +141,7 @@ export function fieldWords(message: string, field: string, taken: readonly strin
 }
 
 function givenBy(field: string, taken: readonly string[]): string {
-  const path = field.replace(/\[\d+\]/g, "");
+  const path = field.replace(/\[(\d+|".*?")\]/gs, "");
   const usual = [GIVEN_BY[path] ?? []].flat();
   const name = path.replaceAll("_", "-");
   const short = name.replace(/-id$/, "");
