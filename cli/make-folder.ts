@@ -16,9 +16,9 @@ export async function makeFolder(folder: string, mode = 0o777): Promise<void> {
   }
 }
 
-/** What is wrong with a place that a user named, from an error of the file system's. */
-export function placeFailure(path: string, error: Error & { code?: string }): CliError {
-  const words = WORDS[error.code ?? ""] ?? error.message;
+/** What is wrong with a place that a user named, from an error of the file system's. `noEntry`: what ENOENT means there. */
+export function placeFailure(path: string, error: Error & { code?: string }, noEntry = WORDS.ENOENT): CliError {
+  const words = (error.code === "ENOENT" ? noEntry : WORDS[error.code ?? ""]) ?? error.message;
   return new CliError("failed", `${path}: ${words}`, { hint: "Name another place." }, error);
 }
 
@@ -32,6 +32,11 @@ const WORDS: Record<string, string> = {
   ENOSPC: "the disk is full",
   ENAMETOOLONG: "the name is too long",
 };
+
+/** The same of a file that is to be written. What is told already stays as it is. */
+export function fileFailure(file: string, error: unknown): CliError {
+  return error instanceof CliError ? error : placeFailure(file, error as Error, "its folder is not there");
+}
 
 async function isThere(path: string): Promise<boolean> {
   return stat(path).then(

@@ -1,5 +1,5 @@
 import { realpath, rename, rm, stat, writeFile } from "node:fs/promises";
-import { CliError } from "./cli-error.ts";
+import { fileFailure } from "./make-folder.ts";
 
 /**
  * Writes a file whole or not at all: whoever reads it meanwhile has the old one or the new one. Without a mode, the old
@@ -29,6 +29,6 @@ export async function writeWhole(
       throw error;
     }
   } catch (cause) {
-    throw new CliError("failed", `${file}: ${(cause as Error).message}`, {}, cause);
+    throw fileFailure(file, cause);
   }
 }

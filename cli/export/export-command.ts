@@ -123,6 +123,7 @@ export abstract class ExportCommand extends ClientCommand {
       throw error;
     }
     if (stop.aborted) throw stopError(stop, `stopped after ${count(seen, "row")}`);
+    if (seen === 0) this.say(`Nothing to export: no ${noun.noun}.`);
     for (const [name, text] of Object.entries(noun.beside?.() ?? {})) this.say(`The ${name} is ${text}`);
   }
 }

@@ -1,5 +1,6 @@
 import { type FileHandle, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { CliError } from "../cli-error.ts";
+import { fileFailure } from "../make-folder.ts";
 import { writeWhole } from "../write-file.ts";
 
 // An export is written into FILE.part, and FILE.resume says how much of that is good and where it goes on. Whatever ends the
@@ -139,7 +140,6 @@ async function inWords<T>(file: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    if (cause instanceof CliError) throw cause;
-    throw new CliError("failed", `${file}: ${(cause as Error).message}`, {}, cause);
+    throw fileFailure(file, cause);
   }
 }

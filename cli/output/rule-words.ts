@@ -53,6 +53,9 @@ const GIVEN_BY: Record<string, string | readonly string[]> = {
   event_types: ["--type", "--events", "--event"],
   amounts: "--amounts",
   customer_id: "--customer",
+  idempotency_key: "--key",
+  occurred_at: "--at",
+  properties: "--property",
   "customer.id": "CUSTOMER",
   "customer.name": "--name",
   "customer.billing.buyer.name": "--buyer-name",
@@ -95,7 +98,7 @@ const GIVEN_BY: Record<string, string | readonly string[]> = {
   grant_id: "--credit",
   paid_at: "--paid-at",
   start: "--from",
-  end: "--to",
+  end: ["--to", "--before"],
   from: "--from",
   until: "--to",
   to: "--to",
@@ -122,7 +125,7 @@ export function ruleWords(message: string): string {
 }
 
 /** A message that says something of a field, and not of which: that is in the error's detail. */
-const OF_ITS_FIELD = /^(must|is|lies) /;
+const OF_ITS_FIELD = /^(must|is|lies|value) /;
 
 /**
  * The same for a message about a field, which it may begin with: the flag or the argument stands in the field's place.
@@ -130,12 +133,15 @@ const OF_ITS_FIELD = /^(must|is|lies) /;
  */
 export function fieldWords(message: string, field: string, taken: readonly string[] = []): string {
   const given = givenBy(field, taken);
-  if (field !== "" && OF_ITS_FIELD.test(message)) return ruleWords(`${given}: ${message}`);
+  const said = message
+    .replace(`${field} must `, "must ")
+    .replace(/ (before|after) start$/, ` $1 ${givenBy("start", taken)}`);
+  if (field !== "" && OF_ITS_FIELD.test(said)) return ruleWords(`${given}: ${said}`);
   return ruleWords(message.startsWith(`${field}: `) ? given + message.slice(field.length) : message);
 }
 
 function givenBy(field: string, taken: readonly string[]): string {
-  const path = field.replace(/\[\d+\]/g, "");
+  const path = field.replace(/\[(\d+|".*?")\]/gs, "");
   const usual = [GIVEN_BY[path] ?? []].flat();
   const name = path.replaceAll("_", "-");
   const short = name.replace(/-id$/, "");

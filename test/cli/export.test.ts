@@ -84,4 +84,8 @@ test("rows go to stdout where there is no file, in the form that an import reads
   expect(csv[1]).toBe(`key-0,'=cmd(),CALLS,0.5,2015-05-21T00:00:00Z,"{""user"":""u0, \\""the 0th\\""""}",,`);
   expect((await run(api.url, "lines", "--format", "csv", "--json")).code).toBe(2);
   expect((await run(api.url, "usage", "--resume")).code).toBe(2);
+  const none = await run(api.url, "usage", "--from", "2100-01-01");
+  expect(none).toEqual({ code: 0, stdout: "", stderr: "Nothing to export: no usage.\n" });
+  const refused = "Error: no/such.csv: its folder is not there\nName another place.\n";
+  expect(await run(api.url, "lines", "--out", "no/such.csv")).toEqual({ code: 1, stdout: "", stderr: refused });
 });

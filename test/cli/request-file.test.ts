@@ -101,8 +101,24 @@ test("one event is tracked, once under its key", async () => {
   const [event] = (await json("usage", "events")).usageEvents;
   expect(event).toMatchObject({ amount: "1000", properties: { a: "b=c" }, occurredAt: "2015-05-20T00:00:00Z" });
   expect(await track("2", ...same)).toMatchObject({ code: 5, stdout: "" });
-  expect((await track("x")).stderr).toBe("Error: AMOUNT: must be a decimal number such as 12 or 0.5\n");
-  expect((await track("1", "--at", "2001-01-01")).stderr).toMatch(/^Error: --at: is older than the backfill window/);
-  const failed = await track("1", "--at", "2001-01-01", "--json");
-  expect(JSON.parse(failed.stderr).error).toMatchObject({ code: "failed", field: "occurred_at" });
+});
+
+test("an event that is refused for what it says is a wrong value; an unknown metric is not found", async () => {
+  const { run } = await commands();
+  const track = (...args: string[]) => run("usage", "track", ...args, "--customer", "ann");
+  const amount = "Error: AMOUNT: must be a decimal number such as 12 or 0.5\n";
+  expect(await track("API_CALL", "x")).toEqual({ code: 2, stdout: "", stderr: amount });
+  const old = await track("API_CALL", "1", "--at", "2001-01-01");
+  expect(old).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^Error: --at: is older than the backfill window/),
+  });
+  const failed = await track("API_CALL", "1", "--at", "2001-01-01", "--json");
+  expect(JSON.parse(failed.stderr).error).toMatchObject({ code: "usage", field: "occurred_at" });
+  expect(await track("API_KALL", "1")).toMatchObject({
+    code: 4,
+    stderr: expect.stringMatching(/did you mean API_CALL/),
+  });
+  await run("metrics", "put", "HOSTS", "--aggregation", "unique", "--unique-property", "host");
+  expect(await track("HOSTS")).toMatchObject({ code: 2, stderr: expect.stringMatching(/^Error: --property: /) });
 });

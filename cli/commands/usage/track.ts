@@ -7,26 +7,26 @@ import {
   UsageResultSchema,
 } from "../../../gen/usageflow/v1/usage_pb.ts";
 import { UsageService } from "../../../gen/usageflow/v1/usage_service_pb.ts";
-import { CliError } from "../../cli-error.ts";
+import { CliError, type CliErrorCode } from "../../cli-error.ts";
 import { ClientCommand } from "../../client-command.ts";
-import { ruleWords } from "../../output/rule-words.ts";
+import { fieldWords } from "../../output/rule-words.ts";
 import { facts } from "../../output/table.ts";
 import { word } from "../../output/text.ts";
 import { timeFlag } from "../../time.ts";
 
 const STORED: readonly UsageOutcome[] = [UsageOutcome.ACCEPTED, UsageOutcome.DUPLICATE];
 
-/** Where a field of the event comes from on the command line. */
-const GIVEN_BY: Record<string, string> = {
-  metric: "METRIC",
-  amount: "AMOUNT",
-  customer_id: "--customer",
-  idempotency_key: "--key",
-  occurred_at: "--at",
-  properties: "--property",
+/** What the command takes for the fields of an event. */
+const TAKEN = ["METRIC", "AMOUNT", "--customer", "--key", "--at", "--property"];
+
+/** Kinds of failure of what is refused for what it says. */
+const REFUSALS: Partial<Record<ErrorReason, CliErrorCode>> = {
+  [ErrorReason.INVALID_FIELD]: "usage",
+  [ErrorReason.INVALID_AMOUNT]: "usage",
+  [ErrorReason.TIME_AHEAD]: "usage",
+  [ErrorReason.TIME_TOO_OLD]: "usage",
+  [ErrorReason.UNKNOWN_METRIC]: "not_found",
 };
-/** A message that says something of a field, and not of which. */
-const OF_ITS_FIELD = /^(must|is|lies|value) /;
 
 /** A property as `NAME=VALUE`. */
 const propertyFlag = Flags.custom<{ name: string; value: string }>({
@@ -81,10 +81,7 @@ export default class UsageTrack extends ClientCommand {
 }
 
 function refusal({ outcome, reason, field, message }: UsageResult): CliError {
-  const refused = reason === ErrorReason.INVALID_FIELD ? "usage" : "failed";
-  const kind = outcome === UsageOutcome.CONFLICT ? "failed_precondition" : refused;
+  const kind = outcome === UsageOutcome.CONFLICT ? "failed_precondition" : (REFUSALS[reason] ?? "failed");
   const name = ErrorReasonSchema.value[reason]?.name.replace("ERROR_REASON_", "") ?? "";
-  const words = ruleWords(message);
-  const given = GIVEN_BY[field.replace(/[.[].*$/s, "")];
-  return new CliError(kind, given && OF_ITS_FIELD.test(words) ? `${given}: ${words}` : words, { reason: name, field });
+  return new CliError(kind, fieldWords(message, field, TAKEN), { reason: name, field });
 }
