@@ -12,6 +12,18 @@ const HINTS: Record<string, string> = {
   deadline_exceeded: "The server took too long. Try again.",
 };
 
+/** Flags of commands that call with something else than an API key or an access token. */
+const OWN_KEYS: Record<string, { noun: string; hint: string }> = {
+  "--code": {
+    noun: "code of an invite",
+    hint: "Is it the whole code? It works once; who may invite you makes a new one with: usageflow members invite",
+  },
+  "--operator-key": {
+    noun: "operator's key",
+    hint: "Give with --operator-key what the server has in USAGEFLOW_OPERATOR_KEY.",
+  },
+};
+
 /**
  * The facts of a call that failed: what the server said, or what became of the connection. Fields are told as the
  * arguments and flags that the command takes.
@@ -20,14 +32,16 @@ export function failureOfCall(error: ConnectError, taken: readonly string[] = []
   const [detail] = error.findDetails(ErrorDetailSchema);
   if (!detail && error.code !== Code.DeadlineExceeded) return failureOfTransport(error);
   const code = Code[error.code].replace(/\B[A-Z]/g, "_$&").toLowerCase();
+  const ownKey = code === "unauthenticated" ? OWN_KEYS[taken.find((name) => name in OWN_KEYS) ?? ""] : undefined;
+  const said = ownKey ? error.rawMessage.replace("API key", ownKey.noun) : error.rawMessage;
   const reason = detail ? (ErrorReasonSchema.value[detail.reason]?.name ?? "") : "";
   return {
     code,
     reason: reason.replace("ERROR_REASON_", ""),
-    message: printable(fieldWords(error.rawMessage, detail?.field ?? "", taken)),
+    message: printable(fieldWords(said, detail?.field ?? "", taken)),
     field: detail?.field ?? "",
     requestId: detail?.requestId ?? "",
-    hint: hintOf(error) ?? HINTS[code] ?? "",
+    hint: hintOf(error) ?? ownKey?.hint ?? HINTS[code] ?? "",
   };
 }
 

@@ -3,6 +3,7 @@ export type CliErrorCode =
   | "usage"
   | "failed"
   | "unauthenticated"
+  | "permission_denied"
   | "not_found"
   | "already_exists"
   | "failed_precondition"

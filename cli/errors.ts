@@ -34,11 +34,8 @@ export async function failureOf(error: unknown, line: CommandLine = { argv: [], 
     return (await import("./call-failure.ts")).failureOfCall(error as ConnectError, takenBy(line));
   if ("oclif" in error) return { ...NONE, code: "usage", ...usageFailure(message, line) };
   if (error.name === "ConfigError") return { ...NONE, code: "usage", message };
-  if ("code" in error && UNREACHABLE.test(String(error.code))) return { ...NONE, code: "unavailable", message };
   return { ...NONE, message, hint: process.env.DEBUG ? "" : "With DEBUG=1 it says where it happened." };
 }
-
-const UNREACHABLE = /^(ECONN[A-Z]+|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH|EAI_AGAIN)$/;
 
 /** A message without what oclif writes around it; of several attempts that failed, all. */
 function tidied(error: Error): string {

@@ -43,7 +43,8 @@ export async function readSettings(
   const ofProfile = named && httpUrl(named.profile.url) === url ? named.profile.apiKey : undefined;
   const emulator = emulators.find((one) => one.url === url);
   const ofEmulator = about === "tenant" ? emulator?.apiKey : emulator?.accessToken;
-  const apiKey = keyOf(about, flags["api-key"], ofProfile, ofEmulator);
+  const isTyped = typed(argv, "api-key");
+  const apiKey = isTyped ? flags["api-key"] : keyOf(about, flags["api-key"], ofProfile, ofEmulator);
   if (!apiKey) {
     const hint = "Give one with --api-key or USAGEFLOW_API_KEY, or log in: usageflow login";
     throw new CliError("unauthenticated", `no API key for ${url}`, { hint });
@@ -58,7 +59,10 @@ export async function readSettings(
 
 const TOKEN = /^uf_(?!live_|test_)/;
 
-/** What a command comes with. To an organization a tenant's API key is of no use: another that is there goes before it. */
+/**
+ * What a command comes with where nobody typed it. To an organization a tenant's API key is of no use: another that is there
+ * goes before it.
+ */
 function keyOf(about: SettingsFor, given: string | undefined, ...others: (string | undefined)[]): string | undefined {
   const known = [given, ...others].filter((key) => key !== undefined);
   return (about === "organization" ? known.find((key) => TOKEN.test(key)) : undefined) ?? known[0];
@@ -66,14 +70,17 @@ function keyOf(about: SettingsFor, given: string | undefined, ...others: (string
 
 /** A profile that was typed goes before variables: those say what is usual, and it what is meant now. */
 function overVariables(flags: ServerFlags, argv: readonly string[]): ServerFlags {
-  const typed = (name: string) => argv.some((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`));
-  if (!typed("profile")) return flags;
+  if (!typed(argv, "profile")) return flags;
   return {
     profile: flags.profile,
-    url: typed("url") ? flags.url : undefined,
-    "api-key": typed("api-key") ? flags["api-key"] : undefined,
-    tenant: typed("tenant") ? flags.tenant : undefined,
+    url: typed(argv, "url") ? flags.url : undefined,
+    "api-key": typed(argv, "api-key") ? flags["api-key"] : undefined,
+    tenant: typed(argv, "tenant") ? flags.tenant : undefined,
   };
+}
+
+function typed(argv: readonly string[], name: string): boolean {
+  return argv.some((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`));
 }
 
 interface Named {

@@ -26,8 +26,8 @@ export function usageFailure(message: string, line: CommandLine): { message: str
   const words = wordsOf(argv);
   const command = commandOf(line);
   const more = `See: usageflow ${command ?? ""} --help`;
-  const missing = missingWords(message);
-  if (missing !== undefined) return { message: missing, hint: more };
+  const plain = missingWords(message) ?? togetherWords(message);
+  if (plain !== undefined) return { message: plain, hint: more };
   const [, flag] = /^Nonexistent flag: (\S+)$/.exec(message) ?? [];
   if (flag !== undefined) return { message, hint: meantFlag(flag, line.flagsOf?.(command ?? "") ?? []) + more };
   if (!/^command \S+ not found/i.test(message)) return { message, hint: more };
@@ -60,6 +60,14 @@ function missingWords(message: string): string | undefined {
   }
   const names = Array.from(args.matchAll(/^\S+/gm), ([name]) => name.toUpperCase());
   return areMissing(names);
+}
+
+/** Which flags go together, and which do not: the first that oclif found. */
+function togetherWords(message: string): string | undefined {
+  const [, needing, needed] = /^All of the following must be provided when using (--\S+): (.+)$/m.exec(message) ?? [];
+  if (needing) return `${needing} goes with ${needed}`;
+  const [, one, other] = /^(--[^=\s]+)\S* cannot also be provided when using (--\S+)$/m.exec(message) ?? [];
+  return one && `${other} and ${one} do not go together`;
 }
 
 function areMissing(names: readonly string[]): string {

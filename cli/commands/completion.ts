@@ -10,7 +10,7 @@ export default class Completion extends BaseCommand {
   zsh:  echo 'source <(usageflow completion zsh)' >> ~/.zshrc    (after compinit)
   fish: usageflow completion fish > ~/.config/fish/completions/usageflow.fish
 
-It completes commands, flags, their values, and the ids of metrics, plans, endpoints and profiles, which it asks the server for.`;
+It completes commands, flags, their values, and the ids of metrics, plans, endpoints, API keys, members and access tokens, which it asks the server for, and profiles.`;
   static override examples = [
     "source <(<%= config.bin %> <%= command.id %> bash)",
     "<%= config.bin %> <%= command.id %> fish > ~/.config/fish/completions/usageflow.fish",

@@ -1,20 +1,18 @@
 import { Flags } from "@oclif/core";
 import { systemClock } from "../../server/clock.ts";
-import { readConfig } from "../../server/config.ts";
 import { examine, type Finding, invariants } from "../../server/doctor/examine.ts";
 import { parseId } from "../../server/id.ts";
-import { createSecrets, type Secrets } from "../../server/secrets.ts";
-import { BaseCommand } from "../base-command.ts";
 import { CliError } from "../cli-error.ts";
+import { DatabaseCommand } from "../database-command.ts";
+import { ownerUrlFlag, ownerUrlOf } from "../database-url.ts";
 import { exitCodeOf } from "../exit-codes.ts";
 import { findingsText } from "../output/doctor.ts";
 import { createProgress } from "../output/progress.ts";
 import { facts } from "../output/table.ts";
 import { count } from "../output/text.ts";
-import { ownerUrlFlag, ownerUrlOf } from "../owner-url.ts";
 import { stopSignal } from "../stop-signal.ts";
 
-export default class Doctor extends BaseCommand {
+export default class Doctor extends DatabaseCommand {
   static override summary =
     "Look in the database for what must not be: lost usage, wrong totals, work that nobody does.";
   static override description =
@@ -57,13 +55,19 @@ Servers may be at work: it reads only, over one connection, in small pieces, and
       throw new CliError("usage", `"${flags.tenant}" is no id of a tenant`, { hint: "One looks like ten_0352SZB3..." });
     const progress = createProgress();
     const findings = await examine(ownerUrlOf(flags), {
-      ...{ clock: systemClock, secrets: givenSecrets(), only, tenantId, stop: stopSignal() },
+      ...{ clock: systemClock, secrets: this.givenSecrets(), only, tenantId, stop: stopSignal() },
       ...{ timeMs: flags["time-limit"] * 1_000, statementMs: flags["statement-timeout"] },
       onLook: ({ name }, looked) => progress.show(`${name}: ${count(looked, "row")}`),
     }).finally(progress.end);
     this.tell(findings);
     if (only.length === 0 && findings.length < invariants.length)
       this.say("Hashes of the audit log were not looked at: the environment gives no keys.");
+  }
+
+  /** The keys of the environment, where there are some. A wrong one is told, not passed by. */
+  private givenSecrets() {
+    const { USAGEFLOW_MASTER_KEY: key, USAGEFLOW_KEY_PEPPER: pepper } = process.env;
+    return key && pepper ? this.environmentSecrets() : undefined;
   }
 
   private list(): void {
@@ -90,12 +94,4 @@ Servers may be at work: it reads only, over one connection, in small pieces, and
 function jsonOf({ invariant, looked, violations, unfinished }: Finding) {
   const { name, says, meaning, remedy } = invariant;
   return { name, says, looked, violations, unfinished, ...(violations.length > 0 ? { meaning, remedy } : {}) };
-}
-
-/** The keys of the environment, where there are some. A wrong one is told, not passed by. */
-function givenSecrets(): Secrets | undefined {
-  const { USAGEFLOW_MASTER_KEY: key, USAGEFLOW_KEY_PEPPER: pepper } = process.env;
-  if (!key || !pepper) return undefined;
-  const roles = { DATABASE_URL: "-", USAGEFLOW_WORKER_DATABASE_URL: "-" }; // needed by servers only
-  return createSecrets(readConfig({ ...process.env, ...roles }));
 }

@@ -1,17 +1,11 @@
 import { Flags } from "@oclif/core";
 import { systemClock } from "../../server/clock.ts";
-import { readConfig } from "../../server/config.ts";
-import { createSecrets } from "../../server/secrets.ts";
 import { DEFAULT_OWNER, initOrganization } from "../../server/tenant/init-organization.ts";
-import { BaseCommand } from "../base-command.ts";
-import { CliError } from "../cli-error.ts";
+import { DatabaseCommand } from "../database-command.ts";
+import { ownerUrlFlag, ownerUrlOf } from "../database-url.ts";
 import { facts } from "../output/table.ts";
-import { ownerUrlFlag, ownerUrlOf } from "../owner-url.ts";
 
-/** PostgreSQL's code for a table that is not there. */
-const UNDEFINED_TABLE = "42P01";
-
-export default class Init extends BaseCommand {
+export default class Init extends DatabaseCommand {
   static override summary = "Make an organization on a migrated database, and show its keys once.";
   static override description =
     "An organization has a live tenant and a test tenant; each API key is its tenant's owner. The access token is that of its first member, who invites the others. The environment gives USAGEFLOW_MASTER_KEY and USAGEFLOW_KEY_PEPPER: those that the servers have.";
@@ -25,14 +19,9 @@ export default class Init extends BaseCommand {
   override async run(): Promise<void> {
     const { flags } = await this.parse(Init);
     const ownerUrl = ownerUrlOf(flags);
-    const roles = { DATABASE_URL: ownerUrl, USAGEFLOW_WORKER_DATABASE_URL: ownerUrl }; // needed by servers only
-    const parts = { secrets: createSecrets(readConfig({ ...roles, ...process.env })), clock: systemClock };
+    const parts = { secrets: this.environmentSecrets(), clock: systemClock };
     const organization = { name: flags.organization, ownerEmail: flags.owner };
-    const { live, test, owner, ownerToken } = await initOrganization(ownerUrl, parts, organization).catch((error) => {
-      if (error.code !== UNDEFINED_TABLE) throw error;
-      const hint = "Run first, with the same --owner-url: usageflow migrate";
-      throw new CliError("failed_precondition", "the database has no schema yet", { hint }, error);
-    });
+    const { live, test, owner, ownerToken } = await initOrganization(ownerUrl, parts, organization);
     this.answer(
       () => ({ liveKey: live.secret, testKey: test.secret, owner: owner.email, ownerToken }),
       () => facts({ "Live key": live.secret, "Test key": test.secret, Owner: owner.email, "Access token": ownerToken }),

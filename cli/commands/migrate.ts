@@ -1,9 +1,9 @@
 import { migrate } from "../../server/db/migrate.ts";
-import { BaseCommand } from "../base-command.ts";
+import { DatabaseCommand } from "../database-command.ts";
+import { ownerUrlFlag, ownerUrlOf } from "../database-url.ts";
 import { count } from "../output/text.ts";
-import { ownerUrlFlag, ownerUrlOf } from "../owner-url.ts";
 
-export default class Migrate extends BaseCommand {
+export default class Migrate extends DatabaseCommand {
   static override summary = "Bring the database's schema up to date.";
   static override description =
     "Runs the migrations that the database does not have yet, all of them or none. Run again, it changes nothing. Servers may be at work: a lock that is not had within 3 seconds is let go and asked for again, for some minutes.";

@@ -1,11 +1,11 @@
 import { Flags } from "@oclif/core";
 import { type Config, readConfig } from "../../server/config.ts";
 import { serve } from "../../server/main.ts";
-import { BaseCommand } from "../base-command.ts";
 import { CliError } from "../cli-error.ts";
+import { DatabaseCommand } from "../database-command.ts";
 import { stopped, stopSignal } from "../stop-signal.ts";
 
-export default class Serve extends BaseCommand {
+export default class Serve extends DatabaseCommand {
   static override summary = "Run a server in production: the API, the workers, or both.";
   static override description =
     `Any number may run on one database. It is configured by the environment: DATABASE_URL and USAGEFLOW_WORKER_DATABASE_URL (logins with the roles usageflow_app and usageflow_worker), USAGEFLOW_MASTER_KEY, USAGEFLOW_KEY_PEPPER, and USAGEFLOW_* for the rest.

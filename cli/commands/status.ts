@@ -1,11 +1,10 @@
-import { Flags } from "@oclif/core";
 import { systemClock } from "../../server/clock.ts";
 import { readStatus } from "../../server/status.ts";
-import { BaseCommand } from "../base-command.ts";
-import { CliError } from "../cli-error.ts";
+import { DatabaseCommand } from "../database-command.ts";
+import { workerUrlFlag, workerUrlOf } from "../database-url.ts";
 import { statusJson, statusText } from "../output/status.ts";
 
-export default class Status extends BaseCommand {
+export default class Status extends DatabaseCommand {
   static override summary =
     "Show how the whole installation does: processes, versions, what waits and since when, last errors.";
   static override description =
@@ -16,22 +15,11 @@ Each server process writes every 10 seconds that it is there, and how its loops 
     "<%= config.bin %> <%= command.id %> --worker-url postgres://usageflow_worker@localhost/usageflow",
     "USAGEFLOW_WORKER_DATABASE_URL=postgres://usageflow_worker@localhost/usageflow <%= config.bin %> <%= command.id %> --json",
   ];
-  static override flags = {
-    "worker-url": Flags.string({
-      description: "URL of the database with the login of the workers. Needed.",
-      env: "USAGEFLOW_WORKER_DATABASE_URL",
-      helpValue: "URL",
-    }),
-  };
+  static override flags = { "worker-url": workerUrlFlag };
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(Status);
-    const url = flags["worker-url"];
-    if (!url) {
-      const hint = "Give one with --worker-url or USAGEFLOW_WORKER_DATABASE_URL: that which the servers have.";
-      throw new CliError("usage", "no URL of the database, with the login of the workers", { hint });
-    }
-    const status = await readStatus(url, systemClock);
+    const status = await readStatus(workerUrlOf(flags), systemClock);
     this.answer(
       () => statusJson(status),
       () => statusText(status),

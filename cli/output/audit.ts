@@ -1,16 +1,16 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { AuditEntry } from "../../gen/usageflow/v1/audit_pb.ts";
 import type { Column } from "./table.ts";
-import { printable, time } from "./text.ts";
+import { moment, printable } from "./text.ts";
 
 /** The columns of the audit log. */
 export const auditColumns: Column<AuditEntry>[] = [
   { title: "ENTRY", value: (entry) => entry.sequence.toString(), right: true },
-  { title: "WHEN", value: (entry) => time(entry.recordedAt) },
+  { title: "WHEN", value: (entry) => moment(entry.recordedAt) },
   { title: "ACTION", value: (entry) => entry.action },
-  { title: "SUBJECT", value: (entry) => entry.subject },
+  { title: "SUBJECT", value: (entry) => entry.subject, cut: "last" },
   { title: "CHANGE", value: changeText, cut: true },
-  { title: "BY", value: (entry) => entry.actor || "an unknown key" },
+  { title: "BY", value: (entry) => entry.actor || "an unknown key", spare: true },
   { title: "FROM", value: (entry) => entry.address, spare: true },
 ];
 
@@ -26,6 +26,7 @@ export function auditLine(entry: AuditEntry): string {
 function changeText({ refusal, leftOutCount, before, after }: AuditEntry): string {
   if (refusal !== "")
     return leftOutCount > 0n ? `refused: ${refusal}, after ${leftOutCount} more` : `refused: ${refusal}`;
+  if (!before && !after) return ""; // it was done, and left nothing that is another now, as an export
   if (!before) return "made";
   if (!after) return "deleted";
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];

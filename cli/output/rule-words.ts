@@ -95,7 +95,7 @@ const GIVEN_BY: Record<string, string | readonly string[]> = {
   grant_id: "--credit",
   paid_at: "--paid-at",
   start: "--from",
-  end: "--to",
+  end: ["--to", "--before"],
   from: "--from",
   until: "--to",
   to: "--to",
@@ -130,7 +130,10 @@ const OF_ITS_FIELD = /^(must|is|lies) /;
  */
 export function fieldWords(message: string, field: string, taken: readonly string[] = []): string {
   const given = givenBy(field, taken);
-  if (field !== "" && OF_ITS_FIELD.test(message)) return ruleWords(`${given}: ${message}`);
+  const said = message
+    .replace(`${field} must `, "must ")
+    .replace(/ (before|after) start$/, ` $1 ${givenBy("start", taken)}`);
+  if (field !== "" && OF_ITS_FIELD.test(said)) return ruleWords(`${given}: ${said}`);
   return ruleWords(message.startsWith(`${field}: `) ? given + message.slice(field.length) : message);
 }
 

@@ -17,7 +17,7 @@ export function statusText(status: Status): string {
       ? table(
           [
             { title: "LAST ERROR", value: (one) => `${age(now, one.at)} ago` },
-            { title: "PROCESS", value: (one) => one.process },
+            { title: "PROCESS", value: (one) => one.process, cut: "last" },
             { title: "LOOP", value: (one) => one.loop },
             { title: "ERROR", value: (one) => one.error, cut: true },
           ],
@@ -48,7 +48,7 @@ function schemaWords({ schema }: Status): string {
 
 function processColumns(now: Date): Column<ServerProcess>[] {
   return [
-    { title: "PROCESS", value: ({ host, pid }) => `${host}:${pid}` },
+    { title: "PROCESS", value: ({ host, pid }) => `${host}:${pid}`, cut: "last" },
     { title: "ROLE", value: ({ role }) => role },
     { title: "VERSION", value: ({ version }) => version },
     {

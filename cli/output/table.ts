@@ -17,6 +17,8 @@ export interface Column<Row> {
 
 const GAP = "  ";
 const CUT_WIDTH_MIN = 8;
+/** So much of what may be cut takes the place of what can be spared; the rest of a long text does not. */
+const CUT_WIDTH_KEPT = 40;
 
 /**
  * Rows under titles, one line each, without borders: made for eyes and for grep. Cut to the width of the terminal;
@@ -44,7 +46,10 @@ export function fitting<Row>(
 ): readonly Column<Row>[] {
   if (width === undefined) return columns;
   const widths = widthsOf(columns, rows);
-  const kept = columns.map((column, at) => ({ column, width: widths[at] as number }));
+  const kept = columns.map((column, at) => {
+    const whole = widths[at] as number;
+    return { column, width: column.cut ? Math.min(whole, CUT_WIDTH_KEPT) : whole };
+  });
   const isTooWide = () =>
     excess(
       kept.map((one) => one.width),

@@ -102,6 +102,11 @@ export async function readSchemaState(db: Db): Promise<SchemaState> {
 // There is no such table, or nobody gave the right to read it: `migrate` does both.
 const NO_SCHEMA = ["42P01", "42501"];
 
+/** The database has another schema than this program knows. */
+export class SchemaError extends Error {
+  override name = "SchemaError";
+}
+
 /**
  * Throws unless the database has exactly the migrations that this server knows. Asked before it serves: one that serves
  * already goes on beside a newer schema, which its code is made to stand.
@@ -109,10 +114,12 @@ const NO_SCHEMA = ["42P01", "42501"];
 export async function checkSchema(db: Db): Promise<void> {
   const { missing, unknown } = await readSchemaState(db);
   if (missing.length > 0) {
-    throw new Error(`the database lacks migrations (${listed(missing)}): run "usageflow migrate", then start again`);
+    throw new SchemaError(
+      `the database lacks migrations (${listed(missing)}): run "usageflow migrate", then start again`,
+    );
   }
   if (unknown.length > 0) {
-    throw new Error(
+    throw new SchemaError(
       `the database has migrations of a newer server (${listed(unknown)}): install that version here, see "usageflow status"`,
     );
   }

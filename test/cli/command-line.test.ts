@@ -49,8 +49,24 @@ test.each([
   [["emulator", "exec"], 2, "usage", "no command to run"],
   [["emulator", "start", "--forward-to", "foo"], 2, "usage", '--forward-to: "foo" is no http or https URL'],
   [["migrate"], 2, "usage", "no URL of the database, as the owner of its schema"],
-  [["migrate", "--owner-url", "pg:secret"], 2, "usage", "the URL of the database's owner is no postgres URL"],
-  [["migrate", "--owner-url", "postgres://127.0.0.1:1/x"], 6, "unavailable", "connect ECONNREFUSED 127.0.0.1:1"],
+  [
+    ["migrate", "--owner-url", "pg:secret"],
+    2,
+    "usage",
+    "the URL of the database, as the owner of its schema, is no postgres URL",
+  ],
+  [
+    ["migrate", "--owner-url", "postgres://127.0.0.1:1/x"],
+    6,
+    "unavailable",
+    "the database cannot be reached: connect ECONNREFUSED 127.0.0.1:1",
+  ],
+  [
+    ["status", "--worker-url", "pg:secret"],
+    2,
+    "usage",
+    "the URL of the database, with the login of the workers, is no postgres URL",
+  ],
 ])("%j fails with one JSON object under --json", async (args, code, name, message) => {
   const { run } = await createHere();
   const failed = await run([...args, "--json"]);
@@ -252,8 +268,12 @@ test("a server says which port is taken, and a database without a schema what to
   expect(await run(["init", "--organization", "Acme", "--owner-url", empty.href], { env })).toEqual({
     code: 5,
     stdout: "",
-    stderr: "Error: the database has no schema yet\nRun first, with the same --owner-url: usageflow migrate\n",
+    stderr: `Error: the database has no schema yet, or an older one: relation "organization" does not exist\nRun first, with the owner's URL: usageflow migrate\n`,
   });
+  const asOwnerOf = (url: URL) => run(["secrets", "show", "--owner-url", url.href], { env });
+  expect(await asOwnerOf(empty)).toMatchObject({ code: 5, stderr: expect.stringMatching(/: usageflow migrate$/m) });
+  empty.pathname = "/nowhere";
+  expect(await asOwnerOf(empty)).toMatchObject({ code: 4, stderr: expect.stringMatching(/"nowhere" does not exist/) });
 });
 
 test("a catalog is pushed, refused with its line, and pulled as it was pushed", async () => {

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { candidates, readNotes } from "../../cli/completion/complete.ts";
 import { EXIT_CODES } from "../../cli/exit-codes.ts";
+import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { priced } from "../support/billing.ts";
+import { setup } from "../support/harness.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { createPlace } from "./run-cli.ts";
 import { createHere } from "./run-here.ts";
@@ -50,6 +52,20 @@ test("ids of metrics, plans and endpoints are the server's; profiles the file's"
   expect(await ask("whoami", "--profile", "")).toBe("emulator\tthe emulator that was started last\n");
   const away = await run(["__complete", "usage", "show", ""], { env: { USAGEFLOW_URL: "http://127.0.0.1:1" } });
   expect(away).toEqual({ code: 0, stdout: "", stderr: "" });
+});
+
+test("ids of API keys, members and access tokens are the server's too; a revoked key is nobody's any more", async () => {
+  const { api, clients, tenant } = await setup();
+  const { run } = await createPlace();
+  const gone = await clients.tenant.createApiKey({ role: Role.VIEWER, name: "gone" });
+  await clients.tenant.revokeApiKey({ id: gone.apiKey?.id ?? "" });
+  const ask = async (apiKey: string, ...words: string[]) =>
+    (await run(["__complete", ...words], { env: { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: apiKey } })).stdout;
+  expect(await ask(tenant.testKey, "keys", "revoke", "")).toMatch(/^key_\w{22}\tfirst key\n$/);
+  expect(await ask(tenant.testKey, "usage", "explain", "")).toBe("");
+  expect(await ask(tenant.ownerToken, "members", "remove", "")).toMatch(/^mem_\w{22}\towner@localhost\n$/);
+  expect(await ask(tenant.ownerToken, "tokens", "list", "--member", "")).toMatch(/^mem_\w{22}\towner@localhost\n$/);
+  expect(await ask(tenant.ownerToken, "tokens", "revoke", "")).toMatch(/^tok_\w{22}\tfirst token\n$/);
 });
 
 test("bash completes with the script", async () => {

@@ -33,6 +33,9 @@ test("an access token is logged in with at a tenant, and --tenant takes the othe
   const env = { USAGEFLOW_API_KEY: tenant.liveKey };
   expect(JSON.parse((await run(["whoami", "--json"], { env })).stdout)).toMatchObject({ kind: "live", member: "" });
   expect(await run(["members", "list"], { env })).toMatchObject({ code: 0 });
+  // One that was typed is meant, whatever else is there: who tries what a key may do must not do it as an owner.
+  const asKey = ["--api-key", tenant.testKey];
+  expect(await run(["organization", "delete", "Acme Incorporated", "--yes", ...asKey])).toMatchObject({ code: 3 });
 });
 
 test("an organization without an owner who could gets one from the database itself, and its log tells of it", async () => {
@@ -60,6 +63,22 @@ test("an organization without an owner who could gets one from the database itse
   expect(await recover()).toMatchObject({ code: 2, stderr: expect.stringMatching(/org_\w{22} {2}Acme/) });
   expect(await recover("--organization", "org_x")).toMatchObject({ code: 4 });
   expect(await recover("--organization", again.organization)).toMatchObject({ code: 0 });
+});
+
+test("a code and an operator's key that are wrong are told as such, and not as API keys", async () => {
+  const { api } = await setup();
+  const { run } = await createHere({ USAGEFLOW_URL: api.url });
+  const code = await run(["members", "accept", "--code", "uf_inv_x"]);
+  expect(code).toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(/^Error: this is no code of an invite: .*\nIs it the/),
+  });
+  const wrong = ["--owner", "ada@example.com", "--operator-key", "x"];
+  const operator = await run(["organization", "create", "Acme", ...wrong]);
+  expect(operator).toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(/no operator's key: .*\nGive with --operator-key/),
+  });
 });
 
 test("a token without a tenant is about the organization, and commands say what is missing", async () => {

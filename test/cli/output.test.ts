@@ -55,6 +55,14 @@ a_2  a name tha…      26`);
     expect([titlesAt(26), titlesAt(25), titlesAt(13)]).toEqual([["ID", "HELD BY", "MADE"], ["ID", "HELD BY"], ["ID"]]);
   });
 
+  test("leaves nothing out for a text that is long beyond measure: it is cut", () => {
+    const some: Column<string>[] = [
+      { title: "CHANGE", value: () => "x".repeat(300), cut: true },
+      { title: "BY", value: () => "key_1", spare: true },
+    ];
+    expect(fitting(some, [""], 60).map(({ title }) => title)).toEqual(["CHANGE", "BY"]);
+  });
+
   test("never cuts an id", () => {
     expect(table(columns, rows, 5)).toContain("a_2  a name …");
   });

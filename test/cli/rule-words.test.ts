@@ -45,6 +45,13 @@ test.each([
   expect(fieldWords("is wrong", field, taken)).toBe(told);
 });
 
+test.each([
+  ["must not be before start", ["--from", "--to"], "--to: must not be before --from"],
+  ["end must not be before start", ["--from", "--before"], "--before: must not be before --from"],
+])("of a span of time, %j is told with the flags of the command", (message, taken, told) => {
+  expect(fieldWords(message, "end", taken)).toBe(told);
+});
+
 test("spans are told as people write them", () => {
   const message = "overlap: must be greater than or equal to 0s and less than or equal to 604800s";
   expect(fieldWords(message, "overlap")).toBe(

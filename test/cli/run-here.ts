@@ -13,7 +13,16 @@ type Main = (argv: readonly string[], root: string) => Promise<void>;
 const { main } = createRequire(import.meta.url)("../../dist/cli/main.js") as { main: Main };
 
 /** Runs commands in this process, one after the other: ten of them cost what one process does. */
-export type Here = Pick<Place, "folder" | "run">;
+export interface Here extends Pick<Place, "folder"> {
+  run(args: readonly string[], options?: HereOptions): ReturnType<Place["run"]>;
+}
+
+interface HereOptions {
+  env?: Record<string, string>;
+  input?: string;
+  /** Of the terminal that stdout is. Left out: it is none. */
+  columns?: number;
+}
 
 /** The command as it was built, with these settings and no others. Its input is empty, and none of it a terminal. */
 export async function createHere(env: Record<string, string> = {}): Promise<Here> {
@@ -23,12 +32,14 @@ export async function createHere(env: Record<string, string> = {}): Promise<Here
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return {
     folder,
-    async run(args, { env: more = {}, input = "" } = {}) {
+    async run(args, { env: more = {}, input = "", columns } = {}) {
       const told = { stdout: "", stderr: "" };
       const restored = [
         replaced(process.stdout, "write", writerInto(told, "stdout")),
         replaced(process.stderr, "write", writerInto(told, "stderr")),
         replaced(process, "stdin", Readable.from(input === "" ? [] : [Buffer.from(input)])),
+        replaced(process.stdout, "isTTY", columns !== undefined),
+        replaced(process.stdout, "columns", columns),
         environment({ ...own, ...more }),
         workplace(folder),
         signals(),

@@ -11,11 +11,11 @@ const columns: Column<ApiKey>[] = [
   { title: "KEY", value: (key) => key.id },
   { title: "NAME", value: (key) => key.name, cut: true },
   { title: "ROLE", value: (key) => word(RoleSchema, key.role) },
-  { title: "LOOKS LIKE", value: (key) => key.prefix },
+  { title: "LOOKS LIKE", value: (key) => key.prefix, spare: true },
   { title: "STATE", value: keyState },
-  { title: "EXPIRES", value: (key) => time(key.expiresAt) },
+  { title: "EXPIRES", value: (key) => time(key.expiresAt), spare: true },
   { title: "LAST USED", value: (key) => time(key.lastUsedAt) },
-  { title: "FROM", value: (key) => key.allowedCidrs.join(" "), cut: "last" },
+  { title: "FROM", value: (key) => key.allowedCidrs.join(" "), cut: true, spare: true },
 ];
 
 export default class KeysList extends ClientCommand {

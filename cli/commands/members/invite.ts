@@ -3,7 +3,6 @@ import type { Member } from "../../../gen/usageflow/v1/organization_pb.ts";
 import { InviteMemberResponseSchema, TenantService } from "../../../gen/usageflow/v1/tenant_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
 import { memberText } from "../../output/member.ts";
-import { facts } from "../../output/table.ts";
 import { MEMBER_ROLES, memberRoleNames } from "../../role-flag.ts";
 import { spanFlag } from "../../time.ts";
 
@@ -29,11 +28,7 @@ export default class MembersInvite extends ClientCommand {
       role: MEMBER_ROLES[flags.role],
       ...(flags["expires-in"] === undefined ? {} : { expiresIn: { seconds: flags["expires-in"] } }),
     });
-    this.answerOne(
-      InviteMemberResponseSchema,
-      made,
-      () => `${memberText(made.member as Member)}\n${facts({ Code: made.code })}`,
-    );
+    this.answerOne(InviteMemberResponseSchema, made, () => memberText(made.member as Member, made.code));
     this.say("Hand the code over now: it is not shown again.");
   }
 }

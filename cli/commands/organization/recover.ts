@@ -1,15 +1,13 @@
 import { Args, Flags } from "@oclif/core";
 import { systemClock } from "../../../server/clock.ts";
-import { readConfig } from "../../../server/config.ts";
 import { formatId } from "../../../server/id.ts";
-import { createSecrets } from "../../../server/secrets.ts";
 import { type NamedOrganization, recoverOrganization } from "../../../server/tenant/recover-organization.ts";
-import { BaseCommand } from "../../base-command.ts";
 import { CliError } from "../../cli-error.ts";
+import { DatabaseCommand } from "../../database-command.ts";
+import { ownerUrlFlag, ownerUrlOf } from "../../database-url.ts";
 import { facts } from "../../output/table.ts";
-import { ownerUrlFlag, ownerUrlOf } from "../../owner-url.ts";
 
-export default class OrganizationRecover extends BaseCommand {
+export default class OrganizationRecover extends DatabaseCommand {
   static override summary = "Make a person an owner, on the database itself, and show their access token once.";
   static override description =
     "For an organization that was made before there were members, or whose owners have no token left. The organization's audit log tells of it. The environment gives USAGEFLOW_MASTER_KEY and USAGEFLOW_KEY_PEPPER: those that the servers have.";
@@ -26,8 +24,7 @@ export default class OrganizationRecover extends BaseCommand {
   override async run(): Promise<void> {
     const { args, flags } = await this.parse(OrganizationRecover);
     const ownerUrl = ownerUrlOf(flags);
-    const roles = { DATABASE_URL: ownerUrl, USAGEFLOW_WORKER_DATABASE_URL: ownerUrl }; // needed by servers only
-    const parts = { secrets: createSecrets(readConfig({ ...roles, ...process.env })), clock: systemClock };
+    const parts = { secrets: this.environmentSecrets(), clock: systemClock };
     if (!/^[^\s@]+@[^\s@]+$/.test(args.email)) throw new CliError("usage", `"${args.email}" is no address`);
     const made = await recoverOrganization(ownerUrl, parts, args.email, (all) => chosen(all, flags.organization));
     const organization = formatId("org", made.organization.id);

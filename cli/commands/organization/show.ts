@@ -2,7 +2,7 @@ import { RoleSchema } from "../../../gen/usageflow/v1/permission_pb.ts";
 import { GetOrganizationResponseSchema, TenantService } from "../../../gen/usageflow/v1/tenant_service_pb.ts";
 import { ClientCommand } from "../../client-command.ts";
 import { facts } from "../../output/table.ts";
-import { time, word } from "../../output/text.ts";
+import { moment, time, word } from "../../output/text.ts";
 
 export default class OrganizationShow extends ClientCommand {
   static override summary = "Show the organization, and who you are in it.";
@@ -18,7 +18,7 @@ export default class OrganizationShow extends ClientCommand {
       facts({
         Organization: organization?.name ?? "",
         Id: organization?.id ?? "",
-        Made: time(organization?.createdAt),
+        Made: moment(organization?.createdAt),
         "Deleted after": time(organization?.deleteAfter),
         "You are": member?.email ?? "",
         Role: member ? word(RoleSchema, member.role) : "",

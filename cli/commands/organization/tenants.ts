@@ -9,7 +9,7 @@ const columns: Column<Tenant>[] = [
   { title: "TENANT", value: (tenant) => tenant.id },
   { title: "KIND", value: (tenant) => word(TenantKindSchema, tenant.kind) },
   { title: "CLOCK", value: (tenant) => (tenant.clock?.frozen ? `stands at ${time(tenant.clock.now)}` : "runs") },
-  { title: "TIME ZONE", value: (tenant) => tenant.timeZone },
+  { title: "TIME ZONE", value: (tenant) => tenant.timeZone, cut: true },
 ];
 
 export default class OrganizationTenants extends ClientCommand {

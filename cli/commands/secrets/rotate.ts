@@ -1,15 +1,13 @@
 import { systemClock } from "../../../server/clock.ts";
-import { readConfig } from "../../../server/config.ts";
 import { rotateSecrets } from "../../../server/rotate-secrets.ts";
 import { isSealed, readSecretUse } from "../../../server/secret-use.ts";
-import { createSecrets } from "../../../server/secrets.ts";
-import { BaseCommand } from "../../base-command.ts";
+import { DatabaseCommand } from "../../database-command.ts";
+import { ownerUrlFlag, ownerUrlOf } from "../../database-url.ts";
 import { createProgress } from "../../output/progress.ts";
 import { count } from "../../output/text.ts";
-import { ownerUrlFlag, ownerUrlOf } from "../../owner-url.ts";
 import { stopSignal } from "../../stop-signal.ts";
 
-export default class SecretsRotate extends BaseCommand {
+export default class SecretsRotate extends DatabaseCommand {
   static override summary = "Encrypt everything anew with the master key of today.";
   static override description =
     `Webhook secrets and headers, and stored answers, that another master key encrypted. The environment gives USAGEFLOW_MASTER_KEY, USAGEFLOW_KEY_PEPPER and USAGEFLOW_OTHER_MASTER_KEYS: those that the servers have.
@@ -24,8 +22,7 @@ Servers may be at work. Stopped and run again, it goes on where it was; run once
   override async run(): Promise<void> {
     const { flags } = await this.parse(SecretsRotate);
     const ownerUrl = ownerUrlOf(flags);
-    const roles = { DATABASE_URL: ownerUrl, USAGEFLOW_WORKER_DATABASE_URL: ownerUrl }; // needed by servers only
-    const secrets = createSecrets(readConfig({ ...roles, ...process.env }));
+    const secrets = this.environmentSecrets();
     const stop = stopSignal();
     const progress = createProgress();
     const onSealed = (sealed: number) => progress.show(`${count(sealed, "value")} encrypted anew`);

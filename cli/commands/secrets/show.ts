@@ -1,10 +1,8 @@
 import { systemClock } from "../../../server/clock.ts";
-import { readConfig } from "../../../server/config.ts";
 import { readSecretUse, type SecretUse } from "../../../server/secret-use.ts";
-import { createSecrets } from "../../../server/secrets.ts";
-import { BaseCommand } from "../../base-command.ts";
+import { DatabaseCommand } from "../../database-command.ts";
+import { ownerUrlFlag, ownerUrlOf } from "../../database-url.ts";
 import { type Column, table } from "../../output/table.ts";
-import { ownerUrlFlag, ownerUrlOf } from "../../owner-url.ts";
 
 const WORDS: Record<SecretUse["key"], string> = {
   today: "of today",
@@ -20,7 +18,7 @@ const columns: Column<SecretUse>[] = [
   { title: "KEY", value: (use) => WORDS[use.key] },
 ];
 
-export default class SecretsShow extends BaseCommand {
+export default class SecretsShow extends DatabaseCommand {
   static override summary = "Show how much depends on which master key and pepper. No secret is shown.";
   static override description =
     "A key on which nothing depends any more may be put away. The environment gives USAGEFLOW_MASTER_KEY and USAGEFLOW_KEY_PEPPER, and the other keys where there are some: those that the servers have.";
@@ -33,12 +31,12 @@ export default class SecretsShow extends BaseCommand {
   override async run(): Promise<void> {
     const { flags } = await this.parse(SecretsShow);
     const ownerUrl = ownerUrlOf(flags);
-    const roles = { DATABASE_URL: ownerUrl, USAGEFLOW_WORKER_DATABASE_URL: ownerUrl }; // needed by servers only
-    const secrets = createSecrets(readConfig({ ...roles, ...process.env }));
+    const secrets = this.environmentSecrets();
     const uses = await readSecretUse(ownerUrl, secrets, systemClock.now());
     this.answer(
       () => ({ uses }),
-      () => table(columns, uses),
+      () => (uses.length > 0 ? table(columns, uses) : ""),
     );
+    if (uses.length === 0) this.say("Nothing to show: nothing depends on a key yet.");
   }
 }

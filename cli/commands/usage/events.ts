@@ -18,7 +18,7 @@ const columns: Column<UsageEvent>[] = [
   { title: "METRIC", value: (event) => event.metric },
   { title: "AMOUNT", value: (event) => event.amount, right: true },
   { title: "CUSTOMER", value: (event) => event.customerId, cut: true },
-  { title: "KEY", value: (event) => event.idempotencyKey },
+  { title: "KEY", value: (event) => event.idempotencyKey, cut: "last" },
 ];
 
 /** When an event was voided: a column that is there when one was. */
