@@ -11,6 +11,7 @@ import { type Caller, callerKey } from "./caller.ts";
 import { checkContract } from "./contract.ts";
 import { timeoutKey } from "./deadline.ts";
 import { forbidden, invalid } from "./errors.ts";
+import { holdsSecret } from "./masked-json.ts";
 import { type Origin, originKey } from "./origin.ts";
 import { allows, permissionOf } from "./permission.ts";
 import { atPlace, tenantNamed } from "./place.ts";
@@ -180,7 +181,10 @@ export function idempotency(): Interceptor {
         ErrorReason.INVALID_FIELD,
       );
     }
-    const requestHash = createHash("sha256").update(toBinary(request.method.input, request.message)).digest();
+    const hash = createHash("sha256").update(toBinary(request.method.input, request.message));
+    // What was answered in secret is not for others with the same key: they may have a lesser role, or be another member.
+    if (holdsSecret(request.method.output)) hash.update(caller.keyId);
+    const requestHash = hash.digest();
     const method = `${request.service.typeName}/${request.method.name}`;
     request.contextValues.set(callerKey, { ...caller, idempotency: { key, method, requestHash } });
     return next(request);
