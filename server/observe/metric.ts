@@ -145,7 +145,7 @@ export const metrics = {
     unit: "{turn}",
     help: "Turns of one tenant's work that failed. The log's `tenant.failed` says whose.",
     labels: ["work"],
-    known: ["usage_batch", "outbox_pending", "billing"],
+    known: ["usage_batch", "outbox_pending", "billing", "customer_erasure", "deletion", "listener", "replay"],
   },
   usageflow_database_connections: {
     kind: "gauge",
