@@ -6,6 +6,7 @@ import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { emptyOrganizations } from "../../server/tenant/empty-organizations.ts";
 import { tenantTables } from "../../server/tenant/tenant-tables.ts";
 import { catalog } from "../support/catalog.ts";
+import { doctorOf } from "../support/doctor.ts";
 import { type Harness, type Organization, setup } from "../support/harness.ts";
 import { liveMonth } from "../support/lived-month.ts";
 import { memberOf } from "../support/members.ts";
@@ -141,6 +142,7 @@ describe("an organization that is to be deleted", () => {
     });
     expect([track.status, await track.json()]).toMatchObject([401, { error: { reason: "ORGANIZATION_DELETED" } }]);
     await emptyOrganizations(app); // the retry is due, and this loop was first
+    expect(await doctorOf(harness)).toEqual([]); // what was to be done is gone on purpose
     await drain();
     expect(receiver.got.length).toBe(sent);
     expect(await rowsOf(harness, [tenant.testId])).toMatchObject({ customer: 1 }); // not yet: calls may be under way
