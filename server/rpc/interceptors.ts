@@ -38,7 +38,7 @@ export function createGate(app: App, door: Door, open: OpenServices) {
       call.values.set(callerKey, await letIn(door, sent, about));
     } catch (error) {
       const told = answerError(app, error, record.requestId);
-      record.end(told.code);
+      record.end(told);
       throw told;
     }
   };
@@ -103,7 +103,7 @@ export function accessLog(app: App, refusals: Refusals): Interceptor {
     const tell = (error: unknown) => {
       if (caller?.call) refusals.note({ ...caller.call, key: undefined, caller }, error);
       const told = answerError(app, error, record.requestId);
-      record.end(told.code);
+      record.end(told);
       return told;
     };
     try {

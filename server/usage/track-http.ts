@@ -37,9 +37,9 @@ export function trackRoute(app: App, door: Door, tracker: Tracker): NodeHandler 
     const { requestId } = record;
     // Over HTTP/1.1 the server's own limits hold; an HTTP/2 stream that never ends would be held for ever.
     if ("stream" in request) request.stream.setTimeout(app.config.requestTimeoutMs, () => request.stream.close());
-    const end = (status: number, code: Code | undefined) => {
+    const end = (status: number, error: ConnectError | Code | undefined) => {
       record.note({ status });
-      record.end(code);
+      record.end(error);
     };
     const enter = () => letIn(door, sent, { method: UsageService.method.trackUsage, record, origin });
     track(app, enter, door.admission, tracker, request).then(
@@ -52,7 +52,7 @@ export function trackRoute(app: App, door: Door, tracker: Tracker): NodeHandler 
         const told = answerError(app, error, requestId);
         const status = sendError(response, told, requestId, statusOf(error));
         if (!request.complete && request.httpVersionMajor === 1) passOver(request, app.config.requestBytesMax);
-        end(status, told.code);
+        end(status, told);
       },
     );
   };
@@ -121,6 +121,8 @@ function readBody(request: NodeRequest, bytesMax: number): Promise<Buffer> {
   let length = 0;
   return new Promise((resolve, reject) => {
     if (request.readableEnded) return resolve(Buffer.alloc(0)); // while the caller was looked up, and never again
+    const breakOff = () => reject(invalid("", "the body broke off", ErrorReason.MALFORMED_BODY));
+    if (request.destroyed) return breakOff();
     request.on("data", (chunk: Buffer) => {
       length += chunk.length;
       if (length <= bytesMax) chunks.push(chunk);
@@ -131,7 +133,7 @@ function readBody(request: NodeRequest, bytesMax: number): Promise<Buffer> {
     });
     request.on("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
     request.on("error", reject);
-    request.on("aborted", () => reject(invalid("", "the body broke off", ErrorReason.MALFORMED_BODY)));
+    request.on("aborted", breakOff);
   });
 }
 
