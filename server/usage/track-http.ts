@@ -78,8 +78,8 @@ async function track(
   if (!isUtf8(body)) throw invalid("", "the body is not valid UTF-8", ErrorReason.MALFORMED_BODY);
   const json = parseExactJson(body.toString());
   const backfill = /[?&]backfill=true(&|$)/.test(request.url ?? "");
-  admission.admitEvents(caller, Array.isArray(json) ? json.length : 1);
   if (!Array.isArray(json)) {
+    admission.admitEvents(caller, 1);
     const results = await trackAll(tracker, caller, [json], backfill);
     const [result] = results as [UsageResult];
     return { ...(ANSWERS[result.outcome] ?? FAILED), body: toPlain(result), results };
@@ -88,6 +88,7 @@ async function track(
     const reason = json.length === 0 ? ErrorReason.INVALID_FIELD : ErrorReason.TOO_LARGE;
     throw invalid("", `an array of 1 to ${EVENTS_MAX} events, and not of ${json.length}`, reason);
   }
+  admission.admitEvents(caller, json.length);
   const results = await trackAll(tracker, caller, json, backfill);
   return { ...DONE, body: { results: results.map(toPlain) }, results };
 }
