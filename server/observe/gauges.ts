@@ -8,7 +8,7 @@ import type { Tell } from "./observer.ts";
 import { readVitals, VITAL_GAUGES, type Vital } from "./vitals.ts";
 
 /** How old what is told of the database may be: however many ask for metrics, it is asked once in this time. */
-export const VITALS_MS = 10_000;
+const VITALS_MS = 10_000;
 // Sooner than whoever asks gives up: when the database says nothing, the other metrics say so.
 const ANSWER_MS = 3_000;
 const LATE = new Error(`the database did not answer within ${ANSWER_MS} ms`);
