@@ -73,10 +73,14 @@ export async function startApi(app: App, readiness = createReadinessCheck(app)):
       health.register(router);
       if (app.config.reflection) registerReflection(router, [...services, ...openServices]);
     },
-    fallback: plainRoutes(app, readiness, {
-      "POST /api/track": trackRoute(app, door, tracker),
-      ...(app.config.metricsToken === undefined ? {} : { "GET /metrics": metricsRoute(app) }),
-    }),
+    fallback: plainRoutes(
+      app,
+      { readiness, authenticator },
+      {
+        "POST /api/track": trackRoute(app, door, tracker),
+        ...(app.config.metricsToken === undefined ? {} : { "GET /metrics": metricsRoute(app) }),
+      },
+    ),
   });
   const port = await createOnePort(app, handler, trackLane(app, door, tracker));
   const address = await listenOn(app, port, app.config.port);
@@ -111,7 +115,7 @@ export async function startHealthPort(app: App, readiness: ReadinessCheck): Prom
     {
       open: new Set([Health.typeName]),
       routes: (router) => health.register(router),
-      fallback: plainRoutes(app, readiness, {}),
+      fallback: plainRoutes(app, { readiness, authenticator }, {}),
     },
   );
   const port = await createOnePort(app, handler, () => false);

@@ -24,6 +24,14 @@ export function onDeadline(ms: number, work: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
+/** What `work` comes to, or `late` as an error once `ms` of real time have passed: the work goes on, and nobody waits for it. */
+export function inTime<T>(ms: number, work: Promise<T>, late: Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const ended = onDeadline(ms, () => reject(late));
+    work.then(resolve, reject).finally(ended);
+  });
+}
+
 /** Runs `work` with a signal that aborts once `ms` of real time have passed. */
 export async function withDeadline<T>(ms: number, work: (deadline: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();

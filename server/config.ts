@@ -1,8 +1,7 @@
-import { isCidr } from "./cidr.ts";
 import { defaultLimits, type Limits, readLimits } from "./limits.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
 import { type OtlpConfig, otlpOff, readOtlpConfig } from "./observe/otlp-config.ts";
-import { weaknessOf } from "./weak-key.ts";
+import { DAYS_MAX, PORT_MAX, settingReaders, TIME_MAX } from "./setting-readers.ts";
 
 /** All settings of a server. Every number says its unit. */
 export interface Config extends Limits, OtlpConfig {
@@ -43,7 +42,6 @@ export interface Config extends Limits, OtlpConfig {
   reflection: boolean;
   /** True in the emulator alone: webhooks go to loopback addresses, and live keys are refused. */
   emulator: boolean;
-  /** What is logged, as JSON lines on stderr: `debug`, `info`, `warn`, `error` or `silent`. */
   /** What is logged, as JSON lines on stderr: `debug`, `info`, `warn`, `error` or `silent`. */
   logLevel: LogLevel;
   /** Asked for by `/metrics`, as a bearer token. Undefined: the one port has no `/metrics`, and its own asks for nothing. */
@@ -159,55 +157,7 @@ export const defaults: Omit<Config, "databaseUrl" | "workerDatabaseUrl" | "maste
 /** Reads the environment. Throws one error that names every variable that is missing or wrong, and what it should be. */
 export function readConfig(env: Record<string, string | undefined>): Config {
   const problems: string[] = [];
-  const text = (name: string, fallback?: string): string => {
-    const value = env[name] || fallback;
-    if (value === undefined) problems.push(`${name} is not set`);
-    return value ?? "";
-  };
-  const integer = (name: string, fallback: number, min = 1): number => {
-    const value = env[name];
-    if (!value) return fallback;
-    const number = Number(value);
-    if (Number.isSafeInteger(number) && number >= min) return number;
-    problems.push(`${name} must be a whole number of at least ${min}, and is "${value}"`);
-    return fallback;
-  };
-  const schedule = (name: string, fallback: readonly number[]): readonly number[] => {
-    const value = env[name];
-    if (!value) return fallback;
-    if (/^\d{1,7}(,\d{1,7}){0,99}$/.test(value)) return [0, ...value.split(",").map((part) => Number(part) * SECOND)];
-    problems.push(`${name} must be up to 100 whole numbers of seconds such as 5,300,1800, and is "${value}"`);
-    return fallback;
-  };
-  const cidrs = (name: string): readonly string[] => {
-    const list = (env[name] ?? "").split(",").flatMap((part) => part.trim() || []);
-    const wrong = list.filter((one) => !isCidr(one));
-    for (const one of wrong) problems.push(`${name} must be ranges such as 10.0.0.0/8,fd00::/8, and has "${one}"`);
-    return list;
-  };
-  const origins = (name: string): readonly string[] => {
-    const list = (env[name] ?? "").split(",").flatMap((part) => part.trim() || []);
-    const wrong = list.filter((one) => URL.parse(one)?.origin !== one || !/^https?:/.test(one));
-    for (const one of wrong) problems.push(`${name} must be origins such as https://app.example.com, and has "${one}"`);
-    return list;
-  };
-  const onOff = (name: string, fallback: boolean): boolean => {
-    const value = env[name];
-    if (!value || value === "on" || value === "off") return value ? value === "on" : fallback;
-    problems.push(`${name} must be on or off, and is "${value}"`);
-    return fallback;
-  };
-  const key = (name: string): Buffer => {
-    const weakness = weaknessOf(env[name]);
-    if (weakness) problems.push(`${name} ${weakness}`);
-    return Buffer.from(env[name] ?? "", "base64");
-  };
-  const keys = (name: string): readonly Buffer[] => {
-    const list = (env[name] ?? "").split(",").flatMap((part) => part.trim() || []);
-    for (const weakness of list.flatMap((one) => weaknessOf(one) ?? []))
-      problems.push(`each key of ${name} ${weakness}`);
-    return list.map((one) => Buffer.from(one, "base64"));
-  };
+  const { text, integer, schedule, cidrs, origins, onOff, key, keys } = settingReaders(env, problems);
   const logLevel = text("USAGEFLOW_LOG_LEVEL", defaults.logLevel);
   if (!LOG_LEVELS.some((level) => level === logLevel)) {
     problems.push(`USAGEFLOW_LOG_LEVEL must be debug, info, warn, error or silent, and is "${logLevel}"`);
@@ -230,7 +180,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     databaseConnectionsMax: integer("USAGEFLOW_DATABASE_CONNECTIONS_MAX", defaults.databaseConnectionsMax),
     statementTimeoutMs: integer("USAGEFLOW_STATEMENT_TIMEOUT_MS", defaults.statementTimeoutMs),
     host: text("USAGEFLOW_HOST", defaults.host),
-    port: integer("USAGEFLOW_PORT", defaults.port, 0),
+    port: integer("USAGEFLOW_PORT", defaults.port, 0, PORT_MAX),
     tls: env.USAGEFLOW_TLS_CERT_FILE
       ? { certFile: env.USAGEFLOW_TLS_CERT_FILE, keyFile: text("USAGEFLOW_TLS_KEY_FILE") }
       : undefined,
@@ -244,12 +194,12 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     trustedProxies: cidrs("USAGEFLOW_TRUSTED_PROXIES"),
     logLevel: logLevel as LogLevel,
     metricsToken,
-    metricsPort: env.USAGEFLOW_METRICS_PORT ? integer("USAGEFLOW_METRICS_PORT", 0, 0) : undefined,
+    metricsPort: env.USAGEFLOW_METRICS_PORT ? integer("USAGEFLOW_METRICS_PORT", 0, 0, PORT_MAX) : undefined,
     metricsHost: text("USAGEFLOW_METRICS_HOST", defaults.metricsHost),
     ...readOtlpConfig(env, problems),
     shutdownGraceMs: integer("USAGEFLOW_SHUTDOWN_GRACE_MS", defaults.shutdownGraceMs),
     shutdownDelayMs: integer("USAGEFLOW_SHUTDOWN_DELAY_MS", defaults.shutdownDelayMs, 0),
-    healthPort: env.USAGEFLOW_HEALTH_PORT ? integer("USAGEFLOW_HEALTH_PORT", 0, 0) : undefined,
+    healthPort: env.USAGEFLOW_HEALTH_PORT ? integer("USAGEFLOW_HEALTH_PORT", 0, 0, PORT_MAX) : undefined,
     loopStallMs: integer("USAGEFLOW_LOOP_STALL_MS", defaults.loopStallMs),
     requestBytesMax: integer("USAGEFLOW_REQUEST_BYTES_MAX", defaults.requestBytesMax),
     requestTimeoutMs: integer("USAGEFLOW_REQUEST_TIMEOUT_MS", defaults.requestTimeoutMs),
@@ -259,14 +209,19 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     deliveryConcurrencyMax: integer("USAGEFLOW_DELIVERY_CONCURRENCY_MAX", defaults.deliveryConcurrencyMax),
     deliveryAllowedCidrs: cidrs("USAGEFLOW_DELIVERY_ALLOWED_CIDRS"),
     deliveryScheduleMs: schedule("USAGEFLOW_RETRY_SCHEDULE_SECONDS", defaults.deliveryScheduleMs),
-    retryAfterMaxMs: integer("USAGEFLOW_RETRY_AFTER_MAX_MS", defaults.retryAfterMaxMs, 0),
+    retryAfterMaxMs: integer("USAGEFLOW_RETRY_AFTER_MAX_MS", defaults.retryAfterMaxMs, 0, TIME_MAX),
     breakerFailures: integer("USAGEFLOW_BREAKER_FAILURES", defaults.breakerFailures, 0),
-    disableAfterMs: integer("USAGEFLOW_ENDPOINT_DISABLE_AFTER_MS", defaults.disableAfterMs),
-    organizationDeletionDays: integer("USAGEFLOW_ORGANIZATION_DELETION_DAYS", defaults.organizationDeletionDays),
-    webhookRetentionDays: integer("USAGEFLOW_WEBHOOK_RETENTION_DAYS", defaults.webhookRetentionDays),
+    disableAfterMs: integer("USAGEFLOW_ENDPOINT_DISABLE_AFTER_MS", defaults.disableAfterMs, 1, TIME_MAX),
+    organizationDeletionDays: integer(
+      "USAGEFLOW_ORGANIZATION_DELETION_DAYS",
+      defaults.organizationDeletionDays,
+      1,
+      DAYS_MAX,
+    ),
+    webhookRetentionDays: integer("USAGEFLOW_WEBHOOK_RETENTION_DAYS", defaults.webhookRetentionDays, 1, DAYS_MAX),
     streamsPerTenantMax: integer("USAGEFLOW_STREAMS_PER_TENANT_MAX", defaults.streamsPerTenantMax),
-    listenerIdleMs: integer("USAGEFLOW_LISTENER_IDLE_MS", defaults.listenerIdleMs),
-    answerRetentionMs: integer("USAGEFLOW_ANSWER_RETENTION_MS", defaults.answerRetentionMs),
+    listenerIdleMs: integer("USAGEFLOW_LISTENER_IDLE_MS", defaults.listenerIdleMs, 1, TIME_MAX),
+    answerRetentionMs: integer("USAGEFLOW_ANSWER_RETENTION_MS", defaults.answerRetentionMs, 1, TIME_MAX),
   };
   if (config.deliveryLeaseMs <= config.deliveryTimeoutMs) {
     problems.push("USAGEFLOW_DELIVERY_LEASE_MS must be more than USAGEFLOW_DELIVERY_TIMEOUT_MS");

@@ -121,7 +121,7 @@ export function toBase62(bytes: Buffer, length: number): string {
 }
 
 /** The `byteLength` bytes that `toBase62` wrote, or undefined when the text is none of its answers. */
-export function fromBase62(text: string, length: number, byteLength: number): Buffer | undefined {
+function fromBase62(text: string, length: number, byteLength: number): Buffer | undefined {
   if (text.length !== length) return undefined;
   let value = 0n;
   for (const character of text) {

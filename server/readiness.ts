@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { App } from "./app.ts";
-import { onDeadline } from "./clock.ts";
+import { inTime } from "./clock.ts";
 import { readSchemaState } from "./db/migrate.ts";
 import type { LoopReport } from "./loop.ts";
 import { packageVersion } from "./version.ts";
@@ -71,7 +71,7 @@ function problemOf(app: App, { name, working, aliveAt, failures }: LoopReport): 
 
 async function lookAtDatabase(app: App): Promise<Pick<Readiness, "schema" | "reasons">> {
   try {
-    const { at, missing } = await inTime(ask(app));
+    const { at, missing } = await inTime(DATABASE_MS, ask(app), LATE);
     const lacks = `the database lacks ${missing.length} migrations, from ${missing[0]}: run "usageflow migrate"`;
     return { schema: at, reasons: missing.length > 0 ? [lacks] : [] };
   } catch (error) {
@@ -89,10 +89,3 @@ async function ask(app: App) {
 }
 
 const LATE = new Error(`the database did not answer within ${DATABASE_MS} ms`);
-
-function inTime<T>(work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const inTime = onDeadline(DATABASE_MS, () => reject(LATE));
-    work.then(resolve, reject).finally(inTime);
-  });
-}

@@ -3,6 +3,8 @@ import { plusMs } from "./clock.ts";
 import { formatId, NIL_ID } from "./id.ts";
 import { errorFacts } from "./log.ts";
 import { noteError } from "./loop.ts";
+import type { Facts } from "./observe/fact.ts";
+import type { metrics } from "./observe/metric.ts";
 
 /** Tables of work that waits, of all tenants: each row is a claim on some. */
 export type Queue = "usage_batch" | "outbox_pending" | "customer_erasure";
@@ -52,19 +54,23 @@ function isAlone(app: App, queue: Queue, tenantId: string): boolean {
   return !last;
 }
 
-/** One tenant's turn. A fault is logged, leaves its work where it was, and holds up nobody. */
+/** What a turn is for, as metrics and log lines name it. */
+export type TurnName = (typeof metrics.usageflow_tenant_failures_total.known)[number];
+
+/** One tenant's turn. A fault is logged, leaves its work where it was, and holds up nobody. `whose`: left out, the tenant's. */
 export async function turnOf(
   app: App,
-  name: string,
+  name: TurnName,
   tenantId: string,
   work: (tenantId: string) => Promise<number>,
+  whose: Facts = { tenant_id: formatId("ten", tenantId) },
 ): Promise<number> {
   try {
     return await work(tenantId);
   } catch (error) {
     noteError(error);
     app.observer.count("usageflow_tenant_failures_total", { work: name });
-    app.log.error("tenant.failed", { work: name, tenant_id: formatId("ten", tenantId), ...errorFacts(error) });
+    app.log.error("tenant.failed", { work: name, ...whose, ...errorFacts(error) });
     return 0;
   }
 }

@@ -118,3 +118,19 @@ test("a share of traces is from 0 to 1", () => {
   const sampler = { OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "2" };
   expect(() => readConfig({ ...env, ...sampler })).toThrow("OTEL_TRACES_SAMPLER_ARG");
 });
+
+test("a number that no timer, no port and no calendar takes is refused, and not taken for none at all", () => {
+  const wrong = {
+    USAGEFLOW_REQUEST_TIMEOUT_MS: "9999999999", // setTimeout would end each call at once
+    USAGEFLOW_CONNECTION_IDLE_MS: "2147483648",
+    USAGEFLOW_PORT: "65536",
+    USAGEFLOW_HEALTH_PORT: "80800",
+    USAGEFLOW_ORGANIZATION_DELETION_DAYS: "100000001",
+    USAGEFLOW_STATEMENT_TIMEOUT_MS: "0",
+  };
+  for (const [name, value] of Object.entries(wrong)) {
+    expect(() => readConfig({ ...env, [name]: value })).toThrow(`${name} must be a whole number from `);
+  }
+  const longest = { ...env, USAGEFLOW_REQUEST_TIMEOUT_MS: "2147483647", USAGEFLOW_ANSWER_RETENTION_MS: "2592000000" };
+  expect(readConfig(longest)).toMatchObject({ requestTimeoutMs: 2 ** 31 - 1, answerRetentionMs: 30 * 86_400_000 });
+});

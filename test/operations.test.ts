@@ -1,9 +1,16 @@
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { expect, test } from "vitest";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
+import { startApi, startHealthPort } from "../server/api.ts";
 import { defaults } from "../server/config.ts";
+import { createReadinessCheck } from "../server/readiness.ts";
+import { makeCertificate } from "./support/certificate.ts";
+import { setup } from "./support/harness.ts";
 
 // There is no container engine in a test: what can be known of these files by reading them.
 
@@ -44,10 +51,41 @@ test("the Containerfile copies what there is, builds without scripts of packages
   const words = final.map(([word]) => word);
   expect(final.find(([word]) => word === "USER")?.[1]).toBe("node");
   expect(words.indexOf("USER")).toBeLessThan(words.indexOf("ENTRYPOINT"));
-  expect(words).toContain("HEALTHCHECK");
+  expect(final.find(([word]) => word === "HEALTHCHECK")?.join(" ")).toMatch(/ CMD \["node", "health.mjs"\]$/);
+  expect(there).toContain("health.mjs");
   expect(final[0]?.[1]).toBe(build[0]?.[1]);
   expect(final[0]?.[1]).toMatch(/\/node:24-/); // that which runs the tests
   expect(process.version).toMatch(/^v24\./);
+});
+
+test("the health check of a container asks an API and a worker, over TLS and without, and believes what they say", async () => {
+  const harness = await setup();
+  const folder = await mkdtemp(join(tmpdir(), "usageflow-health-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const tls = { certFile: join(folder, "cert.pem"), keyFile: join(folder, "key.pem") };
+  const { cert, key } = makeCertificate({ name: "api.example.com", validUntil: new Date(Date.now() + 86_400_000) });
+  await writeFile(tls.certFile, cert);
+  await writeFile(tls.keyFile, key);
+  const checked = (env: Record<string, string>) =>
+    promisify(execFile)(process.execPath, [`${root}docs/operations/health.mjs`], { env }).then(
+      () => "healthy",
+      (error) => `exit ${error.code}`,
+    );
+  for (const [name, config] of Object.entries({ plain: {}, tls: { tls } })) {
+    const app = await harness.addApp({ ...config, healthPort: 0 });
+    const own = { ...("tls" in config ? { USAGEFLOW_TLS_CERT_FILE: tls.certFile } : {}) };
+    const [apiReadiness, workerReadiness] = [createReadinessCheck(app), createReadinessCheck(app)];
+    const api = await startApi(app, apiReadiness);
+    const worker = await startHealthPort(app, workerReadiness);
+    onTestFinished(async () => void (await Promise.all([api.close(), worker?.close()])));
+    const asApi = () => checked({ ...own, USAGEFLOW_PORT: `${api.port}`, USAGEFLOW_HEALTH_PORT: "1" });
+    const asWorker = () => checked({ ...own, USAGEFLOW_PORT: "1", USAGEFLOW_HEALTH_PORT: `${worker?.port}` });
+    expect([name, await asApi(), await asWorker()]).toEqual([name, "healthy", "healthy"]);
+    apiReadiness.stop();
+    workerReadiness.stop();
+    expect([name, await asApi(), await asWorker()]).toEqual([name, "exit 1", "exit 1"]);
+  }
+  expect(await checked({ USAGEFLOW_PORT: "1" })).toBe("exit 1");
 });
 
 test("the compose file starts the server after its schema and its logins, with settings that there are", async () => {

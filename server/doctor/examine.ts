@@ -77,7 +77,7 @@ export async function examine(ownerUrl: string, examination: Examination): Promi
   try {
     await checkSchema(db);
     const patient: Patient = { db, now: clock.now(), secrets, keptFrom: await keptFrom(db) };
-    const places = await readPlaces(db);
+    const places = await readPlaces(db, patient.now);
     const until = clock.now().getTime() + examination.timeMs;
     const findings: Finding[] = [];
     for (const invariant of invariants) {
@@ -167,9 +167,18 @@ interface Place {
 
 const DATABASE: Place = { id: "", name: "the database", of: ["database"] };
 
-/** The database, all tenants, and all organizations: they have an audit log of their own. */
-async function readPlaces(db: Db): Promise<Place[]> {
-  const tenants = await db.selectFrom("tenant").select("tenant_id as id").orderBy("tenant_id").execute();
+/**
+ * The database, all tenants, and all organizations: they have an audit log of their own. Not the tenants of an organization whose
+ * deletion has begun: half of what they had is gone, as it should be.
+ */
+async function readPlaces(db: Db, now: Date): Promise<Place[]> {
+  const tenants = await db
+    .selectFrom("tenant")
+    .innerJoin("organization", "organization.id", "tenant.organization_id")
+    .select("tenant_id as id")
+    .where((where) => where.or([where("delete_after", "is", null), where("delete_after", ">", now)]))
+    .orderBy("tenant_id")
+    .execute();
   const organizations = await db.selectFrom("organization").select("id").orderBy("id").execute();
   return [
     DATABASE,

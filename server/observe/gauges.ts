@@ -1,14 +1,17 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type pg from "pg";
 import type { App } from "../app.ts";
-import { plusMs } from "../clock.ts";
+import { inTime, plusMs } from "../clock.ts";
 import { errorFacts } from "../log.ts";
 import type { GaugeName } from "./metric.ts";
 import type { Tell } from "./observer.ts";
 import { readVitals, VITAL_GAUGES, type Vital } from "./vitals.ts";
 
 /** How old what is told of the database may be: however many ask for metrics, it is asked once in this time. */
-export const VITALS_MS = 10_000;
+const VITALS_MS = 10_000;
+// Sooner than whoever asks gives up: when the database says nothing, the other metrics say so.
+const ANSWER_MS = 3_000;
+const LATE = new Error(`the database did not answer within ${ANSWER_MS} ms`);
 const DELAY_WINDOW_MS = 10_000;
 const NANOSECONDS = 1e9;
 
@@ -61,7 +64,7 @@ function delayReader({ clock }: App): (tell: Tell) => void {
 function vitalsReader(app: App): () => Promise<readonly Vital[]> {
   let last: { at: Date; vitals: Promise<readonly Vital[]> } | undefined;
   const read = () =>
-    readVitals(app).catch((error): readonly Vital[] => {
+    inTime(ANSWER_MS, readVitals(app), LATE).catch((error): readonly Vital[] => {
       app.observer.count("usageflow_vitals_failures_total", {});
       app.log.warn("observe.no_vitals", errorFacts(error));
       return [];

@@ -33,6 +33,20 @@ export const metrics = {
     help: "Calls that stream and have ended. One whose client went is `canceled`, as most are.",
     labels: ["method", "code"],
   },
+  usageflow_rpc_refusals_total: {
+    kind: "counter",
+    unit: "{call}",
+    help: "Calls that were refused, by the contract's reason: `RATE_LIMITED` is a caller that sends more than it may, `OVERLOADED` a server that has too much to do, `UNAVAILABLE` its database.",
+    labels: ["reason"],
+    known: ["RATE_LIMITED", "OVERLOADED", "UNAVAILABLE"],
+  },
+  usageflow_connections_refused_total: {
+    kind: "counter",
+    unit: "{connection}",
+    help: "Connections that were closed before they said what to call: `too_many` are open, or what came is `unreadable` as HTTP, `too_large` in its headers or `too_slow`.",
+    labels: ["reason"],
+    known: ["too_many", "unreadable", "too_large", "too_slow"],
+  },
   usageflow_usage_events_total: {
     kind: "counter",
     unit: "{event}",
@@ -145,7 +159,7 @@ export const metrics = {
     unit: "{turn}",
     help: "Turns of one tenant's work that failed. The log's `tenant.failed` says whose.",
     labels: ["work"],
-    known: ["usage_batch", "outbox_pending", "billing"],
+    known: ["usage_batch", "outbox_pending", "billing", "customer_erasure", "deletion", "listener", "replay"],
   },
   usageflow_database_connections: {
     kind: "gauge",

@@ -72,7 +72,7 @@ export function whoOf(caller: Caller) {
 }
 
 /** The id of the tenant or the organization where a call runs, as people see it. */
-export function placeId({ tenantId, credential }: Caller): string {
+function placeId({ tenantId, credential }: Caller): string {
   const isOrganization = credential && (credential.kind === "OPERATOR_KEY" || credential.organizationId === tenantId);
   return formatId(isOrganization ? "org" : "ten", tenantId);
 }

@@ -12,11 +12,14 @@ import type { Caller } from "./caller.ts";
 import { forbidden, unauthenticated } from "./errors.ts";
 import { lookUp } from "./look-up.ts";
 import { callerAddress, type Origin } from "./origin.ts";
+import { Slots } from "./slots.ts";
 
 // How long a key that was found good is taken without asking again: a revoked key works no longer than this anywhere.
 const CACHE_MS = 1_000;
 // More keys than this in use within a second, and the cache begins anew.
 const CACHE_KEYS_MAX = 10_000;
+// Of the connections, what look-ups of keys that were never good may take: anybody can make up keys of the right form.
+const STRANGERS_SHARE = 1 / 4;
 
 /** Finds out who is calling. */
 export interface Authenticator {
@@ -45,6 +48,9 @@ export function createAuthenticator(app: App): Authenticator {
   const cache = new Map<string, GoodKey>();
   const proxies = ranges(...app.config.trustedProxies);
   const uses = new KeyUses(app);
+  const { databaseConnectionsMax, callsWaitingMax: waitingMax, waitMaxMs } = app.config;
+  const places = Math.max(1, Math.floor(databaseConnectionsMax * STRANGERS_SHARE));
+  const strangers = new Slots({ places, waitingMax, waitMaxMs });
   const remember = (key: string, found: GoodKey) => {
     if (cache.size >= CACHE_KEYS_MAX) cache.clear();
     cache.set(key, found);
@@ -68,14 +74,18 @@ export function createAuthenticator(app: App): Authenticator {
       }
       const known = cache.get(key);
       if (known && known.until > app.clock.now().getTime()) return admit(known, origin);
-      return findGood(app, uses, key).then((found) => admit(remember(key, found), origin));
+      const inTurn: InTurn = known ? (_, work) => work() : (place, work) => strangers.run(place, work);
+      return findGood(app, uses, key, inTurn).then((found) => admit(remember(key, found), origin));
     },
     addressOf,
     close: () => uses.written(),
   };
 }
 
-async function findGood(app: App, uses: KeyUses, key: string): Promise<GoodKey> {
+/** Does what is asked of a place when its turn has come. */
+type InTurn = <T>(place: string, work: () => Promise<T>) => Promise<T>;
+
+async function findGood(app: App, uses: KeyUses, key: string, inTurn: InTurn): Promise<GoodKey> {
   const asked = app.clock.now(); // before the look: a key that is revoked after it is known no longer than a second
   const soon = asked.getTime() + CACHE_MS;
   const named = readSecret(key);
@@ -87,7 +97,7 @@ async function findGood(app: App, uses: KeyUses, key: string): Promise<GoodKey> 
     throw forbidden("this is an emulator: it takes test keys (uf_test_...) only", ErrorReason.LIVE_KEY_REFUSED);
   }
   const hashes = app.secrets.hashesOf(key);
-  const found = await lookUp(app, named, hashes);
+  const found = await inTurn(named.place, () => lookUp(app, named, hashes));
   const noun = NOUNS[named.kind];
   if (!found) throw unauthenticated(ErrorReason.KEY_UNKNOWN, `this ${noun} is not known, or was revoked`);
   const { caller, expiresAt, deleteAfter, allowedCidrs, use } = found;

@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { Code, createContextKey } from "@connectrpc/connect";
+import { Code, ConnectError, createContextKey } from "@connectrpc/connect";
+import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import { formatId, type IdPrefix } from "../id.ts";
 import type { Facts } from "../observe/fact.ts";
 import type { OpenSpan } from "../observe/observer.ts";
 import { parseTraceparent } from "../observe/trace.ts";
 import type { Caller } from "./caller.ts";
-import { codeName } from "./errors.ts";
+import { codeName, detailOf } from "./errors.ts";
+import { reasonName } from "./plain-answer.ts";
 
 /** The method of what is none: a path is whatever somebody writes. */
 export const NO_METHOD = "none";
@@ -58,10 +60,12 @@ export class CallRecord {
     this.note(callerFacts(caller));
   }
 
-  /** The call is over, with an error's code or with none. Only the first end counts. */
-  end(code: Code | undefined): void {
+  /** The call is over, with what its caller was told of an error, or with its code alone, or with none. Only the first end counts. */
+  end(error: ConnectError | Code | undefined): void {
     if (this.#over) return;
     this.#over = true;
+    const code = error instanceof ConnectError ? error.code : error;
+    if (error instanceof ConnectError) this.#noteRefusal(error);
     const { observer, log } = this.#app;
     const { method, transport, address, streams, quiet } = this.#start;
     const ms = performance.now() - this.#startedAt;
@@ -81,6 +85,14 @@ export class CallRecord {
     if (quiet && code === undefined) log.debug("rpc", facts);
     else log.info("rpc", facts);
     this.#span.end(facts, code === Code.Internal || code === Code.Unknown);
+  }
+
+  #noteRefusal(error: ConnectError): void {
+    const { reason } = detailOf(error);
+    // A fault of ours is none, nor is what Connect ends by itself.
+    if (reason === ErrorReason.INTERNAL || reason === ErrorReason.UNSPECIFIED) return;
+    this.note({ reason: reasonName(reason) });
+    this.#app.observer.count("usageflow_rpc_refusals_total", { reason: reasonName(reason) });
   }
 }
 

@@ -80,7 +80,7 @@ export function connectHandler(
     const read = readRequest(request, response, values);
     if (!read) return refuseUnreadable(app, record, request, response);
     handler(read)
-      .then((answer) => explained(answer, (code) => record.end(code)))
+      .then((answer) => explained(answer, (told) => record.end(told)))
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error) => {
         app.log.warn("rpc.broken_off", { request_id: record.requestId, ...errorFacts(error) });
@@ -106,7 +106,7 @@ function readRequest(
 function refuseUnreadable(app: App, record: CallRecord, request: NodeRequest, response: NodeResponse): void {
   const { requestId } = record;
   const error = answerError(app, invalid("", "the host cannot be read", ErrorReason.MALFORMED_BODY), requestId);
-  record.end(error.code);
+  record.end(error);
   if (request.headers["content-type"]?.startsWith("application/grpc")) sendGrpcError(response, error, requestId);
   else sendError(response, error, requestId);
 }

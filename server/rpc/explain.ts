@@ -20,8 +20,8 @@ import { refusal } from "./errors.ts";
 // Connect refuses what it cannot parse before any code of ours runs: without a reason, and as `internal` where the bytes
 // are no protobuf message. Those answers are put into the contract's form here.
 
-/** Hears with which code Connect itself refused a call. */
-type OnRefused = (code: Code) => void;
+/** Hears what a call was told that Connect itself refused. */
+type OnRefused = (told: ConnectError) => void;
 
 /** The answer, with a reason and the request id if Connect itself made it and it is a refusal. */
 export async function explained(
@@ -29,7 +29,7 @@ export async function explained(
   onRefused: OnRefused,
 ): Promise<UniversalServerResponse> {
   const unary = (error: ConnectError, status?: number) => {
-    onRefused(error.code);
+    onRefused(error);
     return unaryAnswer(error, answer, status);
   };
   if (answer.status === 415) {
@@ -123,7 +123,7 @@ async function* withStreamEnd(
       continue;
     }
     const told = explainRefusal(end.error);
-    onRefused(told.code);
+    onRefused(told);
     const error = withRequestId(told, header?.get(REQUEST_ID) ?? randomUUID());
     yield framed(endStreamFlag, Buffer.from(JSON.stringify(endStreamToJson(end.metadata, error, undefined))));
   }
@@ -141,7 +141,7 @@ function explainTrailer(trailer: Headers, header: Headers | undefined, onRefused
   const error = findTrailerError(trailer);
   if (!error || error.details.length > 0) return false;
   const told = explainRefusal(error);
-  onRefused(told.code);
+  onRefused(told);
   setTrailerStatus(trailer, withRequestId(told, header?.get(REQUEST_ID) ?? randomUUID()));
   return true;
 }

@@ -4,7 +4,7 @@ import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import { auditExport } from "./audit.ts";
 import type { Caller } from "./caller.ts";
-import { keyOfToken, type PageScope, tokenOf } from "./page.ts";
+import { keyOfToken, type PageScope, tokenOfKey } from "./page.ts";
 
 // Rows that are read at a time, which is what a stream holds in memory; and those in one message, of which the largest that
 // there are stay below what clients take.
@@ -50,7 +50,7 @@ export async function* exportRows<Row, Answer>(
     for (let at = 0; at < page.length && !ended.aborted; at += MESSAGE_SIZE) {
       const rows = page.slice(at, at + MESSAGE_SIZE);
       after = placeOf(rows.at(-1) as Row);
-      yield toAnswer(rows, tokenOf(app, scope, after));
+      yield toAnswer(rows, tokenOfKey(app, scope, after));
     }
   }
 }

@@ -11,6 +11,7 @@ import { type Caller, callerKey } from "./caller.ts";
 import { checkContract } from "./contract.ts";
 import { timeoutKey } from "./deadline.ts";
 import { forbidden, invalid } from "./errors.ts";
+import { holdsSecret } from "./masked-json.ts";
 import { type Origin, originKey } from "./origin.ts";
 import { allows, permissionOf } from "./permission.ts";
 import { atPlace, tenantNamed } from "./place.ts";
@@ -37,7 +38,7 @@ export function createGate(app: App, door: Door, open: OpenServices) {
       call.values.set(callerKey, await letIn(door, sent, about));
     } catch (error) {
       const told = answerError(app, error, record.requestId);
-      record.end(told.code);
+      record.end(told);
       throw told;
     }
   };
@@ -102,7 +103,7 @@ export function accessLog(app: App, refusals: Refusals): Interceptor {
     const tell = (error: unknown) => {
       if (caller?.call) refusals.note({ ...caller.call, key: undefined, caller }, error);
       const told = answerError(app, error, record.requestId);
-      record.end(told.code);
+      record.end(told);
       return told;
     };
     try {
@@ -180,7 +181,10 @@ export function idempotency(): Interceptor {
         ErrorReason.INVALID_FIELD,
       );
     }
-    const requestHash = createHash("sha256").update(toBinary(request.method.input, request.message)).digest();
+    const hash = createHash("sha256").update(toBinary(request.method.input, request.message));
+    // What was answered in secret is not for others with the same key: they may have a lesser role, or be another member.
+    if (holdsSecret(request.method.output)) hash.update(caller.keyId);
+    const requestHash = hash.digest();
     const method = `${request.service.typeName}/${request.method.name}`;
     request.contextValues.set(callerKey, { ...caller, idempotency: { key, method, requestHash } });
     return next(request);

@@ -43,3 +43,17 @@ function partsOf(field: DescField, value: JsonValue): JsonValue[] {
   if (field.fieldKind === "list") return value as JsonValue[];
   return field.fieldKind === "map" ? Object.values(value as JsonObject) : [value];
 }
+
+const holding = new Map<DescMessage, boolean>();
+
+/** Whether messages of a schema may hold a secret. */
+export function holdsSecret(schema: DescMessage): boolean {
+  const known = holding.get(schema);
+  if (known !== undefined) return known;
+  holding.set(schema, false); // for a message that holds itself
+  const holds = schema.fields.some(
+    (field) => field.proto.options?.debugRedact || (field.message !== undefined && holdsSecret(field.message)),
+  );
+  holding.set(schema, holds);
+  return holds;
+}

@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { type Clock, onDeadline } from "../clock.ts";
 import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
+import type { Observer } from "../observe/observer.ts";
 import { safetyHeaders, withAnswerHeaders } from "./answer-headers.ts";
 import { answerBrokenRequest } from "./broken-request.ts";
 import { sniff } from "./sniff.ts";
@@ -66,7 +67,7 @@ const h2LimitsOf = (config: Config): http2.ServerOptions => ({
  * server that never listens.
  */
 export async function createOnePort(
-  { config, clock, log }: { config: Config; clock: Clock; log: Log },
+  { config, clock, log, observer }: { config: Config; clock: Clock; log: Log; observer: Observer },
   inner: NodeHandler,
   lane: StreamLane,
 ): Promise<OnePort> {
@@ -82,7 +83,12 @@ export async function createOnePort(
   h1.maxConnections = config.connectionsMax;
   h1.maxRequestsPerSocket = 0; // the connections of busy backends end by age, not by what they are used
   const headers = safetyHeaders(config);
-  h1.on("clientError", (error, socket) => answerBrokenRequest(error, socket, headers));
+  const countRefused = (reason: string) => observer.count("usageflow_connections_refused_total", { reason });
+  h1.on("drop", () => countRefused("too_many"));
+  h1.on("clientError", (error, socket) => {
+    const reason = answerBrokenRequest(error, socket, headers);
+    if (reason) countRefused(reason);
+  });
   const h2 = http2.createServer(h2LimitsOf(config), handler);
   const sessions = new Set<http2.ServerHttp2Session>();
   const undecided = new Set<Socket>();

@@ -36,13 +36,13 @@ export function openPage(app: App, scope: PageScope, request: { pageSize: number
       const page = rows.slice(0, size);
       const last = page.at(-1);
       if (rows.length <= size || last === undefined) return { rows: page, nextPageToken: "" };
-      return { rows: page, nextPageToken: tokenOf(app, scope, keyOf(last)) };
+      return { rows: page, nextPageToken: tokenOfKey(app, scope, keyOf(last)) };
     },
   };
 }
 
 /** A token for the key of a row. */
-export function tokenOf(app: App, scope: PageScope, key: string): string {
+export function tokenOfKey(app: App, scope: PageScope, key: string): string {
   return Buffer.concat([tagsOf(app, scope, key)[0] as Buffer, Buffer.from(key)]).toString("base64url");
 }
 

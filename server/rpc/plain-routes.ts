@@ -3,16 +3,22 @@ import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { App } from "../app.ts";
 import type { ReadinessCheck } from "../readiness.ts";
 import { answerError } from "./answer-error.ts";
+import type { Authenticator } from "./authenticate.ts";
 import { CallRecord, NO_METHOD } from "./call-record.ts";
 import { refusal } from "./errors.ts";
 import type { NodeHandler, NodeRequest, NodeResponse } from "./one-port.ts";
+import { originOf } from "./origin.ts";
 import { sendError, sendGrpcError, sendJson } from "./plain-answer.ts";
 
 /** Routes by method and path: `POST /api/track`. */
 export type Routes = Record<string, NodeHandler>;
 
 /** What is no RPC: `/healthz` (alive), `/readyz` (able to serve), the given routes, and readable refusals of the rest. */
-export function plainRoutes(app: App, readiness: ReadinessCheck, given: Routes): NodeHandler {
+export function plainRoutes(
+  app: App,
+  { readiness, authenticator }: { readiness: ReadinessCheck; authenticator: Authenticator },
+  given: Routes,
+): NodeHandler {
   const routes = new Map(
     Object.entries({
       ...given,
@@ -24,7 +30,7 @@ export function plainRoutes(app: App, readiness: ReadinessCheck, given: Routes):
     const path = (request.url ?? "").split("?", 1)[0];
     const route = routes.get(`${request.method} ${path}`);
     if (route) route(request, response);
-    else refuse(app, request, response, path, [...routes.keys()]);
+    else refuse({ app, authenticator }, request, response, path, [...routes.keys()]);
   };
 }
 
@@ -33,7 +39,13 @@ async function tellReadiness(readiness: ReadinessCheck, response: NodeResponse):
   sendJson(response, status === "ready" ? 200 : 503, { status, reasons: [...reasons, ...loopReasons], ...rest });
 }
 
-function refuse(app: App, request: NodeRequest, response: NodeResponse, path: string | undefined, keys: string[]) {
+function refuse(
+  { app, authenticator }: { app: App; authenticator: Authenticator },
+  request: NodeRequest,
+  response: NodeResponse,
+  path: string | undefined,
+  keys: string[],
+) {
   const methods = keys.filter((key) => key.endsWith(` ${path}`)).map((key) => key.split(" ", 1)[0]);
   const message =
     methods.length > 0
@@ -44,12 +56,12 @@ function refuse(app: App, request: NodeRequest, response: NodeResponse, path: st
   const record = new CallRecord(app, {
     method: NO_METHOD,
     transport: "http",
-    address: "",
+    address: authenticator.addressOf(originOf(request)),
     traceparent: traceparent?.toString(),
   });
   const { requestId } = record;
   const told = answerError(app, error, requestId);
-  record.end(told.code);
+  record.end(told);
   if (type?.startsWith("application/grpc")) sendGrpcError(response, told, requestId);
   else sendError(response, told, requestId, methods.length > 0 ? 405 : 404);
 }

@@ -15,7 +15,7 @@ import { type Caller, tokenOf } from "../rpc/caller.ts";
 import { forbidden, unauthenticated } from "../rpc/errors.ts";
 import { openPage } from "../rpc/page.ts";
 import { allows } from "../rpc/permission.ts";
-import { getMember, toMember } from "./member.ts";
+import { getMember } from "./member.ts";
 import { shownPart } from "./secret-text.ts";
 
 /** A row of `access_token`. */
@@ -76,12 +76,6 @@ export async function ownToken(tx: Tx, caller: Caller): Promise<AccessTokenRow> 
     .executeTakeFirst();
   if (!row) throw unauthenticated(ErrorReason.KEY_UNKNOWN, "this access token is not known any more");
   return row;
-}
-
-/** The member who calls, and with which token. In a transaction of the organization. */
-export async function whoCalls(tx: Tx, caller: Caller) {
-  const accessToken = toAccessToken(await ownToken(tx, caller));
-  return { member: toMember(await getMember(tx, tokenOf(caller).organizationId, accessToken.memberId)), accessToken };
 }
 
 /** Tokens of the caller, or of a member whom the caller may change, newest first. */

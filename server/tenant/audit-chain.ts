@@ -105,7 +105,7 @@ type Signed = Omit<Selectable<AuditEntryRow>, "hash" | "original_digest" | "eras
   Partial<Pick<Selectable<AuditEntryRow>, "original_digest">>;
 
 /** What an entry's hash is made of. */
-export function signedBytes(row: Signed, before: Uint8Array): Buffer {
+function signedBytes(row: Signed, before: Uint8Array): Buffer {
   const text = JSON.stringify([
     row.tenant_id,
     row.sequence.toString(),

@@ -40,7 +40,8 @@ export async function emptyOrganizations(app: App, stop?: AbortSignal): Promise<
     if (stop?.aborted) break;
     const { requestTimeoutMs, deliveryLeaseMs } = app.config;
     const isQuiet = now >= plusMs(delete_after as Date, requestTimeoutMs + deliveryLeaseMs + IDLE_TRANSACTION_MS);
-    done += await turnOf(app, "deletion", id, () => emptyOrganization(app, id, now, isQuiet));
+    const whose = { organization_id: formatId("org", id) };
+    done += await turnOf(app, "deletion", id, () => emptyOrganization(app, id, now, isQuiet), whose);
   }
   return done;
 }
@@ -62,12 +63,18 @@ async function emptyOrganization(app: App, id: string, now: Date, isQuiet: boole
 
 /** Takes away what is to be done for a tenant. Whatever was just taken up may leave more: each pass looks again. */
 async function stopTenant(app: App, tenantId: string, now: Date): Promise<number> {
-  await app.workerDb
-    .updateTable("tenant")
-    .set({ clock_target: null })
-    .where("tenant_id", "=", tenantId)
-    .where("clock_target", "is not", null)
-    .execute();
+  await inTenant(app.workerDb, tenantId, async (tx) => {
+    await holdLeaving(tx, tenantId, now);
+    await tx
+      .updateTable("tenant")
+      .set({ clock_target: null })
+      .where("tenant_id", "=", tenantId)
+      .where("clock_target", "is not", null)
+      .where("organization_id", "in", (query) =>
+        query.selectFrom("organization").select("id").where("delete_after", "<=", now),
+      )
+      .execute();
+  });
   return deleteRows(app, tenantId, WORK, now);
 }
 
@@ -82,8 +89,6 @@ async function emptyTenant(app: App, tenantId: string, now: Date): Promise<numbe
   );
   if (done > 0) return done;
   return inTenant(app.workerDb, tenantId, async (tx) => {
-    // From here on nobody writes a refused call into its audit log, nor anything that refers to it.
-    await sql`select hold_leaving_tenant(${tenantId}, ${now})`.execute(tx);
     let last = 0;
     for (const name of tables) last += await deleteSome(tx, tenantId, name, now);
     return last;
@@ -106,22 +111,32 @@ async function deleteRows(app: App, tenantId: string, tables: readonly string[],
   return done;
 }
 
+/** Deletes some rows. Fails where the deletion was taken back in the meantime. */
 async function deleteSome(tx: Tx, tenantId: string, table: string, now: Date): Promise<number> {
+  await holdLeaving(tx, tenantId, now);
   const { rows } = await sql<{ gone: number }>`
     select delete_tenant_rows(${tenantId}, ${table}, ${ROWS_MAX}, ${now}) as gone`.execute(tx);
   return rows[0]?.gone ?? 0;
 }
 
+/**
+ * Holds a tenant, so that until the transaction ends nobody takes its deletion back, writes a refused call into its audit log, or
+ * anything that refers to it. What was taken back just before, the next statement sees.
+ */
+async function holdLeaving(tx: Tx, tenantId: string, now: Date): Promise<void> {
+  await sql`select hold_leaving_tenant(${tenantId}, ${now})`.execute(tx);
+}
+
 /** Deletes an organization that has no tenants any more. Its audit log stays, and this is the last that it tells. */
 function endOrganization(app: App, id: string, now: Date): Promise<number> {
   return inTenant(app.db, id, async (tx) => {
-    const { name } = await tx.selectFrom("organization").select("name").where("id", "=", id).executeTakeFirstOrThrow();
+    const row = await tx.selectFrom("organization").select("name").where("id", "=", id).executeTakeFirst();
     const { rows } = await sql<{ done: boolean }>`select delete_organization(${id}, ${now}) as done`.execute(tx);
-    if (!rows[0]?.done) return 0; // another process was first
+    if (!row || !rows[0]?.done) return 0; // another process was first
     const subject = formatId("org", id);
     await appendAudit(app, tx, id, {
       ...{ action: "DeleteOrganization", actor: "", keyId: "", address: "", requestId: "" },
-      ...{ subject, refusal: "", leftOutCount: 0, detail: JSON.stringify({ before: { id: subject, name } }) },
+      ...{ subject, refusal: "", leftOutCount: 0, detail: JSON.stringify({ before: { id: subject, name: row.name } }) },
     });
     return 1;
   });

@@ -10,7 +10,7 @@ import { inTenant } from "../db/database.ts";
 import { auditExport } from "../rpc/audit.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { exportScope } from "../rpc/export-rows.ts";
-import { keyOfToken, tokenOf } from "../rpc/page.ts";
+import { keyOfToken, tokenOfKey } from "../rpc/page.ts";
 import { auditEntries, toAuditEntry } from "./audit-entry.ts";
 
 const PAGE_SIZE = 500;
@@ -41,11 +41,11 @@ export async function* exportAudit(
       if (ended.aborted) return;
       after = row.sequence;
       const part = { case: "auditEntry", value: toAuditEntry(row) } as const;
-      yield create(ExportAuditResponseSchema, { part, resumeToken: tokenOf(app, scope, after.toString()) });
+      yield create(ExportAuditResponseSchema, { part, resumeToken: tokenOfKey(app, scope, after.toString()) });
     }
     full = rows.length === PAGE_SIZE; // entries that are missing are for VerifyAudit to tell
   }
-  const resumeToken = tokenOf(app, scope, after.toString());
+  const resumeToken = tokenOfKey(app, scope, after.toString());
   yield create(ExportAuditResponseSchema, { part: { case: "head", value: head }, resumeToken });
 }
 

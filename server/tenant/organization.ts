@@ -14,8 +14,8 @@ import type { Organization as OrganizationRow } from "../db/tables.ts";
 import { formatId } from "../id.ts";
 import { type Caller, tokenOf } from "../rpc/caller.ts";
 import { openPage } from "../rpc/page.ts";
-import { whoCalls } from "./access-token.ts";
 import { getTenant } from "./tenant.ts";
+import { whoCalls } from "./who-calls.ts";
 
 /** The organization as callers see it. */
 export function toOrganization(row: Selectable<OrganizationRow>) {

@@ -28,9 +28,9 @@ import { revokeAccessToken } from "./revoke-access-token.ts";
 import { revokeApiKey } from "./revoke-api-key.ts";
 import { rotateApiKey } from "./rotate-api-key.ts";
 import { tailAudit } from "./tail-audit.ts";
+import { getOwnTenant } from "./tenant.ts";
 import { updateTenant } from "./update-tenant.ts";
 import { verifyAudit } from "./verify-audit.ts";
-import { getOwnTenant } from "./who-calls.ts";
 
 /** The methods that only the invoices can answer: see `server/invoice/service.ts`. */
 export type CustomerBillingMethods = Pick<ServiceImpl<typeof TenantService>, "eraseCustomer">;

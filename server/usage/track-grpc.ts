@@ -93,7 +93,7 @@ async function answer(
         { endStream: true },
       );
     }
-    record.end(told.code);
+    record.end(told);
   }
 }
 
@@ -107,6 +107,7 @@ function readFrame(stream: ServerHttp2Stream, bytesMax: number): Promise<Buffer>
   return new Promise((resolve, reject) => {
     // While the caller was looked up: there was nothing to read, and nobody hears of that end twice.
     if (stream.readableEnded) return resolve(Buffer.alloc(0));
+    if (stream.destroyed) return reject(brokenOff());
     stream.on("data", (chunk: Buffer) => {
       chunks.push(chunk);
       length += chunk.length;
@@ -115,7 +116,7 @@ function readFrame(stream: ServerHttp2Stream, bytesMax: number): Promise<Buffer>
       reject(tooLarge(`the message is larger than ${bytesMax} bytes; send fewer events at a time`));
     });
     stream.on("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-    stream.on("aborted", () => reject(malformed("the message broke off")));
+    stream.on("aborted", () => reject(brokenOff()));
   });
 }
 
@@ -131,6 +132,10 @@ function readRequest(frame: Buffer): TrackUsageRequest {
   }
   checkContract(TrackUsageRequestSchema, request);
   return request;
+}
+
+function brokenOff() {
+  return malformed("the message broke off");
 }
 
 function malformed(message: string) {

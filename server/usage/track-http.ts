@@ -37,9 +37,9 @@ export function trackRoute(app: App, door: Door, tracker: Tracker): NodeHandler 
     const { requestId } = record;
     // Over HTTP/1.1 the server's own limits hold; an HTTP/2 stream that never ends would be held for ever.
     if ("stream" in request) request.stream.setTimeout(app.config.requestTimeoutMs, () => request.stream.close());
-    const end = (status: number, code: Code | undefined) => {
+    const end = (status: number, error: ConnectError | Code | undefined) => {
       record.note({ status });
-      record.end(code);
+      record.end(error);
     };
     const enter = () => letIn(door, sent, { method: UsageService.method.trackUsage, record, origin });
     track(app, enter, door.admission, tracker, request).then(
@@ -52,7 +52,7 @@ export function trackRoute(app: App, door: Door, tracker: Tracker): NodeHandler 
         const told = answerError(app, error, requestId);
         const status = sendError(response, told, requestId, statusOf(error));
         if (!request.complete && request.httpVersionMajor === 1) passOver(request, app.config.requestBytesMax);
-        end(status, told.code);
+        end(status, told);
       },
     );
   };
@@ -78,8 +78,8 @@ async function track(
   if (!isUtf8(body)) throw invalid("", "the body is not valid UTF-8", ErrorReason.MALFORMED_BODY);
   const json = parseExactJson(body.toString());
   const backfill = /[?&]backfill=true(&|$)/.test(request.url ?? "");
-  admission.admitEvents(caller, Array.isArray(json) ? json.length : 1);
   if (!Array.isArray(json)) {
+    admission.admitEvents(caller, 1);
     const results = await trackAll(tracker, caller, [json], backfill);
     const [result] = results as [UsageResult];
     return { ...(ANSWERS[result.outcome] ?? FAILED), body: toPlain(result), results };
@@ -88,6 +88,7 @@ async function track(
     const reason = json.length === 0 ? ErrorReason.INVALID_FIELD : ErrorReason.TOO_LARGE;
     throw invalid("", `an array of 1 to ${EVENTS_MAX} events, and not of ${json.length}`, reason);
   }
+  admission.admitEvents(caller, json.length);
   const results = await trackAll(tracker, caller, json, backfill);
   return { ...DONE, body: { results: results.map(toPlain) }, results };
 }
@@ -121,6 +122,8 @@ function readBody(request: NodeRequest, bytesMax: number): Promise<Buffer> {
   let length = 0;
   return new Promise((resolve, reject) => {
     if (request.readableEnded) return resolve(Buffer.alloc(0)); // while the caller was looked up, and never again
+    const breakOff = () => reject(invalid("", "the body broke off", ErrorReason.MALFORMED_BODY));
+    if (request.destroyed) return breakOff();
     request.on("data", (chunk: Buffer) => {
       length += chunk.length;
       if (length <= bytesMax) chunks.push(chunk);
@@ -131,7 +134,7 @@ function readBody(request: NodeRequest, bytesMax: number): Promise<Buffer> {
     });
     request.on("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
     request.on("error", reject);
-    request.on("aborted", () => reject(invalid("", "the body broke off", ErrorReason.MALFORMED_BODY)));
+    request.on("aborted", breakOff);
   });
 }
 

@@ -12,7 +12,7 @@ import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import type { DeliveryAttempt as AttemptRow } from "../db/tables.ts";
-import { keyOfToken, tokenOf } from "../rpc/page.ts";
+import { keyOfToken, tokenOfKey } from "../rpc/page.ts";
 import { HEARTBEAT_MS, heartbeatInterval } from "../rpc/streams.ts";
 import {
   type AttemptFilter,
@@ -48,7 +48,7 @@ export async function* tailDeliveries(
   let heardAt = app.clock.now();
   const at = (where: LogPlace, message: TailDeliveriesResponse["message"]) => {
     heardAt = app.clock.now();
-    return create(TailDeliveriesResponseSchema, { message, cursor: tokenOf(app, scope, JSON.stringify(where)) });
+    return create(TailDeliveriesResponseSchema, { message, cursor: tokenOfKey(app, scope, JSON.stringify(where)) });
   };
   yield at(place, { case: "ready", value: create(TailReadySchema, { heartbeatInterval }) });
   while (!ended.aborted) {

@@ -1,12 +1,19 @@
-import { expect, test } from "vitest";
+import { once } from "node:events";
+import { connect as connectHttp2 } from "node:http2";
+import { connect } from "node:net";
+import { sql } from "kysely";
+import { expect, onTestFinished, test } from "vitest";
 import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
+import { startApi } from "../../server/api.ts";
 import { deliver } from "../../server/webhook/deliver.ts";
 import { catalog } from "../support/catalog.ts";
 import { startCollector } from "../support/collector.ts";
-import { doors } from "../support/doors.ts";
+import { doors, TRACK_USAGE } from "../support/doors.ts";
 import { type SetupOptions, setup } from "../support/harness.ts";
 import { answer, startReceiver } from "../support/receiver.ts";
 import { refused } from "../support/refused.ts";
+import { readScrape, sumOf } from "../support/scrape.ts";
+import { holding, untilWaiting } from "../support/waiting.ts";
 
 const KEY = "x-usageflow-api-key";
 
@@ -73,6 +80,70 @@ test("a refused call is a line too: without a key, by the contract, and what can
   for (const [place, response] of answers.slice(0, 3).entries()) {
     expect(lines[place].request_id).toBe(response.headers.get("x-request-id"));
   }
+});
+
+test("a refused call's line says why and from where, and so do the metrics, with what never became a call", async () => {
+  const { api, clients, of, addApp, tenant } = await logged();
+  await refused(clients.invoice.getInvoice({ id: "INV-000404" }));
+  await fetch(`${api.url}/nothing`);
+  expect(of("rpc")).toMatchObject([
+    { code: "not_found", reason: "NOT_FOUND", address: "127.0.0.1" },
+    { code: "unimplemented", reason: "UNKNOWN_ROUTE", address: "127.0.0.1" },
+  ]);
+  const metricsToken = "a-token-of-the-operator";
+  const limits = { tenantCallsPerSecond: 1, rateBurstSeconds: 1, headersTimeoutMs: 100, connectionsMax: 3 };
+  const app = await addApp({ metricsToken, ...limits });
+  const limited = await startApi(app);
+  onTestFinished(() => limited.close());
+  const call = () =>
+    fetch(`${limited.url}/usageflow.v1.TenantService/GetTenant`, {
+      method: "POST",
+      headers: { "content-type": "application/json", [KEY]: tenant.testKey },
+      body: "{}",
+    });
+  expect([(await call()).status, (await call()).status]).toEqual([200, 429]);
+  expect(of("rpc").at(-1)).toMatchObject({ code: "resource_exhausted", reason: "RATE_LIMITED" });
+  for (const bytes of ["?\r\n\r\n", `GET / HTTP/1.1\r\nx: ${"x".repeat(20_000)}\r\n\r\n`, "GET / HTTP/1.1\r\n"]) {
+    const socket = connect(limited.port, "127.0.0.1");
+    socket.write(bytes);
+    await socket.toArray().catch(() => []);
+  }
+  const open = Array.from({ length: 4 }, () => connect(limited.port, "127.0.0.1"));
+  onTestFinished(() => open.forEach((socket) => void socket.destroy()));
+  await Promise.race(open.map((socket) => once(socket, "close"))); // without an answer
+  for (const socket of open) socket.destroy();
+  const told = readScrape(await app.observer.scrape());
+  expect(sumOf(told, "usageflow_rpc_refusals_total", { reason: "RATE_LIMITED" })).toBe(1);
+  const refusedFor = (reason: string) => sumOf(told, "usageflow_connections_refused_total", { reason });
+  expect(["unreadable", "too_large", "too_slow"].map(refusedFor)).toEqual([1, 1, 1]);
+  expect(refusedFor("too_many")).toBeGreaterThan(0);
+});
+
+test("a call whose client goes while its key is looked up is a line, too", async () => {
+  const { api, ownerDb, tenant, of } = await logged();
+  const letGo = await holding(ownerDb, sql`lock table api_key in access exclusive mode`);
+  const headers = { [KEY]: tenant.testKey };
+  const session = connectHttp2(api.url);
+  const stream = session.request({
+    ...headers,
+    ":method": "POST",
+    ":path": TRACK_USAGE,
+    "content-type": "application/grpc",
+  });
+  stream.on("error", () => {}).write(Buffer.alloc(3));
+  await untilWaiting(ownerDb);
+  const socket = connect(api.port, "127.0.0.1");
+  socket.write(
+    `POST /api/track HTTP/1.1\r\nhost: x\r\n${KEY}: ${tenant.testKey}\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{`,
+  );
+  await untilWaiting(ownerDb, 2);
+  socket.destroy();
+  stream.close(8);
+  session.destroy();
+  await letGo();
+  await expect
+    .poll(() => of("rpc").map(({ code, reason }) => [code, reason]))
+    .toEqual(Array(2).fill(["invalid_argument", "MALFORMED_BODY"]));
 });
 
 test("the line of a member's call says who it is, at a tenant and at the organization", async () => {

@@ -1,10 +1,16 @@
+import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { sql } from "kysely";
 import { expect, onTestFinished, test } from "vitest";
 import type { App } from "../../server/app.ts";
+import { openDatabase } from "../../server/db/database.ts";
+import { createObserver } from "../../server/observe/create-observer.ts";
+import { watchProcess } from "../../server/observe/gauges.ts";
 import { startMetricsPort } from "../../server/observe/metrics-port.ts";
 import { unobserved } from "../../server/observe/observer.ts";
 import { setup } from "../support/harness.ts";
+import { readScrape, sumOf } from "../support/scrape.ts";
 
 const TOKEN = "a-token-of-the-operator";
 const ask = async (url: string, authorization?: string) => {
@@ -60,4 +66,27 @@ test("where nobody listens nothing is observed, and no file but one knows of Ope
   const importing = (what: RegExp) => texts.filter(([, text]) => what.test(text)).map(([name]) => name);
   expect(importing(/from "@opentelemetry\//)).toEqual(["observe/open-telemetry.ts"]);
   expect(importing(/from ".*(open-telemetry|gauges)\.ts"/)).toEqual([]);
+});
+
+test("metrics are answered while the database says nothing: what it would have told is missing, and that is counted", async () => {
+  const { app } = await setup({ config: { metricsToken: TOKEN } });
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const { db, pool } = openDatabase({
+    url: `postgres://nobody@127.0.0.1:${(silent.address() as AddressInfo).port}/none`,
+    limits: { ...app.config, waitMaxMs: 0 },
+    ...{ connectionsMax: 1, statementTimeoutMs: 1_000, onIdleError: () => {} },
+  });
+  const observer = await createObserver(app.config, app.log);
+  watchProcess({ ...app, observer, workerDb: db }, { app: app.pool, worker: pool });
+  onTestFinished(async () => {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+    await Promise.all([observer.close(), db.destroy()]);
+  });
+  const told = readScrape(await observer.scrape());
+  expect(sumOf(told, "usageflow_database_connections_max", { pool: "worker" })).toBe(1);
+  expect(told.has("usageflow_usage_lag_seconds")).toBe(false);
+  expect(sumOf(readScrape(await observer.scrape()), "usageflow_vitals_failures_total")).toBe(1);
 });

@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { Code } from "@connectrpc/connect";
 import { expect, test } from "vitest";
+import { type ErrorReason, ErrorReasonSchema } from "../../gen/usageflow/v1/error_pb.ts";
 import { type Metric, metrics } from "../../server/observe/metric.ts";
 import { codeName } from "../../server/rpc/errors.ts";
+import { reasonName } from "../../server/rpc/plain-answer.ts";
 import { startWorker } from "../../server/worker.ts";
 import { catalog } from "../support/catalog.ts";
 import { doors } from "../support/doors.ts";
@@ -71,6 +73,7 @@ test("a small journey is told in metrics: every one there is, with its labels an
 const RARE: Record<string, readonly string[]> = {
   code: Object.values(Code).flatMap((code) => (typeof code === "number" ? codeName(code) : [])),
   result: ["worked", "idle", "failed", "delivered", "retried", "given_up"],
+  reason: ErrorReasonSchema.values.map(({ number }) => reasonName(number as ErrorReason)),
 };
 const FUNCTIONS = [
   "sum",

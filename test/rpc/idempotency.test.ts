@@ -4,6 +4,7 @@ import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { purgeAnswers } from "../../server/rpc/purge-answers.ts";
 import { catalog } from "../support/catalog.ts";
 import { type Harness, setup } from "../support/harness.ts";
+import { memberOf } from "../support/members.ts";
 import { refused } from "../support/refused.ts";
 
 const once = (key: string) => ({ headers: { "idempotency-key": key } });
@@ -32,6 +33,28 @@ test("the same key with another request or another method is refused", async () 
   expect(await refused(tenant.createApiKey({ ...request, role: Role.VIEWER }, once("a")))).toEqual(conflict);
   expect(await refused(tenant.putCustomer({ customer: { id: "c" } }, once("a")))).toEqual(conflict);
   expect(await keyCount(harness)).toBe(1);
+});
+
+test("a secret in an answer is told again to nobody but who made it", async () => {
+  const harness = await setup();
+  const { clients, clientsFor, tenant } = harness;
+  const conflict = { code: 6, reason: ErrorReason.IDEMPOTENCY_CONFLICT };
+  const viewer = clientsFor((await memberOf(harness, tenant, Role.VIEWER)).token).tenant;
+  const token = { name: "ci" };
+  const { secret } = await clientsFor(tenant.ownerToken).tenant.createAccessToken(token, once("a"));
+  expect(await refused(viewer.createAccessToken(token, once("a")))).toMatchObject(conflict);
+  expect((await clientsFor(tenant.ownerToken).tenant.createAccessToken(token, once("a"))).secret).toBe(secret);
+
+  const admin = clientsFor((await clients.tenant.createApiKey({ name: "admin", role: Role.ADMIN })).secret);
+  await clients.tenant.createApiKey(request, once("b"));
+  expect(await refused(admin.tenant.createApiKey(request, once("b")))).toMatchObject(conflict);
+  const endpoint = { url: "https://example.com/" };
+  await clients.webhook.createEndpoint(endpoint, once("c"));
+  expect(await refused(admin.webhook.createEndpoint(endpoint, once("c")))).toMatchObject(conflict);
+
+  // What is no secret is told to whoever asks the same: a key that was rotated meanwhile, above all.
+  const first = await clients.tenant.putCustomer({ customer: { id: "c" } }, once("d"));
+  expect(await admin.tenant.putCustomer({ customer: { id: "c" } }, once("d"))).toEqual(first);
 });
 
 test("calls with the same key at the same time make one thing and get one answer", async () => {

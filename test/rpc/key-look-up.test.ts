@@ -1,15 +1,18 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
+import { UsageOutcome } from "../../gen/usageflow/v1/usage_pb.ts";
 import { startApi } from "../../server/api.ts";
 import { createAuthenticator } from "../../server/rpc/authenticate.ts";
 import { makeSecret } from "../../server/tenant/secret-text.ts";
+import { catalog } from "../support/catalog.ts";
 import { createClients } from "../support/clients.ts";
 import { setup } from "../support/harness.ts";
 import { refused } from "../support/refused.ts";
 import { watchStatements } from "../support/statements.ts";
+import { holding, untilWaiting } from "../support/waiting.ts";
 
 const HERE = { socketAddress: "127.0.0.1", forwardedFor: undefined };
 
@@ -111,4 +114,20 @@ test("a use that cannot be written refuses nobody", async () => {
   await sql`revoke update on api_key from usageflow_app`.execute(ownerDb);
   expect(await authenticator.authenticate(secret, HERE)).toMatchObject({ role: Role.VIEWER });
   await authenticator.close();
+});
+
+test("made-up keys of the right form take no connection that good keys and usage need", async () => {
+  const { api, app, clients, ownerDb, tenant } = await setup();
+  await clients.pricing.pushCatalog({ catalog });
+  const letGo = await holding(ownerDb, sql`lock table api_key in access exclusive mode`);
+  const strangers = Array.from({ length: 50 }, (_, place) =>
+    refused(createClients(api.url, makeSecret("TEST", place % 2 ? tenant.testId : randomUUID())).tenant.getTenant({})),
+  );
+  await untilWaiting(ownerDb);
+  const event = { metric: "API_CALL", amount: "1", customerId: "c" };
+  const { results } = await clients.usage.trackUsage({ events: [event] });
+  expect(results).toMatchObject([{ outcome: UsageOutcome.ACCEPTED }]);
+  expect(app.pool.waitingCount).toBe(0);
+  await letGo();
+  for (const answer of await Promise.all(strangers)) expect(answer?.reason).toBe(ErrorReason.KEY_UNKNOWN);
 });

@@ -7,6 +7,7 @@ import { TrackUsageRequestSchema } from "../../gen/usageflow/v1/usage_service_pb
 import { systemClock } from "../../server/clock.ts";
 import { type Config, defaults } from "../../server/config.ts";
 import { createLog } from "../../server/log.ts";
+import { unobserved } from "../../server/observe/observer.ts";
 import { createOnePort, type NodeHandler } from "../../server/rpc/one-port.ts";
 import { catalog } from "../support/catalog.ts";
 import { TRACK_USAGE } from "../support/doors.ts";
@@ -44,7 +45,12 @@ async function trickle(socket: Socket, bytes: Buffer): Promise<void> {
 
 /** A port with a handler of the test's own. */
 async function startPort(handler: NodeHandler) {
-  const parts = { config: { ...defaults } as Config, clock: systemClock, log: createLog("silent") };
+  const parts = {
+    config: { ...defaults } as Config,
+    clock: systemClock,
+    log: createLog("silent"),
+    observer: unobserved,
+  };
   const onePort = await createOnePort(parts, handler, () => false);
   await new Promise<void>((resolve) => onePort.server.listen(0, "127.0.0.1", resolve));
   const { port } = onePort.server.address() as { port: number };

@@ -51,6 +51,17 @@ test("a tenant's usage is counted in events over every door, and refused with wh
   await api.close();
 });
 
+test("a batch that is refused as too large costs nothing of the rate", async () => {
+  const harness = await setup();
+  await harness.clients.pricing.pushCatalog({ catalog });
+  const { send } = await startLimited(harness, { tenantEventsPerSecond: 100 });
+  for (const door of Object.keys(doors)) {
+    const answer = await send(door, harness.tenant.testKey, events(1_001, door));
+    expect([door, answer[0]]).toEqual([door, "invalid_argument"]);
+  }
+  expect(await send("track", harness.tenant.testKey, events(1, "a"))).toBe("1 taken");
+});
+
 test("a batch that is larger than what is left is taken whole, and those after it wait for it", async () => {
   const harness = await setup();
   await harness.clients.pricing.pushCatalog({ catalog });

@@ -5,11 +5,14 @@ import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { emptyOrganizations } from "../../server/tenant/empty-organizations.ts";
 import { tenantTables } from "../../server/tenant/tenant-tables.ts";
+import { catalog } from "../support/catalog.ts";
+import { doctorOf } from "../support/doctor.ts";
 import { type Harness, type Organization, setup } from "../support/harness.ts";
 import { liveMonth } from "../support/lived-month.ts";
 import { memberOf } from "../support/members.ts";
 import { startReceiver } from "../support/receiver.ts";
 import { refused } from "../support/refused.ts";
+import { holding, untilWaiting } from "../support/waiting.ts";
 
 const DAY_MS = 86_400_000;
 const WAITING_DAYS = 30;
@@ -139,6 +142,7 @@ describe("an organization that is to be deleted", () => {
     });
     expect([track.status, await track.json()]).toMatchObject([401, { error: { reason: "ORGANIZATION_DELETED" } }]);
     await emptyOrganizations(app); // the retry is due, and this loop was first
+    expect(await doctorOf(harness)).toEqual([]); // what was to be done is gone on purpose
     await drain();
     expect(receiver.got.length).toBe(sent);
     expect(await rowsOf(harness, [tenant.testId])).toMatchObject({ customer: 1 }); // not yet: calls may be under way
@@ -168,5 +172,46 @@ describe("an organization that is to be deleted", () => {
       "audit_entry",
       "audit_head",
     ]);
+  });
+
+  test("stays whole or goes whole when that is taken back in its last moment", async () => {
+    const harness = await setup();
+    const { tenant, clients, ownerDb, app, clock } = harness;
+    const owner = asOwner(harness, tenant);
+    await clients.pricing.pushCatalog({ catalog });
+    const track = () => clients.usage.trackUsage({ events: [{ metric: "API_CALL", amount: "1", customerId: "c" }] });
+    const waiting = async () => (await rowsOf(harness, [tenant.testId])).usage_batch ?? 0;
+    await track();
+
+    // It is taken back in time, and that is committed when its time has come.
+    await owner.deleteOrganization({ name: "Acme" });
+    clock.advance(WAITING_DAYS * DAY_MS - 1);
+    const log = sql`select from audit_head where tenant_id = ${tenant.organizationId} for update`;
+    const letLogGo = await holding(ownerDb, log);
+    const takenBack = owner.cancelOrganizationDeletion({});
+    await untilWaiting(ownerDb);
+    clock.advance(1);
+    const emptied = emptyOrganizations(app);
+    await untilWaiting(ownerDb, 2);
+    await letLogGo();
+    await takenBack;
+    await emptied;
+    expect(await waiting()).toBe(1);
+
+    // It is taken back too late, by who was let in before its time.
+    await owner.deleteOrganization({ name: "Acme" });
+    clock.advance(WAITING_DAYS * DAY_MS - 1);
+    await owner.getOrganization({});
+    const letRowGo = await holding(
+      ownerDb,
+      sql`select from organization where id = ${tenant.organizationId} for update`,
+    );
+    const late = refused(owner.cancelOrganizationDeletion({}));
+    await untilWaiting(ownerDb);
+    clock.advance(1);
+    await emptyOrganizations(app);
+    await letRowGo();
+    expect(await late).toMatchObject({ code: 16, reason: ErrorReason.ORGANIZATION_DELETED });
+    expect(await waiting()).toBe(0);
   });
 });
