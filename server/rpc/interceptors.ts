@@ -180,7 +180,9 @@ export function idempotency(): Interceptor {
         ErrorReason.INVALID_FIELD,
       );
     }
-    const requestHash = createHash("sha256").update(toBinary(request.method.input, request.message)).digest();
+    // An answer may hold a secret, which is only for who asked first: the same from somebody else is another request.
+    const message = toBinary(request.method.input, request.message);
+    const requestHash = createHash("sha256").update(caller.keyId).update(message).digest();
     const method = `${request.service.typeName}/${request.method.name}`;
     request.contextValues.set(callerKey, { ...caller, idempotency: { key, method, requestHash } });
     return next(request);

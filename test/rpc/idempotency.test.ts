@@ -4,6 +4,7 @@ import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { purgeAnswers } from "../../server/rpc/purge-answers.ts";
 import { catalog } from "../support/catalog.ts";
 import { type Harness, setup } from "../support/harness.ts";
+import { memberOf } from "../support/members.ts";
 import { refused } from "../support/refused.ts";
 
 const once = (key: string) => ({ headers: { "idempotency-key": key } });
@@ -32,6 +33,23 @@ test("the same key with another request or another method is refused", async () 
   expect(await refused(tenant.createApiKey({ ...request, role: Role.VIEWER }, once("a")))).toEqual(conflict);
   expect(await refused(tenant.putCustomer({ customer: { id: "c" } }, once("a")))).toEqual(conflict);
   expect(await keyCount(harness)).toBe(1);
+});
+
+test("an answer is for who asked first: it may hold a secret that is above whoever asks the same again", async () => {
+  const harness = await setup();
+  const { clients, clientsFor, tenant } = harness;
+  const conflict = { code: 6, reason: ErrorReason.IDEMPOTENCY_CONFLICT, field: "idempotency-key" };
+  const owners = await clients.tenant.createApiKey({ role: Role.OWNER });
+  const admin = clientsFor((await clients.tenant.createApiKey({ role: Role.ADMIN })).secret).tenant;
+  const rotation = { id: owners.apiKey?.id ?? "" };
+  await clients.tenant.rotateApiKey(rotation, once("rotate"));
+  expect(await refused(admin.rotateApiKey(rotation, once("rotate")))).toEqual(conflict);
+  await clientsFor(tenant.ownerToken).tenant.createAccessToken({ name: "laptop" }, once("laptop"));
+  const viewer = clientsFor((await memberOf(harness, tenant, Role.VIEWER)).token).tenant;
+  expect(await refused(viewer.createAccessToken({ name: "laptop" }, once("laptop")))).toEqual(conflict);
+  const member = clientsFor(tenant.ownerToken, "test").tenant;
+  await member.createApiKey(request, once("backend"));
+  expect(await refused(admin.createApiKey(request, once("backend")))).toEqual(conflict);
 });
 
 test("calls with the same key at the same time make one thing and get one answer", async () => {
