@@ -66,7 +66,7 @@ export function toAccessToken(row: AccessTokenRow) {
 }
 
 /** The token that a call came with. It was good a second ago, and is refused if its member is gone since. */
-export async function ownToken(tx: Tx, caller: Caller): Promise<AccessTokenRow> {
+async function ownToken(tx: Tx, caller: Caller): Promise<AccessTokenRow> {
   const { organizationId, id } = tokenOf(caller);
   const row = await tx
     .selectFrom("access_token")
