@@ -12,6 +12,7 @@ import type { Caller } from "./caller.ts";
 import { forbidden, unauthenticated } from "./errors.ts";
 import { lookUp } from "./look-up.ts";
 import { callerAddress, type Origin } from "./origin.ts";
+import { Slots } from "./slots.ts";
 
 // How long a key that was found good is taken without asking again: a revoked key works no longer than this anywhere.
 const CACHE_MS = 1_000;
@@ -45,6 +46,7 @@ export function createAuthenticator(app: App): Authenticator {
   const cache = new Map<string, GoodKey>();
   const proxies = ranges(...app.config.trustedProxies);
   const uses = new KeyUses(app);
+  const turns = lookUpTurns(app);
   const remember = (key: string, found: GoodKey) => {
     if (cache.size >= CACHE_KEYS_MAX) cache.clear();
     cache.set(key, found);
@@ -68,26 +70,43 @@ export function createAuthenticator(app: App): Authenticator {
       }
       const known = cache.get(key);
       if (known && known.until > app.clock.now().getTime()) return admit(known, origin);
-      return findGood(app, uses, key).then((found) => admit(remember(key, found), origin));
+      const look = <T>(work: () => Promise<T>) => turns.run(addressOf(origin), work);
+      return findGood(app, uses, key, look).then((found) => admit(remember(key, found), origin));
     },
     addressOf,
     close: () => uses.written(),
   };
 }
 
-async function findGood(app: App, uses: KeyUses, key: string): Promise<GoodKey> {
-  const asked = app.clock.now(); // before the look: a key that is revoked after it is known no longer than a second
-  const soon = asked.getTime() + CACHE_MS;
+/**
+ * Turns at looking for a key. Anybody can make up keys of the right form, and each costs a connection for a moment: all of them
+ * together leave half of the connections to who is known, and those of one address leave room to others.
+ */
+function lookUpTurns({ config }: App): Slots {
+  return new Slots({
+    places: Math.max(2, Math.floor(config.databaseConnectionsMax / 2)),
+    waitingMax: config.callsWaitingMax,
+    waitMaxMs: config.waitMaxMs,
+  });
+}
+
+/** Does work when it is its turn. */
+type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
+
+async function findGood(app: App, uses: KeyUses, key: string, inTurn: InTurn): Promise<GoodKey> {
   const named = readSecret(key);
   if (!named) {
-    if (isOperatorKey(app, key)) return { caller: OPERATOR, allowed: undefined, until: soon };
+    if (isOperatorKey(app, key)) return { caller: OPERATOR, allowed: undefined, until: 0 };
     throw unauthenticated(ErrorReason.KEY_MALFORMED, "this is no API key: its form or checksum is wrong");
   }
   if (app.config.emulator && named.kind === "LIVE") {
     throw forbidden("this is an emulator: it takes test keys (uf_test_...) only", ErrorReason.LIVE_KEY_REFUSED);
   }
   const hashes = app.secrets.hashesOf(key);
-  const found = await lookUp(app, named, hashes);
+  const { found, asked } = await inTurn(async () => {
+    const asked = app.clock.now(); // before the look: a key that is revoked after it is known no longer than a second
+    return { asked, found: await lookUp(app, named, hashes) };
+  });
   const noun = NOUNS[named.kind];
   if (!found) throw unauthenticated(ErrorReason.KEY_UNKNOWN, `this ${noun} is not known, or was revoked`);
   const { caller, expiresAt, deleteAfter, allowedCidrs, use } = found;
@@ -103,7 +122,7 @@ async function findGood(app: App, uses: KeyUses, key: string): Promise<GoodKey> 
   return {
     caller,
     allowed: allowedCidrs.length > 0 ? ranges(...allowedCidrs) : undefined,
-    until: Math.min(soon, ...[expiresAt, deleteAfter].flatMap((end) => end?.getTime() ?? [])),
+    until: Math.min(asked.getTime() + CACHE_MS, ...[expiresAt, deleteAfter].flatMap((end) => end?.getTime() ?? [])),
   };
 }
 
