@@ -75,7 +75,7 @@ export interface Config extends Limits, OtlpConfig {
   deliveryLeaseMs: number;
   /** Deliveries in flight in one process. */
   deliveryConcurrencyMax: number;
-  /** Ranges that webhooks may go to though they are not public. Metadata services stay refused. */
+  /** Ranges that webhooks may go to though they are not public. Metadata services stay refused. With any, names are looked up as the system does it, two at a time. */
   deliveryAllowedCidrs: readonly string[];
   /** Longest wait that a receiver's `Retry-After` is granted. */
   retryAfterMaxMs: number;

@@ -46,7 +46,7 @@ export const limitSettings = {
     variable: "USAGEFLOW_CONNECTION_IDLE_MS",
     fallback: 5 * MINUTE,
     min: 1,
-    says: "how long a connection stays open on which nothing happens",
+    says: "how long a connection stays open on which nothing happens, and an answer that nobody reads",
   },
   connectionAgeMaxMs: {
     variable: "USAGEFLOW_CONNECTION_AGE_MAX_MS",

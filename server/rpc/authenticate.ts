@@ -18,8 +18,6 @@ import { Slots } from "./slots.ts";
 const CACHE_MS = 1_000;
 // More keys than this in use within a second, and the cache begins anew.
 const CACHE_KEYS_MAX = 10_000;
-// Of the connections, what look-ups of keys that were never good may take: anybody can make up keys of the right form.
-const STRANGERS_SHARE = 1 / 4;
 
 /** Finds out who is calling. */
 export interface Authenticator {
@@ -48,9 +46,7 @@ export function createAuthenticator(app: App): Authenticator {
   const cache = new Map<string, GoodKey>();
   const proxies = ranges(...app.config.trustedProxies);
   const uses = new KeyUses(app);
-  const { databaseConnectionsMax, callsWaitingMax: waitingMax, waitMaxMs } = app.config;
-  const places = Math.max(1, Math.floor(databaseConnectionsMax * STRANGERS_SHARE));
-  const strangers = new Slots({ places, waitingMax, waitMaxMs });
+  const turns = lookUpTurns(app);
   const remember = (key: string, found: GoodKey) => {
     if (cache.size >= CACHE_KEYS_MAX) cache.clear();
     cache.set(key, found);
@@ -74,7 +70,8 @@ export function createAuthenticator(app: App): Authenticator {
       }
       const known = cache.get(key);
       if (known && known.until > app.clock.now().getTime()) return admit(known, origin);
-      const inTurn: InTurn = known ? (_, work) => work() : (place, work) => strangers.run(place, work);
+      // One that was good before is nobody's invention.
+      const inTurn: InTurn = known ? (work) => work() : (work) => turns.run(addressOf(origin), work);
       return findGood(app, uses, key, inTurn).then((found) => admit(remember(key, found), origin));
     },
     addressOf,
@@ -82,22 +79,35 @@ export function createAuthenticator(app: App): Authenticator {
   };
 }
 
-/** Does what is asked of a place when its turn has come. */
-type InTurn = <T>(place: string, work: () => Promise<T>) => Promise<T>;
+/**
+ * Turns at looking for a key. Anybody can make up keys of the right form, and each costs a connection for a moment: all of them
+ * together leave half of the connections to who is known, and those of one address leave room to others.
+ */
+function lookUpTurns({ config }: App): Slots {
+  return new Slots({
+    places: Math.max(2, Math.floor(config.databaseConnectionsMax / 2)),
+    waitingMax: config.callsWaitingMax,
+    waitMaxMs: config.waitMaxMs,
+  });
+}
+
+/** Does work when it is its turn. */
+type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
 
 async function findGood(app: App, uses: KeyUses, key: string, inTurn: InTurn): Promise<GoodKey> {
-  const asked = app.clock.now(); // before the look: a key that is revoked after it is known no longer than a second
-  const soon = asked.getTime() + CACHE_MS;
   const named = readSecret(key);
   if (!named) {
-    if (isOperatorKey(app, key)) return { caller: OPERATOR, allowed: undefined, until: soon };
+    if (isOperatorKey(app, key)) return { caller: OPERATOR, allowed: undefined, until: 0 };
     throw unauthenticated(ErrorReason.KEY_MALFORMED, "this is no API key: its form or checksum is wrong");
   }
   if (app.config.emulator && named.kind === "LIVE") {
     throw forbidden("this is an emulator: it takes test keys (uf_test_...) only", ErrorReason.LIVE_KEY_REFUSED);
   }
   const hashes = app.secrets.hashesOf(key);
-  const found = await inTurn(named.place, () => lookUp(app, named, hashes));
+  const { found, asked } = await inTurn(async () => {
+    const asked = app.clock.now(); // before the look: a key that is revoked after it is known no longer than a second
+    return { asked, found: await lookUp(app, named, hashes) };
+  });
   const noun = NOUNS[named.kind];
   if (!found) throw unauthenticated(ErrorReason.KEY_UNKNOWN, `this ${noun} is not known, or was revoked`);
   const { caller, expiresAt, deleteAfter, allowedCidrs, use } = found;
@@ -113,7 +123,7 @@ async function findGood(app: App, uses: KeyUses, key: string, inTurn: InTurn): P
   return {
     caller,
     allowed: allowedCidrs.length > 0 ? ranges(...allowedCidrs) : undefined,
-    until: Math.min(soon, ...[expiresAt, deleteAfter].flatMap((end) => end?.getTime() ?? [])),
+    until: Math.min(asked.getTime() + CACHE_MS, ...[expiresAt, deleteAfter].flatMap((end) => end?.getTime() ?? [])),
   };
 }
 

@@ -56,6 +56,7 @@ export interface Idempotency {
   readonly key: string;
   /** The method, `usageflow.v1.PricingService/PushCatalog`. */
   readonly method: string;
+  /** Of what was asked, and where the answer holds a secret, of who asked. */
   readonly requestHash: Buffer;
 }
 

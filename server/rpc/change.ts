@@ -11,7 +11,7 @@ import { refusal } from "./errors.ts";
 
 /**
  * Runs one change of a call in one transaction of the caller's tenant, which writes its entry in the audit log too. With an
- * `idempotency-key`, its answer is stored in that transaction, so that a repeated call gets the same answer and changes
+ * `idempotency-key`, its answer is stored in that transaction, so that who calls again gets the same answer and changes
  * nothing; a refusal is not stored.
  */
 export function change<A extends DescMessage>(
@@ -90,7 +90,7 @@ async function storedAnswer<A extends DescMessage>(
     throw refusal(
       Code.AlreadyExists,
       ErrorReason.IDEMPOTENCY_CONFLICT,
-      "this idempotency key was used for another request; use a new one",
+      "this idempotency key was used for another request, or by another caller; use a new one",
       "idempotency-key",
     );
   }

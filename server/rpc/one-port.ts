@@ -76,11 +76,18 @@ export async function createOnePort(
   const bornAt = new WeakMap<object, number>();
   const isOld = (connection: object) =>
     clock.now().getTime() - (bornAt.get(connection) ?? Number.POSITIVE_INFINITY) > config.connectionAgeMaxMs;
+  const working = new WeakSet<Socket>();
   const h1 = http.createServer(h1LimitsOf(config), (request, response) => {
-    if (retiring || isOld(request.socket)) response.shouldKeepAlive = false;
+    const { socket } = request;
+    if (retiring || isOld(socket)) response.shouldKeepAlive = false;
+    working.add(socket);
+    response.once("close", () => working.delete(socket));
     handler(request, response);
   });
   h1.maxConnections = config.connectionsMax;
+  h1.timeout = config.connectionIdleMs;
+  // Who hears of it ends the connection: one that is idle, and not that of a call that works for long.
+  h1.on("timeout", (socket: Socket) => (isUnread(socket) || !working.has(socket)) && socket.destroy());
   h1.maxRequestsPerSocket = 0; // the connections of busy backends end by age, not by what they are used
   const headers = safetyHeaders(config);
   const countRefused = (reason: string) => observer.count("usageflow_connections_refused_total", { reason });
@@ -112,7 +119,8 @@ export async function createOnePort(
       return stream.close(http2.constants.NGHTTP2_CANCEL); // nghttp2 holds the limit once the client knows it
     }
     endSlowBody(stream, config.bodyTimeoutMs);
-    if (lane(stream, headers)) return;
+    if (lane(stream, headers)) return; // which sets a time of its own
+    stream.setTimeout(config.connectionIdleMs, () => isUnread(stream) && stream.close(http2.constants.NGHTTP2_CANCEL));
     for (const listener of toHandler) listener.call(h2, stream, headers, ...rest);
   });
 
@@ -179,6 +187,11 @@ export async function createOnePort(
 /** Bytes of headers as HTTP/2 counts them (RFC 9113, 10.5.1). */
 function sizeOf(headers: http2.IncomingHttpHeaders): number {
   return Object.entries(headers).reduce((size, [name, value]) => size + name.length + String(value).length + 32, 0);
+}
+
+/** Whether there is something to read for a client that, when nothing happens for long, is not going to. */
+function isUnread({ writableLength }: { writableLength: number }): boolean {
+  return writableLength > 0;
 }
 
 /** Ends a stream whose body does not come to its end: over HTTP/1.1 the server's own limit holds. */

@@ -18,6 +18,8 @@ export const REFUSALS_PER_MINUTE = 10;
 const KEY_REASONS: ReadonlySet<ErrorReason> = new Set([ErrorReason.KEY_UNKNOWN, ErrorReason.KEY_EXPIRED]);
 // More keys than this refused at a time, and the counts begin anew.
 const KEYS_MAX = 10_000;
+// More refusals than this waiting to be written, of however many places: the next ones are left out too.
+const WAITING_MAX = 1_000;
 
 /** A call that was refused, as far as it came. */
 export interface RefusedCall extends Call {
@@ -41,7 +43,9 @@ export interface Refusals {
 /** Refusals of one process. */
 export function createRefusals(app: App): Refusals {
   const windows = new Map<string, { until: number; count: number; leftOut: number }>();
-  const writing = new Set<Promise<void>>();
+  // One after the other: whoever makes refusals, by keys of places that there are not, has one connection for them.
+  let writing = Promise.resolve();
+  let waiting = 0;
   /** How many were left out before this one; undefined: this one is left out too. */
   const admit = (who: string): number | undefined => {
     const now = app.clock.now().getTime();
@@ -52,7 +56,7 @@ export function createRefusals(app: App): Refusals {
       windows.set(who, window);
     }
     window.count += 1;
-    if (window.count > REFUSALS_PER_MINUTE) {
+    if (window.count > REFUSALS_PER_MINUTE || waiting >= WAITING_MAX) {
       window.leftOut += 1;
       return undefined;
     }
@@ -67,14 +71,15 @@ export function createRefusals(app: App): Refusals {
       if (!refusal || !place) return;
       const leftOutCount = admit(call.caller?.keyId ?? place);
       if (leftOutCount === undefined) return;
-      const written = write(app, place, { ...call, refusal, leftOutCount })
+      waiting += 1;
+      writing = writing
+        .then(() => write(app, place, { ...call, refusal, leftOutCount }))
         .catch((cause) => app.log.error("audit.refusal_lost", { request_id: call.requestId, ...errorFacts(cause) }))
-        .finally(() => writing.delete(written));
-      writing.add(written);
+        .finally(() => {
+          waiting -= 1;
+        });
     },
-    async settled() {
-      await Promise.all(writing);
-    },
+    settled: () => writing,
   };
 }
 

@@ -10,7 +10,8 @@ import type { Tx } from "../db/database.ts";
 import { type Caller, tokenOf } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { forbidden } from "../rpc/errors.ts";
-import { newAccessTokenRow, ownToken, TOKEN_MS, toAccessToken } from "./access-token.ts";
+import { newAccessTokenRow, TOKEN_MS, toAccessToken } from "./access-token.ts";
+import { holdToken } from "./hold-caller.ts";
 import { makeSecret } from "./secret-text.ts";
 
 /**
@@ -21,7 +22,7 @@ export function createAccessToken(app: App, caller: Caller, { name, expiresIn }:
   const { organizationId } = tokenOf(caller);
   return change(app, caller, CreateAccessTokenResponseSchema, async (tx) => {
     await holdMember(tx, organizationId, caller.keyId);
-    const own = await ownToken(tx, caller);
+    const own = await holdToken(tx, caller);
     const longest = own.expires_at.getTime() - own.created_at.getTime();
     const life = expiresIn ? durationMs(expiresIn) : Math.min(TOKEN_MS, longest);
     if (life > longest) {

@@ -9,20 +9,21 @@ import { change } from "../rpc/change.ts";
 import { forbidden } from "../rpc/errors.ts";
 import { covers } from "../rpc/permission.ts";
 import { newApiKeyRow, toApiKey } from "./api-key.ts";
-import { checkCidrs, checkWithinOwn } from "./key-limits.ts";
+import { checkCidrs, checkWithinOwn, holdMaker } from "./key-limits.ts";
 import { makeSecret } from "./secret-text.ts";
 
 /** Makes an API key of a role that the caller's own role covers, and within the limits of its own key. */
 export function createApiKey(app: App, caller: Caller, request: CreateApiKeyRequest) {
   const { name, role, expiresIn, allowedCidrs } = request;
-  if (!covers(caller.role, role)) throw forbidden("you may not make a key that may do more than your own role");
   checkCidrs(allowedCidrs);
   const { tenantId } = caller;
   return change(app, caller, CreateApiKeyResponseSchema, async (tx) => {
+    const maker = await holdMaker(tx, caller);
+    if (!covers(maker.role, role)) throw forbidden("you may not make a key that may do more than your own role");
     const secret = makeSecret(caller.kind, tenantId);
     const expiresAt = expiresIn ? plusMs(app.clock.now(), durationMs(expiresIn)) : null;
     const row = newApiKeyRow(app, { tenantId, id: newId(), name, role, secret, expiresAt, allowedCidrs });
-    await checkWithinOwn(tx, caller, row);
+    checkWithinOwn(maker, row);
     await tx.insertInto("api_key").values(row).execute();
     return create(CreateApiKeyResponseSchema, { apiKey: toApiKey(row), secret });
   });

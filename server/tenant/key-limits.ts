@@ -1,9 +1,13 @@
 import type { Selectable } from "kysely";
+import type { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { isCidr, isWithin } from "../cidr.ts";
-import type { Tx } from "../db/database.ts";
+import { enterTenant, type Tx } from "../db/database.ts";
 import type { ApiKey as ApiKeyRow } from "../db/tables.ts";
-import type { Caller } from "../rpc/caller.ts";
+import { type Caller, tokenOf } from "../rpc/caller.ts";
 import { forbidden, invalid } from "../rpc/errors.ts";
+import { allows } from "../rpc/permission.ts";
+import { roleOf } from "./api-key.ts";
+import { holdApiKey, holdToken } from "./hold-caller.ts";
 
 /** Refuses ranges that the contract's pattern lets through though they are none. */
 export function checkCidrs(cidrs: readonly string[]): void {
@@ -13,28 +17,56 @@ export function checkCidrs(cidrs: readonly string[]): void {
   }
 }
 
+/** Who makes a key: as which role, and the limits of the key that they came with. */
+export interface KeyMaker {
+  role: Role;
+  /** Null: never. */
+  expiresAt: Date | null;
+  /** Empty: from everywhere. */
+  allowedCidrs: readonly string[];
+}
+
+/** Who makes a key, as they are now, and stay until the transaction ends. Refuses who may make none any more. */
+export async function holdMaker(tx: Tx, caller: Caller): Promise<KeyMaker> {
+  const maker = await (caller.credential ? holdMember(tx, caller) : holdOwnKey(tx, caller));
+  if (!allows(maker.role, "key:write")) throw forbidden("your role lacks the permission key:write");
+  return maker;
+}
+
+async function holdOwnKey(tx: Tx, caller: Caller): Promise<KeyMaker> {
+  const { role, expires_at, allowed_cidrs } = await holdApiKey(tx, caller);
+  return { role: roleOf(role), expiresAt: expires_at, allowedCidrs: allowed_cidrs };
+}
+
 /**
- * Refuses a key that would outlive the caller's own, or be good in more places: nobody raises themselves. A member's token sets no
- * end: keys are the tenant's, work in its applications, and stay when people go. What such a key may do, the member's role bounds.
+ * A member is the organization's: looked up there. Their token sets a key no end: keys are the tenant's, work in its
+ * applications, and stay when people go. What such a key may do, the member's role bounds.
  */
-export async function checkWithinOwn(
-  tx: Tx,
-  caller: Caller,
-  key: Pick<Selectable<ApiKeyRow>, "expires_at" | "allowed_cidrs">,
-): Promise<void> {
-  if (caller.credential) return;
-  const own = await tx
-    .selectFrom("api_key")
-    .select(["expires_at", "allowed_cidrs"])
-    .where("tenant_id", "=", caller.tenantId)
+async function holdMember(tx: Tx, caller: Caller): Promise<KeyMaker> {
+  const { organizationId } = tokenOf(caller);
+  await enterTenant(tx, organizationId);
+  await holdToken(tx, caller);
+  const member = await tx
+    .selectFrom("member")
+    .select("role")
+    .where("organization_id", "=", organizationId)
     .where("id", "=", caller.keyId)
+    .forShare()
     .executeTakeFirst();
-  if (own?.expires_at && !(key.expires_at && key.expires_at <= own.expires_at)) {
-    throw forbidden(`your key expires at ${own.expires_at.toISOString()}, and may not make one that lives longer`);
+  await enterTenant(tx, caller.tenantId);
+  return { role: roleOf(member?.role ?? ""), expiresAt: null, allowedCidrs: [] };
+}
+
+/** Refuses a key that would outlive its maker's own, or be good in more places: nobody raises themselves. */
+export function checkWithinOwn(
+  { expiresAt, allowedCidrs }: KeyMaker,
+  key: Pick<Selectable<ApiKeyRow>, "expires_at" | "allowed_cidrs">,
+): void {
+  if (expiresAt && !(key.expires_at && key.expires_at <= expiresAt)) {
+    throw forbidden(`your key expires at ${expiresAt.toISOString()}, and may not make one that lives longer`);
   }
-  const places = own?.allowed_cidrs ?? [];
-  if (places.length === 0) return;
-  if (key.allowed_cidrs.length === 0 || !key.allowed_cidrs.every((cidr) => isWithin(cidr, places))) {
-    throw forbidden(`your key is good in ${places.join(", ")} only, and may not make one for other places`);
+  if (allowedCidrs.length === 0) return;
+  if (key.allowed_cidrs.length === 0 || !key.allowed_cidrs.every((cidr) => isWithin(cidr, allowedCidrs))) {
+    throw forbidden(`your key is good in ${allowedCidrs.join(", ")} only, and may not make one for other places`);
   }
 }

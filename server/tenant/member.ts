@@ -13,6 +13,7 @@ import { forbidden, notFound, stateConflict } from "../rpc/errors.ts";
 import { openPage } from "../rpc/page.ts";
 import { allows, covers } from "../rpc/permission.ts";
 import { roleOf } from "./api-key.ts";
+import { holdToken } from "./hold-caller.ts";
 
 /** A row of `member`. */
 export type MemberRow = Selectable<MemberTable>;
@@ -80,11 +81,12 @@ export async function lockMembers(tx: Tx, organizationId: string): Promise<void>
 
 /**
  * Holds the members still, and answers the role that the caller has now: the one that the call came with may be a second old,
- * and have been taken meanwhile.
+ * and have been taken meanwhile, as their token may.
  */
 export async function lockAsManager(tx: Tx, caller: Caller): Promise<Role> {
   const { organizationId } = tokenOf(caller);
   await lockMembers(tx, organizationId);
+  await holdToken(tx, caller);
   const own = await findMember(tx, organizationId, caller.keyId);
   const role = roleOf(own?.role ?? "");
   if (!allows(role, "member:write")) throw forbidden("you may not change members any more");

@@ -12,7 +12,7 @@ import { change } from "../rpc/change.ts";
 import { forbidden, notFound, stateConflict } from "../rpc/errors.ts";
 import { covers } from "../rpc/permission.ts";
 import { newApiKeyRow, roleOf, toApiKey } from "./api-key.ts";
-import { checkWithinOwn } from "./key-limits.ts";
+import { checkWithinOwn, holdMaker } from "./key-limits.ts";
 import { makeSecret } from "./secret-text.ts";
 
 const OVERLAP_MS = 24 * 60 * 60 * 1000;
@@ -24,8 +24,9 @@ export function rotateApiKey(app: App, caller: Caller, request: RotateApiKeyRequ
     const before = await lockKey(tx, tenantId, request.id);
     if (!before) throw notFound("API key", request.id);
     const role = roleOf(before.role);
+    const maker = await holdMaker(tx, caller);
     // The answer holds the new key: who may not make it may not be given it.
-    if (!covers(caller.role, role)) throw forbidden("you may not rotate a key that may do more than your own role");
+    if (!covers(maker.role, role)) throw forbidden("you may not rotate a key that may do more than your own role");
     const now = app.clock.now();
     checkGood(before, now);
     const secret = makeSecret(caller.kind, tenantId);
@@ -33,7 +34,7 @@ export function rotateApiKey(app: App, caller: Caller, request: RotateApiKeyRequ
     const lifeMs = expires_at && expires_at.getTime() - before.created_at.getTime();
     const expiresAt = lifeMs === null ? null : plusMs(now, lifeMs);
     const row = newApiKeyRow(app, { tenantId, id: newId(), name, role, secret, expiresAt, allowedCidrs });
-    await checkWithinOwn(tx, caller, row);
+    checkWithinOwn(maker, row);
     await tx.insertInto("api_key").values(row).execute();
     const until = plusMs(now, request.overlap ? durationMs(request.overlap) : OVERLAP_MS);
     const former = await tx

@@ -32,6 +32,11 @@ export interface Rejection {
 const AHEAD_MAX_S = 5 * 60;
 const NANOS_MAX = 999_999_999;
 
+// To compare the names of a thousand events with those of a thousand metrics takes seconds, in which nobody is served.
+const HINTS_MAX = 10;
+const COMPARED_MAX = 100;
+const hintsMade = new WeakMap<TenantFacts["metrics"], number>();
+
 /** The row of an event, or why it is rejected. Pure: what it needs to know of the tenant is given. */
 export function checkEvent(
   event: UsageEvent,
@@ -41,7 +46,7 @@ export function checkEvent(
   const breach = isPlain(event) ? undefined : findBreach(UsageEventSchema, event);
   if (breach) return breach;
   const metric = tenant.metrics.get(event.metric);
-  if (!metric) return unknownMetric(event.metric, [...tenant.metrics.keys()]);
+  if (!metric) return unknownMetric(event.metric, tenant.metrics);
 
   const counts = metric.aggregation === "COUNT" || metric.aggregation === "UNIQUE";
   const signed = metric.aggregation === "WEIGHTED_SUM"; // its amounts are changes, and some go down
@@ -103,9 +108,28 @@ function checkTime(time: Timestamp, tenant: TenantFacts, backfill: boolean): Rej
   return undefined;
 }
 
-function unknownMetric(key: string, known: readonly string[]): Rejection {
-  const hint = known.length === 0 ? "this tenant has none yet; push a catalog" : `did you mean ${closest(key, known)}?`;
-  return reject(ErrorReason.UNKNOWN_METRIC, "metric", `there is no metric "${key}": ${hint}`);
+function unknownMetric(key: string, metrics: TenantFacts["metrics"]): Rejection {
+  return reject(ErrorReason.UNKNOWN_METRIC, "metric", `there is no metric "${key}": ${hintAt(key, metrics)}`);
+}
+
+/** What may have been meant. Names are compared for the first mistakes that are made with what was read, and no more. */
+function hintAt(key: string, metrics: TenantFacts["metrics"]): string {
+  if (metrics.size === 0) return "this tenant has none yet; push a catalog";
+  const made = hintsMade.get(metrics) ?? 0;
+  hintsMade.set(metrics, made + 1);
+  const alike =
+    made < HINTS_MAX
+      ? metrics
+          .keys()
+          .filter((one) => isAlike(one, key))
+          .take(COMPARED_MAX)
+          .toArray()
+      : [];
+  return alike.length > 0 ? `did you mean ${closest(key, alike)}?` : `this tenant has ${metrics.size} others`;
+}
+
+function isAlike(one: string, other: string): boolean {
+  return Math.abs(one.length - other.length) <= Math.max(3, other.length / 2);
 }
 
 /** A property's own value: an object has inherited ones too, such as `constructor`. */

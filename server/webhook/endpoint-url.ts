@@ -1,6 +1,7 @@
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { invalid } from "../rpc/errors.ts";
-import { isLookupError, type Reach, RefusedAddressError, resolveTarget } from "./resolve-target.ts";
+import { isLookupError, type Reach } from "./look-up.ts";
+import { RefusedAddressError, resolveTarget } from "./resolve-target.ts";
 
 /**
  * Refuses a URL that webhooks cannot, or must not, be sent to. The WHATWG parser turns every notation of an address into

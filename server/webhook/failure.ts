@@ -23,7 +23,7 @@ export interface Failure {
 }
 
 // Codes of Node, OpenSSL and undici. Their messages are not shown: some quote what the receiver says.
-const LOOKUP = /^(ENOTFOUND|ENODATA|EAI_)/;
+const LOOKUP = /^(ENOTFOUND|ENODATA|ESERVFAIL|EREFUSED|EAI_)/;
 const TIMEOUT = /^(ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/;
 const TLS =
   /^(CERT|CRL|DEPTH_ZERO|EPROTO|ERR_SSL|ERR_TLS|HOSTNAME_MISMATCH|INVALID_CA|PATH_LENGTH|SELF_SIGNED|UNABLE_TO)/;

@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { isIP, type Socket } from "node:net";
 import { buildConnector } from "undici";
-import { checkLiteral, type LookUp, lookUp, type Reach, resolveTarget } from "./resolve-target.ts";
+import { type LookUp, lookUpIn, type Reach } from "./look-up.ts";
+import { checkLiteral, resolveTarget } from "./resolve-target.ts";
 
 /** How far an exchange came. A connection that was kept open begins at the end. */
 export type Stage = "resolving" | "connecting" | "securing" | "connected";
@@ -38,7 +39,11 @@ export function beginExchange(): Exchange {
 export const exchanges = new AsyncLocalStorage<Exchange>();
 
 /** Dials nothing but what it checked: an address in the URL, or those that it looked up itself. */
-export function guardedConnector(reach: Reach, timeout: number, look: LookUp = lookUp): buildConnector.connector {
+export function guardedConnector(
+  reach: Reach,
+  timeout: number,
+  look: LookUp = lookUpIn(reach),
+): buildConnector.connector {
   const connect = buildConnector({
     timeout,
     allowH2: false,

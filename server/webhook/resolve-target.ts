@@ -1,20 +1,10 @@
 import type { LookupAddress } from "node:dns";
-import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
-import type { Config } from "../config.ts";
+import { type LookUp, lookUpIn, type Reach } from "./look-up.ts";
 import { isAllowed, isLoopback, isPublic } from "./public-address.ts";
 
 // An address is checked when it is dialled, so that a name cannot turn to another one in between.
-
-/** Which addresses a server sends webhooks to. */
-export type Reach = Pick<Config, "emulator" | "deliveryAllowedCidrs">;
-
-/** Answers all addresses of a name. */
-export type LookUp = (hostname: string) => Promise<LookupAddress[]>;
-
-/** As the system's resolver does; of an address, itself. */
-export const lookUp: LookUp = (hostname) => lookup(hostname, { all: true });
 
 /** A host that webhooks are not sent to. */
 export class RefusedAddressError extends Error {
@@ -25,7 +15,11 @@ export class RefusedAddressError extends Error {
  * The addresses behind the host of a URL. Throws RefusedAddressError when one of them, and not only when all of them, may
  * not be dialled; throws the resolver's error when the name has none.
  */
-export async function resolveTarget(hostname: string, reach: Reach, look: LookUp = lookUp): Promise<LookupAddress[]> {
+export async function resolveTarget(
+  hostname: string,
+  reach: Reach,
+  look: LookUp = lookUpIn(reach),
+): Promise<LookupAddress[]> {
   const found = await look(withoutBrackets(hostname));
   if (found.length === 0) throw Object.assign(new Error("no address"), { code: "ENODATA", syscall: "getaddrinfo" });
   for (const { address } of found) checkAddress(address, reach);
@@ -47,11 +41,6 @@ function checkAddress(address: string, { emulator, deliveryAllowedCidrs }: Reach
   if (isAllowed(address, deliveryAllowedCidrs)) return;
   if (isPublic(address) && !isOwn(address)) return;
   throw new RefusedAddressError(`${address} is refused: it is not a public address`);
-}
-
-/** Whether the resolver says that a name has no address. */
-export function isLookupError(error: unknown): boolean {
-  return error instanceof Error && "syscall" in error && error.syscall === "getaddrinfo";
 }
 
 function isOwn(address: string): boolean {

@@ -1,11 +1,13 @@
 import { create } from "@bufbuild/protobuf";
+import type { Selectable } from "kysely";
 import { EndpointSchema } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { type UpdateEndpointRequest, UpdateEndpointResponseSchema } from "../../gen/usageflow/v1/webhook_service_pb.ts";
 import type { App } from "../app.ts";
+import type { Endpoint as EndpointRow } from "../db/tables.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { noteBefore } from "../rpc/change-note.ts";
-import { brokenConstraint, stateConflict } from "../rpc/errors.ts";
+import { brokenConstraint, invalid, stateConflict } from "../rpc/errors.ts";
 import { getEndpoint, toEndpoint } from "./endpoint.ts";
 import { keepPace } from "./endpoint-caps.ts";
 import { headerColumns } from "./endpoint-headers.ts";
@@ -26,6 +28,7 @@ export async function updateEndpoint(app: App, caller: Caller, request: UpdateEn
   return change(app, caller, UpdateEndpointResponseSchema, async (tx) => {
     const before = await getEndpoint(tx, tenantId, request.id, "lock");
     const { id } = before;
+    if (!headers) checkHeadersStay(before, request.url);
     noteBefore(tx, EndpointSchema, toEndpoint(before));
     const row = await tx
       .updateTable("endpoint")
@@ -53,4 +56,10 @@ export async function updateEndpoint(app: App, caller: Caller, request: UpdateEn
     if (brokenConstraint(error) !== "endpoint_listener") throw error;
     throw stateConflict("a listener has no URL; its client says which events it gets, each time it calls Listen");
   });
+}
+
+/** Values of headers are shown to nobody. Whoever could take them to a server of their own would see them there. */
+function checkHeadersStay(before: Pick<Selectable<EndpointRow>, "url" | "header_names">, url: string): void {
+  if (before.header_names.length === 0 || URL.parse(url)?.origin === URL.parse(before.url)?.origin) return;
+  throw invalid("headers", "the headers were given for another server: give them again with its URL, or none");
 }

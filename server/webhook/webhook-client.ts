@@ -4,7 +4,7 @@ import type { Config } from "../config.ts";
 import { packageVersion } from "../version.ts";
 import { type Failure, failureOfError, failureOfStatus } from "./failure.ts";
 import { beginExchange, type Exchange, exchanges, guardedConnector, type Timing } from "./guarded-connector.ts";
-import type { LookUp, Reach } from "./resolve-target.ts";
+import type { LookUp, Reach } from "./look-up.ts";
 
 // A receiver is a stranger: whatever it does is bounded, and nothing it says is trusted.
 const HEADER_BYTES_MAX = 16 * 1024;

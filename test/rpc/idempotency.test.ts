@@ -48,6 +48,9 @@ test("a secret in an answer is told again to nobody but who made it", async () =
   const admin = clientsFor((await clients.tenant.createApiKey({ name: "admin", role: Role.ADMIN })).secret);
   await clients.tenant.createApiKey(request, once("b"));
   expect(await refused(admin.tenant.createApiKey(request, once("b")))).toMatchObject(conflict);
+  const { apiKey } = await clients.tenant.createApiKey({ role: Role.OWNER });
+  await clients.tenant.rotateApiKey({ id: apiKey?.id ?? "" }, once("e"));
+  expect(await refused(admin.tenant.rotateApiKey({ id: apiKey?.id ?? "" }, once("e")))).toMatchObject(conflict);
   const endpoint = { url: "https://example.com/" };
   await clients.webhook.createEndpoint(endpoint, once("c"));
   expect(await refused(admin.webhook.createEndpoint(endpoint, once("c")))).toMatchObject(conflict);

@@ -103,3 +103,17 @@ test("each event without a key gets one of its own", () => {
   const keys = Array.from({ length: 100 }, () => check({})).map((row) => ("key" in row ? row.key : ""));
   expect(new Set(keys).size).toBe(100);
 });
+
+test("what may have been meant is looked for a few times, and not for each of a thousand mistakes", () => {
+  const names = (letter: string) => Array.from({ length: 1_000 }, (_, index) => `${letter.repeat(60)}_${index}`);
+  const many: TenantFacts = { ...tenant, metrics: new Map(names("A").map((name) => [name, metric("SUM")])) };
+  const message = (name: string) => {
+    const event = create(UsageEventSchema, { metric: name, amount: "1", customerId: "c" });
+    const answer = checkEvent(event, many, request);
+    return "message" in answer ? answer.message : "";
+  };
+  const messages = names("B").map(message);
+  expect(messages.filter((text) => text.includes("did you mean")).length).toBeLessThanOrEqual(10);
+  expect(messages[0]).toContain("did you mean A");
+  expect(messages.at(-1)).toMatch(/^there is no metric "B+_999": this tenant has 1000 others$/);
+});

@@ -56,6 +56,28 @@ describe("headers of an endpoint", () => {
     expect(await told()).toEqual([undefined, undefined, undefined]);
   });
 
+  test("do not go along to another server: whoever sends them there has to know them", async () => {
+    const { clients } = await setup(emulator);
+    const headers = { authorization: "Bearer s3cret" };
+    const { endpoint } = await clients.webhook.createEndpoint({ url, headers });
+    const id = endpoint?.id ?? "";
+    const update = (to: string, more = {}) => clients.webhook.updateEndpoint({ id, url: to, ...more });
+    for (const other of [
+      "http://localhost:4001/webhooks",
+      "https://localhost:4000/",
+      "http://127.0.0.1:4000/webhooks",
+    ]) {
+      expect(await refused(update(other))).toMatchObject({ code: 3, field: "headers" });
+    }
+    expect((await clients.webhook.getEndpoint({ id })).endpoint).toMatchObject({ url, headerNames: ["authorization"] });
+    const path = "http://localhost:4000/other?path=1";
+    expect((await update(path)).endpoint).toMatchObject({ url: path, headerNames: ["authorization"] });
+    const [other, third] = ["http://localhost:4001/webhooks", "http://localhost:4002/webhooks"];
+    expect((await update(other, { headers: { values: headers } })).endpoint?.url).toBe(other);
+    expect((await update(third, { headers: {} })).endpoint).toMatchObject({ url: third, headerNames: [] });
+    expect((await update(url)).endpoint?.url).toBe(url);
+  });
+
   test.each([
     ...["Host", "content-type", "Content-Length", "webhook-id", "Webhook-Signature", "user-agent", "accept-encoding"],
     ...["connection", "keep-alive", "proxy-authorization", "te", "trailer", "Transfer-Encoding", "upgrade", "expect"],

@@ -138,7 +138,7 @@ export const ErrorReason = {
   ALREADY_EXISTS: 11,
 
   /**
-   * The idempotency key was used before with other content.
+   * The idempotency key was used before with other content, or by another API key or member.
    *
    * @generated from enum value: ERROR_REASON_IDEMPOTENCY_CONFLICT = 12;
    */

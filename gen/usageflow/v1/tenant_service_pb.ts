@@ -1703,8 +1703,8 @@ export const CancelOrganizationDeletionResponseSchema: GenMessage<CancelOrganiza
  * All services: a call acts for the tenant of its API key and sees nothing else. A member's access token is taken wherever an
  * API key is; it names the tenant with the header `x-usageflow-tenant`, as `ten_...`, `live` or `test`. Methods that change something run in
  * one transaction, and take an `idempotency-key` header (1 to 255 printable characters): a repeated call with the same
- * key gets the first answer again, and the same key with another request is refused with IDEMPOTENCY_CONFLICT; so is, where the
- * answer holds a secret, the same request of another API key or another member.
+ * key gets the first answer again, for a day, and the same key with another request is refused with IDEMPOTENCY_CONFLICT; so
+ * is, where the answer holds a secret, the same request of another API key or another member.
  *
  * @generated from service usageflow.v1.TenantService
  */

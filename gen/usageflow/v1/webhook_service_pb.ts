@@ -270,7 +270,7 @@ export type UpdateEndpointRequest = Message<"usageflow.v1.UpdateEndpointRequest"
   eventTypes: string[];
 
   /**
-   * New headers in place of all. Absent: unchanged.
+   * New headers in place of all. Absent: unchanged, which only a URL of the same server allows where there are any.
    *
    * @generated from field: usageflow.v1.EndpointHeaders headers = 10;
    */
@@ -1986,9 +1986,10 @@ export const WebhookService: GenService<{
   /**
    * Replaces URL, description and event types, and headers, metadata, limits and order where they are given. Deliveries that
    * wait go to the new URL. With another URL or other headers an endpoint that rests after failures is tried at once, and its
-   * failures count anew; one that is disabled stays so until ResumeEndpoint.
+   * failures count anew; one that is disabled stays so until ResumeEndpoint. Headers are kept with a URL of the same scheme,
+   * host and port. With any other they have to be given again, or an empty set: nobody takes what is never shown elsewhere.
    *
-   * Errors: NOT_FOUND; ADDRESS_REFUSED.
+   * Errors: NOT_FOUND; ADDRESS_REFUSED; INVALID_FIELD of `headers`, as above.
    *
    * @generated from rpc usageflow.v1.WebhookService.UpdateEndpoint
    */
