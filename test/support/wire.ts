@@ -191,8 +191,8 @@ export const grpcWeb: Wire = async (call) => {
 function grpcAnswer(status: number, trailer: Headers, body: Buffer): WireAnswer {
   const error = trailer.has("grpc-status") ? findTrailerError(trailer) : undefined;
   const requestId = trailer.get("x-request-id") ?? "";
-  const flag = body[0] ?? 0;
-  const message = flag === 1 ? gunzipSync(body.subarray(5)) : body.subarray(5);
+  const first = body.subarray(5, body.length < 5 ? undefined : 5 + body.readUInt32BE(1)); // a stream has more
+  const message = body[0] === 1 ? gunzipSync(first) : first;
   if (!error) {
     const code = trailer.has("grpc-status") ? "ok" : "";
     return { status, code, reason: "", field: "", message: "", requestId, body: message };
