@@ -11,6 +11,10 @@ const MIGRATE = "Run first, with the owner's URL: usageflow migrate";
 /** What became of a connection to the database, or of a statement, as people are told. Undefined: something else. */
 export function databaseFailure(error: Error): CliError | undefined {
   if (error.name === "SchemaError") return new CliError("failed_precondition", error.message, {}, error);
+  if (error.name === "KeysError") {
+    const hint = "See what depends on which, with the owner's URL: usageflow secrets show";
+    return new CliError("failed_precondition", error.message, { hint }, error);
+  }
   const code = "code" in error ? String(error.code) : "";
   const words = error instanceof AggregateError ? error.errors.map(({ message }) => message).join("; ") : error.message;
   if (UNREACHABLE.test(code)) {

@@ -12,6 +12,7 @@ import { noteLife } from "./loop.ts";
 import { createObserver } from "./observe/create-observer.ts";
 import type { Observer } from "./observe/observer.ts";
 import { createSecrets, type Secrets } from "./secrets.ts";
+import { checkKeys } from "./used-keys.ts";
 
 /** What every part of the server is given. Only `main.ts`, the emulator and the tests make one. */
 export interface App {
@@ -35,7 +36,7 @@ export interface App {
 
 const LOOP_WAIT_MAX_MS = 10_000;
 
-/** Opens the database under both roles. Throws when a login is not what it should be, or the schema is another. */
+/** Opens the database under both roles. Throws when a login is not what it should be, or the schema or the keys are others. */
 export async function createApp(
   config: Config,
   parts: { clock?: Clock; log?: Log; lockstep?: Lockstep | undefined } = {},
@@ -79,6 +80,7 @@ export async function createApp(
       if (!(await hasStatementTimeout(one))) log.warn("database.no_statement_timeout", { login });
     }
     await checkSchema(db);
+    await checkKeys(db, app);
     if (observer.metering) (await import("./observe/gauges.ts")).watchProcess(app, { app: pool, worker: workerPool });
   } catch (error) {
     await closeApp(app);

@@ -9,7 +9,7 @@ import { generateTables } from "./support/tables.ts";
 // The rules of the schema, read from the database's own catalog.
 
 /** Looked up before a tenant is known, or across tenants by the worker: small, and all of them are here. */
-const CONTROL_PLANE = ["organization", "server_process", "tenant"];
+const CONTROL_PLANE = ["organization", "server_process", "tenant", "used_key"];
 
 /** An organization's own: as a tenant's, with `organization_id` in the place of `tenant_id`. */
 const OF_ORGANIZATIONS = ["access_token", "member"];
@@ -38,6 +38,7 @@ const DOORS = [
   "usage_batch: ingest for usageflow_ingest",
   "usage_batch: worker for usageflow_worker",
   "usage_event: ingest for usageflow_ingest",
+  "used_key: app for usageflow_app",
 ];
 
 let database: TestDatabase;
@@ -69,7 +70,7 @@ describe("every table but the control plane's", () => {
       select c.relname from (${TENANT_TABLES}) c
       where not exists (select from pg_attribute a
         where a.attrelid = c.oid and a.attname = 'tenant_id' and a.attnotnull and a.atttypid = 'uuid'::regtype)`);
-    expect(without.sort()).toEqual([...OF_ORGANIZATIONS, "organization", "server_process"]);
+    expect(without.sort()).toEqual([...OF_ORGANIZATIONS, "organization", "server_process", "used_key"]);
   });
 
   test("has row-level security, enabled and forced; of the control plane it is enabled, and the owner sees all", async () => {
@@ -110,6 +111,7 @@ describe("every table but the control plane's", () => {
       "server_process.server_process_pkey",
       "tenant.tenant_organization_fkey",
       "tenant.tenant_organization_kind_key",
+      "used_key.used_key_pkey",
     ]);
     const indexes = await column(`
       select i.indexrelid::regclass::text from (${TENANT_TABLES}) c join pg_index i on i.indrelid = c.oid
@@ -123,6 +125,7 @@ describe("every table but the control plane's", () => {
       "server_process_pkey",
       "tenant_due_due_at",
       "tenant_organization_kind_key",
+      "used_key_pkey",
     ]);
   });
 

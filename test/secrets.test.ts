@@ -70,7 +70,7 @@ test("every column of bytes is known: it is sealed anew by a rotation, or holds 
     ...["access_token.hash", "access_token.pepper_id", "member.invite_hash", "member.invite_pepper_id"],
     ...["api_key.hash", "api_key.pepper_id", "audit_entry.hash", "audit_head.hash"],
     ...["audit_entry.original_digest", "audit_entry.erasure", "endpoint.public_key", "rpc_answer.request_hash"],
-    ...["usage_batch.trace", "usage_fold.trace", "invoice.trace", "outbox_event.trace"],
+    ...["usage_batch.trace", "usage_fold.trace", "invoice.trace", "outbox_event.trace", "used_key.key_id"],
   ];
   expect(rows.map(({ name }) => name).filter((name) => !open.includes(name) && !sealed.includes(name))).toEqual([]);
   expect(sealed.filter((name) => !rows.some((row) => row.name === name))).toEqual([]);

@@ -10,7 +10,7 @@ export default class Serve extends DatabaseCommand {
   static override description =
     `Any number may run on one database. It is configured by the environment: DATABASE_URL and USAGEFLOW_WORKER_DATABASE_URL (logins with the roles usageflow_app and usageflow_worker), USAGEFLOW_MASTER_KEY, USAGEFLOW_KEY_PEPPER, and USAGEFLOW_* for the rest.
 
-It refuses to start where the database has another schema than it knows. It logs JSON lines to stderr. SIGTERM stops it: it says that it is not ready, takes calls a moment longer, and lets those in flight end.`;
+It refuses to start where the database has another schema than it knows, or was used with other keys. It logs JSON lines to stderr. SIGTERM stops it: it says that it is not ready, takes calls a moment longer, and lets those in flight end.`;
   static override examples = [
     "<%= config.bin %> <%= command.id %>",
     "USAGEFLOW_PORT=8080 <%= config.bin %> <%= command.id %> --role api",

@@ -610,6 +610,12 @@ export interface UsageWatch {
   watcher: string;
 }
 
+export interface UsedKey {
+  key_id: Buffer;
+  kind: string;
+  noted_at: Timestamp;
+}
+
 export interface Tables {
   access_token: AccessToken;
   api_key: ApiKey;
@@ -662,4 +668,5 @@ export interface Tables {
   usage_value: UsageValue;
   usage_void: UsageVoid;
   usage_watch: UsageWatch;
+  used_key: UsedKey;
 }

@@ -5,7 +5,7 @@ import { asking, type Invariant } from "./invariant.ts";
 const TABLES = sql`(
   select c.oid, c.relname, c.relrowsecurity, c.relforcerowsecurity from pg_class c
   where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.relname !~ '^schema_migration'
-    and c.relname not in ('tenant', 'organization', 'server_process')
+    and c.relname not in ('tenant', 'organization', 'server_process', 'used_key')
 )`;
 
 /** That the database holds tenants apart, and holds what it promises. */

@@ -9,6 +9,7 @@ import type {
   Organization as OrganizationRow,
 } from "../db/tables.ts";
 import { newId, newMemberId } from "../id.ts";
+import { takeKeys } from "../used-keys.ts";
 import { newAccessTokenRow } from "./access-token.ts";
 import { newApiKeyRow } from "./api-key.ts";
 import { normalEmail } from "./member.ts";
@@ -53,6 +54,7 @@ export async function insertOrganization(
 ): Promise<NewOrganization> {
   const now = app.clock.now();
   const organization = { id, name, created_at: now, delete_after: null };
+  await takeKeys(tx, app);
   await enterTenant(tx, id);
   await tx.insertInto("organization").values(organization).execute();
   const tenants = { live: newTenant("LIVE"), test: newTenant("TEST", testKey) };

@@ -2,6 +2,7 @@ import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import { enterTenant, openDatabase, type Tx } from "../db/database.ts";
 import { formatId, newMemberId } from "../id.ts";
+import { checkKeys } from "../used-keys.ts";
 import { newAccessTokenRow, TOKEN_MS } from "./access-token.ts";
 import { appendAudit } from "./audit-chain.ts";
 import { type MemberRow, normalEmail } from "./member.ts";
@@ -36,6 +37,7 @@ export async function recoverOrganization(
   const { db } = openDatabase({ url: ownerUrl, connectionsMax: 1, statementTimeoutMs: 30_000, onIdleError: () => {} });
   try {
     const organization = choose(await db.selectFrom("organization").select(["id", "name"]).orderBy("id").execute());
+    await checkKeys(db, app);
     return await db.transaction().execute(async (tx) => {
       await enterTenant(tx, organization.id);
       const memberId = await makeOwner(tx, app, organization.id, normalEmail(email));

@@ -1,8 +1,10 @@
+import { randomBytes } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
+import { startApi } from "../../server/api.ts";
 import { setup } from "../support/harness.ts";
 import { createHere } from "./run-here.ts";
 
@@ -54,4 +56,16 @@ test("an export is a file of lines whose head verifies, as long as nobody cuts t
     expect.objectContaining({ breach: "changed", entry: 2, verified: 1 }),
   ]);
   expect(await audit("verify", "--head", "4")).toMatchObject({ code: 2 });
+});
+
+test("an entry of a key that the server does not have is told with where that key belongs", async () => {
+  const { run, addApp, app, tenant } = await start();
+  const masterKey = randomBytes(32);
+  await addApp({ masterKey, otherMasterKeys: [app.config.masterKey] });
+  const api = await startApi(await addApp({ masterKey }));
+  const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey };
+  const { code, stdout, stderr } = await run(["audit", "verify"], { env });
+  await api.close();
+  expect([code, stdout]).toEqual([1, "Entry 1 was hashed with a master key that the server does not have.\n"]);
+  expect(stderr).toContain("USAGEFLOW_OTHER_MASTER_KEYS");
 });

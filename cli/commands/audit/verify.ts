@@ -15,6 +15,9 @@ const WORDS: Partial<Record<AuditBreach, string>> = {
   [AuditBreach.KEY_UNKNOWN]: "was hashed with a master key that the server does not have",
 };
 
+const KEY_BEFORE =
+  "If the key was changed, have the server's operator put the one before among USAGEFLOW_OTHER_MASTER_KEYS, and verify again.";
+
 export default class AuditVerify extends ClientCommand {
   static override summary = "Check that nobody changed the audit log.";
   static override description =
@@ -51,6 +54,7 @@ Entries that were cut off at the end show only to who knows where it ended. Keep
     );
     if (isWhole) this.say(`${entries(verified?.sequence ?? 0n)} verified, all as written. Keep the head above.`);
     else process.exitCode = 1;
+    if (breach === AuditBreach.KEY_UNKNOWN) this.say(KEY_BEFORE);
   }
 }
 
