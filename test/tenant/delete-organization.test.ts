@@ -38,7 +38,7 @@ async function rowsOf({ ownerDb, app }: Harness, places: readonly string[]): Pro
 
 /** Without what time makes more of, or less. */
 function durable(counts: Record<string, number>) {
-  const kept = Object.entries(counts).filter(([name]) => !/^(delivery|outbox|endpoint_f|rpc_answer)/.test(name));
+  const kept = Object.entries(counts).filter(([name]) => !/^(delivery|outbox|endpoint_f|listener|rpc_answer)/.test(name));
   return Object.fromEntries(kept);
 }
 
