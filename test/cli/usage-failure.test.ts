@@ -11,3 +11,23 @@ test.each([
   const stderr = `Error: ${words}\nSee: usageflow ${topic} ${verb} --help\n`;
   expect(await run(args)).toEqual({ code: 2, stdout: "", stderr });
 });
+
+test.each([
+  [["export", "usage", "--to", "2026-01-01"], "--before"],
+  [["export", "usage", "--output=csv"], "--format or --out"],
+  [["customers", "list", "--format", "json"], "--output"],
+  [["endpoints", "create", "https://example.com", "--type", "invoice.*"], "--event"],
+  [["events", "list", "--event", "invoice.*"], "--type"],
+  [["events", "list", "--before", "2026-01-01", "--form", "2025-01-01"], "--to or --from"],
+])("%j is told which flag is meant", async (args, meant) => {
+  const { run } = await createHere();
+  const { code, stderr } = await run(args);
+  expect([code, stderr]).toEqual([2, expect.stringContaining(`\nDid you mean: ${meant}? See: usageflow ${args[0]} `)]);
+});
+
+test("a flag that is like no other is told without a guess", async () => {
+  const { run } = await createHere();
+  expect((await run(["export", "usage", "--zzzz"])).stderr).toBe(
+    "Error: Nonexistent flag: --zzzz\nSee: usageflow export usage --help\n",
+  );
+});
