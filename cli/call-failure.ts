@@ -4,6 +4,8 @@ import { type Failure, NONE } from "./failure.ts";
 import { retryInfoMs } from "./library/call-error.ts";
 import { fieldWords } from "./output/rule-words.ts";
 import { printable } from "./output/text.ts";
+import { staleVariablesHint } from "./stale-variables.ts";
+import { type CommandLine, takenBy } from "./usage-failure.ts";
 
 const HINTS: Record<string, string> = {
   unauthenticated: "Give a key with --api-key or USAGEFLOW_API_KEY, or log in: usageflow login",
@@ -43,6 +45,14 @@ export function failureOfCall(error: ConnectError, taken: readonly string[] = []
     requestId: detail?.requestId ?? "",
     hint: hintOf(error) ?? ownKey?.hint ?? HINTS[code] ?? "",
   };
+}
+
+/** The same for a command line, which may have been called with variables of the shell's that are out of date. */
+export async function failureOfCommand(error: ConnectError, line: CommandLine): Promise<Failure> {
+  const taken = takenBy(line);
+  const failure = failureOfCall(error, taken);
+  if (failure.hint !== HINTS[failure.code] || line.argv[0] === "login") return failure; // login takes no key of the shell's
+  return { ...failure, hint: (await staleVariablesHint(failure.code, line.argv)) ?? failure.hint };
 }
 
 /** When to try again, where the server says so. */
