@@ -17,6 +17,18 @@ export function takenBy(line: CommandLine): readonly string[] {
   return [...(line.argsOf?.(command) ?? []), ...(line.flagsOf?.(command) ?? [])];
 }
 
+/** What was given once for a flag such as `--endpoint`, or for an argument such as `ID` before all flags. */
+export function givenFor(name: string, line: CommandLine): string | undefined {
+  if (!name.startsWith("--")) {
+    const command = commandOf(line) ?? "";
+    const place = line.argsOf?.(command).indexOf(name) ?? -1;
+    return place < 0 ? undefined : wordsOf(line.argv)[command.split(" ").length + place];
+  }
+  const [at, ...more] = line.argv.flatMap((arg, i) => (arg === name || arg.startsWith(`${name}=`) ? i : []));
+  if (at === undefined || more.length > 0) return undefined;
+  return line.argv[at] === name ? line.argv[at + 1] : line.argv[at]?.slice(name.length + 1);
+}
+
 const ROOT_FLAGS = ["--help", "--version"];
 const OVERVIEW = "See what there is: usageflow --help";
 

@@ -147,7 +147,7 @@ test("a refusal by the server keeps its code, reason, field and request id", asy
       code: "invalid_argument",
       reason: "INVALID_FIELD",
       field: "endpoint_id",
-      message: expect.stringMatching(/^--endpoint: must be an id such as whe_\w{22}$/),
+      message: expect.stringMatching(/^--endpoint: must be an id such as whe_\w{22}, and is "mine"$/),
     },
   });
   expect(await failure(["clock", "advance", "--by", "1d"], tenant.liveKey)).toMatchObject({
@@ -274,28 +274,6 @@ test("a server says which port is taken, and a database without a schema what to
   expect(await asOwnerOf(empty)).toMatchObject({ code: 5, stderr: expect.stringMatching(/: usageflow migrate$/m) });
   empty.pathname = "/nowhere";
   expect(await asOwnerOf(empty)).toMatchObject({ code: 4, stderr: expect.stringMatching(/"nowhere" does not exist/) });
-});
-
-test("init makes no second organization of a name unless that is said", async () => {
-  const { run } = await createHere();
-  const { app, database } = await setup();
-  const env = {
-    USAGEFLOW_OWNER_DATABASE_URL: database.ownerUrl,
-    USAGEFLOW_MASTER_KEY: app.config.masterKey.toString("base64"),
-    USAGEFLOW_KEY_PEPPER: app.config.keyPepper.toString("base64"),
-  };
-  const init = (name: string, ...more: string[]) => run(["init", "--organization", name, ...more], { env });
-  expect(await init("Acme")).toEqual({
-    code: 5,
-    stdout: "",
-    stderr: expect.stringMatching(/^Error: there is an organization "Acme" already: org_\w+\n.*: --another\n$/),
-  });
-  expect(await init("Acme", "--another")).toMatchObject({
-    code: 0,
-    stdout: expect.stringMatching(/^Live key +uf_live_/),
-  });
-  expect((await init("Acme")).stderr).toMatch(/already: org_\w+, org_\w+$/m);
-  expect(await init("Other")).toMatchObject({ code: 0 });
 });
 
 test("a catalog is pushed, refused with its line, and pulled as it was pushed", async () => {
