@@ -14,6 +14,9 @@ const HINTS: Record<string, string> = {
   deadline_exceeded: "The server took too long. Try again.",
 };
 
+/** A login takes no key of the shell's, so it is not told of those. */
+const LOGIN_HINT = "Is it the whole key or token, and is it one of this server's?";
+
 const GIVEN_MAX = 40;
 
 /** Flags of commands that call with something else than an API key or an access token. */
@@ -54,7 +57,8 @@ export async function failureOfCommand(error: ConnectError, line: CommandLine): 
   const taken = takenBy(line);
   const found = failureOfCall(error, taken);
   const failure = { ...found, message: found.message + wrongId(found.message, line) };
-  if (failure.hint !== HINTS[failure.code] || line.argv[0] === "login") return failure; // login takes no key of the shell's
+  if (failure.hint !== HINTS[failure.code]) return failure;
+  if (line.argv[0] === "login" && failure.code === "unauthenticated") return { ...failure, hint: LOGIN_HINT };
   return { ...failure, hint: (await staleVariablesHint(failure.code, line.argv)) ?? failure.hint };
 }
 
