@@ -1,9 +1,11 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
-import { ErrorDetailSchema, ErrorReasonSchema } from "../gen/usageflow/v1/error_pb.ts";
+import { ErrorDetailSchema, ErrorReason, ErrorReasonSchema } from "../gen/usageflow/v1/error_pb.ts";
 import { type Failure, NONE } from "./failure.ts";
 import { retryInfoMs } from "./library/call-error.ts";
 import { fieldWords } from "./output/rule-words.ts";
 import { printable } from "./output/text.ts";
+import { staleVariablesHint } from "./stale-variables.ts";
+import { type CommandLine, givenFor, takenBy } from "./usage-failure.ts";
 
 const HINTS: Record<string, string> = {
   unauthenticated: "Give a key with --api-key or USAGEFLOW_API_KEY, or log in: usageflow login",
@@ -11,6 +13,11 @@ const HINTS: Record<string, string> = {
   unavailable: "Is the server running? Start one with: usageflow emulator start",
   deadline_exceeded: "The server took too long. Try again.",
 };
+
+/** A login takes no key of the shell's, so it is not told of those. */
+const LOGIN_HINT = "Is it the whole key or token, and is it one of this server's?";
+
+const GIVEN_MAX = 40;
 
 /** Flags of commands that call with something else than an API key or an access token. */
 const OWN_KEYS: Record<string, { noun: string; hint: string }> = {
@@ -41,8 +48,31 @@ export function failureOfCall(error: ConnectError, taken: readonly string[] = []
     message: printable(fieldWords(said, detail?.field ?? "", taken)),
     field: detail?.field ?? "",
     requestId: detail?.requestId ?? "",
-    hint: hintOf(error) ?? ownKey?.hint ?? HINTS[code] ?? "",
+    hint: hintOf(error) ?? ownKey?.hint ?? hintOfAddress(error.rawMessage, detail?.reason) ?? HINTS[code] ?? "",
   };
+}
+
+/** The same for a command line, which may have been called with variables of the shell's that are out of date. */
+export async function failureOfCommand(error: ConnectError, line: CommandLine): Promise<Failure> {
+  const taken = takenBy(line);
+  const found = failureOfCall(error, taken);
+  const failure = { ...found, message: found.message + wrongId(found.message, line) };
+  if (failure.hint !== HINTS[failure.code]) return failure;
+  if (line.argv[0] === "login" && failure.code === "unauthenticated") return { ...failure, hint: LOGIN_HINT };
+  return { ...failure, hint: (await staleVariablesHint(failure.code, line.argv)) ?? failure.hint };
+}
+
+/** What was given in the place of an id. Of nothing else: that may be a secret. */
+function wrongId(message: string, line: CommandLine): string {
+  const [, name] = /^([A-Z-]+|--[a-z-]+): must be an id such as \S+$/.exec(message) ?? [];
+  const given = name && givenFor(name, line);
+  return given ? `, and is ${JSON.stringify(printable(given.slice(0, GIVEN_MAX)))}` : "";
+}
+
+/** A server of others cannot reach the machine of who tries webhooks out. */
+function hintOfAddress(message: string, reason: ErrorReason | undefined): string | undefined {
+  if (reason !== ErrorReason.ADDRESS_REFUSED || !/ public address$/.test(message)) return undefined;
+  return "To have webhooks on this machine, listen for them: usageflow listen --forward-to URL";
 }
 
 /** When to try again, where the server says so. */

@@ -33,6 +33,8 @@ export abstract class ClientCommand extends BaseCommand {
     }),
   };
 
+  private readonly known = new Map<SettingsFor, Promise<Settings>>();
+
   /** A client of one service. */
   protected async client<S extends DescService>(
     service: S,
@@ -58,9 +60,11 @@ export abstract class ClientCommand extends BaseCommand {
     return createClient(service, connect(settings));
   }
 
-  /** Which server is called, and as whom. */
+  /** Which server is called, and as whom. Read once: a command of several services says once what it uses. */
   protected settings(flags: ServerFlags, about: SettingsFor = "tenant"): Promise<Settings> {
-    return readSettings(flags, this.argv, (words) => this.say(words), about);
+    const known = this.known.get(about) ?? readSettings(flags, this.argv, (words) => this.say(words), about);
+    this.known.set(about, known);
+    return known;
   }
 
   /** Answers one message. */

@@ -4,7 +4,7 @@ import { CliError } from "./cli-error.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { type Failure, NONE } from "./failure.ts";
 import { redacted } from "./redacted.ts";
-import { type CommandLine, takenBy, usageFailure } from "./usage-failure.ts";
+import { type CommandLine, usageFailure } from "./usage-failure.ts";
 import { wantsJson } from "./wants-json.ts";
 
 /** Tells an error, on stderr and in the exit code. */
@@ -31,7 +31,7 @@ export async function failureOf(error: unknown, line: CommandLine = { argv: [], 
   if (error instanceof CliError) return { ...NONE, ...error.facts, code: error.code, message };
   // By name, and what reads it loaded now: a wrong flag is told without waiting for code that calls servers.
   if (error.name === "ConnectError")
-    return (await import("./call-failure.ts")).failureOfCall(error as ConnectError, takenBy(line));
+    return (await import("./call-failure.ts")).failureOfCommand(error as ConnectError, line);
   if ("oclif" in error) return { ...NONE, code: "usage", ...usageFailure(message, line) };
   if (error.name === "ConfigError") return { ...NONE, code: "usage", message };
   return { ...NONE, message, hint: process.env.DEBUG ? "" : "With DEBUG=1 it says where it happened." };

@@ -38,12 +38,12 @@ export async function readSettings(
   const flags = overVariables(given, argv);
   const emulators = await readLocators();
   const named = await profileInUse(flags, say);
-  const url = urlOf(flags, named?.profile, emulators);
+  const isTyped = typed(argv, "api-key");
+  const url = urlOf(isTyped, flags, named?.profile, emulators);
   if (flags.url === undefined) sayWhichOf({ url, named, emulators }, say);
   const ofProfile = named && httpUrl(named.profile.url) === url ? named.profile.apiKey : undefined;
   const emulator = emulators.find((one) => one.url === url);
   const ofEmulator = about === "tenant" ? emulator?.apiKey : emulator?.accessToken;
-  const isTyped = typed(argv, "api-key");
   const apiKey = isTyped ? flags["api-key"] : keyOf(about, flags["api-key"], ofProfile, ofEmulator);
   if (!apiKey) {
     const hint = "Give one with --api-key or USAGEFLOW_API_KEY, or log in: usageflow login";
@@ -79,7 +79,8 @@ function overVariables(flags: ServerFlags, argv: readonly string[]): ServerFlags
   };
 }
 
-function typed(argv: readonly string[], name: string): boolean {
+/** Whether a flag stands on the command line: oclif fills it from its variable too. */
+export function typed(argv: readonly string[], name: string): boolean {
   return argv.some((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`));
 }
 
@@ -95,11 +96,18 @@ async function profileInUse(flags: ServerFlags, say: (words: string) => void): P
   return name === "" || name === EMULATOR ? undefined : { name, profile: profileNamed(all, name) };
 }
 
-function urlOf(flags: ServerFlags, profile: Profile | undefined, emulators: readonly Locator[]): string {
+function urlOf(
+  hasKey: boolean,
+  flags: ServerFlags,
+  profile: Profile | undefined,
+  emulators: readonly Locator[],
+): string {
   const given = flags.url ?? profile?.url ?? emulators[0]?.url;
   if (given === undefined) {
     throw new CliError("unavailable", "no emulator is running, and no other server was named", {
-      hint: "Start one with: usageflow emulator start. Or give --url and --api-key, or log in to one: usageflow login",
+      hint: hasKey
+        ? "Give its URL with --url or USAGEFLOW_URL."
+        : "Start one with: usageflow emulator start. Or give --url and --api-key, or log in to one: usageflow login",
     });
   }
   const url = httpUrl(given);

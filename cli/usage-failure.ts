@@ -17,6 +17,18 @@ export function takenBy(line: CommandLine): readonly string[] {
   return [...(line.argsOf?.(command) ?? []), ...(line.flagsOf?.(command) ?? [])];
 }
 
+/** What was given once for a flag such as `--endpoint`, or for an argument such as `ID` before all flags. */
+export function givenFor(name: string, line: CommandLine): string | undefined {
+  if (!name.startsWith("--")) {
+    const command = commandOf(line) ?? "";
+    const place = line.argsOf?.(command).indexOf(name) ?? -1;
+    return place < 0 ? undefined : wordsOf(line.argv)[command.split(" ").length + place];
+  }
+  const [at, ...more] = line.argv.flatMap((arg, i) => (arg === name || arg.startsWith(`${name}=`) ? i : []));
+  if (at === undefined || more.length > 0) return undefined;
+  return line.argv[at] === name ? line.argv[at + 1] : line.argv[at]?.slice(name.length + 1);
+}
+
 const ROOT_FLAGS = ["--help", "--version"];
 const OVERVIEW = "See what there is: usageflow --help";
 
@@ -28,8 +40,8 @@ export function usageFailure(message: string, line: CommandLine): { message: str
   const more = `See: usageflow ${command ?? ""} --help`;
   const plain = missingWords(message) ?? togetherWords(message);
   if (plain !== undefined) return { message: plain, hint: more };
-  const [, flag] = /^Nonexistent flag: (\S+)$/.exec(message) ?? [];
-  if (flag !== undefined) return { message, hint: meantFlag(flag, line.flagsOf?.(command ?? "") ?? []) + more };
+  const [, flags] = /^Nonexistent flags?: (.+)$/s.exec(message) ?? [];
+  if (flags !== undefined) return { message, hint: meantFlags(flags, line.flagsOf?.(command ?? "") ?? []) + more };
   if (!/^command \S+ not found/i.test(message)) return { message, hint: more };
   const [first = ""] = argv;
   if (words.length === 0) return { message: `there is no flag ${first}`, hint: meant(first, ROOT_FLAGS) };
@@ -84,9 +96,27 @@ function meant(said: string, known: readonly string[]): string {
   return nearest ? `Did you mean: usageflow ${nearest}? ${OVERVIEW}` : OVERVIEW;
 }
 
-function meantFlag(said: string, known: readonly string[]): string {
-  const nearest = near(said.replace(/=.*$/s, ""), known);
-  return nearest ? `Did you mean: ${nearest}? ` : "";
+/** Flags of which one command has one and another has another, for much the same. */
+const ALIKE = [
+  ["--to", "--before", "--until", "--period-before"],
+  ["--from", "--since", "--after", "--period-from", "--start-at"],
+  ["--output", "--format", "--out"],
+  ["--type", "--event", "--events"],
+  ["--state", "--status"],
+  ["--limit", "--count"],
+  ["--expires", "--expires-in"],
+];
+
+function meantFlags(said: string, known: readonly string[]): string {
+  const wrong = said.split(", ").map((flag) => flag.replace(/=.*$/s, ""));
+  const meant = wrong.flatMap((flag) => alike(flag, known) ?? near(flag, known) ?? []);
+  return meant.length > 0 ? `Did you mean: ${[...new Set(meant)].join(" or ")}? ` : "";
+}
+
+/** What the command has in the place of a flag that others have. */
+function alike(flag: string, known: readonly string[]): readonly string[] | undefined {
+  const others = ALIKE.find((group) => group.includes(flag))?.filter((one) => known.includes(one)) ?? [];
+  return others.length > 0 ? others : undefined;
 }
 
 function meantBelow(topic: string, words: readonly string[], known: readonly string[]): string {

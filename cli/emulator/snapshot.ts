@@ -5,7 +5,7 @@ import { CliError } from "../cli-error.ts";
 import { isRunning } from "../locator.ts";
 import { makeFolder, placeFailure } from "../make-folder.ts";
 import { copyTree } from "./copy-tree.ts";
-import { postgresVersion } from "./postgres.ts";
+import { postgresVersion } from "./postgres-package.ts";
 
 // A snapshot is a folder. `snapshot.json` in it names the folder beside it that has the data, and is replaced in one step
 // when all of that is there: whoever is killed while saving leaves the snapshot before.

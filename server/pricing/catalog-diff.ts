@@ -9,6 +9,7 @@ import {
 } from "../../gen/usageflow/v1/catalog_diff_pb.ts";
 import { type Catalog, type Metric, MetricSchema, type Plan, PlanSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { fieldChanges } from "./field-change.ts";
+import { withPlainDecimals } from "./plain-decimals.ts";
 
 /** What is published, as far as a push looks at it. */
 export interface Published {
@@ -33,9 +34,10 @@ export function catalogDiff(catalog: Catalog, published: Published): CatalogDiff
   });
 }
 
-/** What is another in a version of a plan than in one before. */
+/** What is another in a version of a plan than in one before. 0.10 is not another amount than 0.1. */
 export function planChanges(before: Plan, after: Plan): FieldChange[] {
-  return fieldChanges(PlanSchema, before, after, ["key", "version"]);
+  const [old, now] = [withPlainDecimals(PlanSchema, before), withPlainDecimals(PlanSchema, after)];
+  return fieldChanges(PlanSchema, old, now, ["key", "version"]);
 }
 
 function metricDiff(metric: Metric, known: Metric | undefined) {

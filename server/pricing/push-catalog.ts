@@ -1,4 +1,4 @@
-import { create, equals, toJson } from "@bufbuild/protobuf";
+import { create, toJson } from "@bufbuild/protobuf";
 import type { CatalogDiff, FieldChange } from "../../gen/usageflow/v1/catalog_diff_pb.ts";
 import { type Catalog, type Plan, PlanSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import {
@@ -38,10 +38,10 @@ async function pushWithin(app: App, tx: Tx, tenantId: string, request: PushCatal
   const published = await readPublished(tx, tenantId);
   checkCatalog(catalog, { metrics: published.metrics, plans: new Set(published.plans.keys()) });
   const metrics = await changedMetrics(tx, tenantId, catalog.metrics);
-  const plans = catalog.plans.flatMap((plan) => nextVersion(plan, published.plans.get(plan.key)));
   const lost = await findLosses(tx, tenantId, catalog, published);
   if (!request.force) refuseLoss(catalog, published, lost);
   const diff = catalogDiff(catalog, published);
+  const plans = nextVersions(catalog, diff);
   await tellOfPlans(tx, tenantId, diff, lost);
   if (!request.dryRun) {
     const now = await tenantNow(tx, tenantId, app.clock);
@@ -70,11 +70,13 @@ async function readPublished(tx: Tx, tenantId: string): Promise<Published> {
   };
 }
 
-/** The version to publish: none when the content is that of the latest. */
-function nextVersion(plan: Plan, latest: Plan | undefined): Plan[] {
-  if (!latest) return [{ ...plan, version: 1 }];
-  if (equals(PlanSchema, { ...plan, version: latest.version }, latest)) return [];
-  return [{ ...plan, version: latest.version + 1 }];
+/** The versions to publish: of each plan whose content is not that of its latest. */
+function nextVersions(catalog: Catalog, diff: CatalogDiff): Plan[] {
+  const newVersions = new Map(diff.plans.map(({ key, newVersion }) => [key, newVersion]));
+  return catalog.plans.flatMap((plan) => {
+    const version = newVersions.get(plan.key);
+    return version === undefined ? [] : [{ ...plan, version }];
+  });
 }
 
 /** What is lost of plans that say an earlier version than the latest, or one that there is not, by their keys. */

@@ -10,7 +10,7 @@ export interface ListSpan {
 /** The span of time that a request asks for. */
 export function listSpan({ start, end }: { start?: Timestamp | undefined; end?: Timestamp | undefined }): ListSpan {
   const span = { start: start && nextMillisecond(start), end: end && nextMillisecond(end) };
-  if (span.start && span.end && span.end < span.start) throw invalid("end", "end must not be before start");
+  if (span.start && span.end && span.end < span.start) throw invalid("end", "must not be before start");
   return span;
 }
 

@@ -1,22 +1,31 @@
+import { sql } from "kysely";
 import type { App } from "../app.ts";
 import { openDatabase } from "../db/database.ts";
 import { newId } from "../id.ts";
 import { insertOrganization, type NewOrganization, type OrganizationToMake } from "./new-organization.ts";
+import type { NamedOrganization } from "./recover-organization.ts";
 
 /** Who the first owner is, where nobody says. */
 export const DEFAULT_OWNER = "owner@localhost";
 
-/** Makes an organization on a server that has none, whole or not at all. As the owner of the schema: no key is needed. */
+/**
+ * Makes an organization, whole or not at all. As the owner of the schema: no key is needed. `accept` may refuse it for those
+ * that have its name already.
+ */
 export async function initOrganization(
   ownerUrl: string,
   app: Pick<App, "secrets" | "clock">,
   organization: Omit<OrganizationToMake, "id" | "ownerEmail"> & { ownerEmail?: string },
+  accept: (namesakes: readonly NamedOrganization[]) => void = () => {},
 ): Promise<NewOrganization> {
   const { db } = openDatabase({ url: ownerUrl, connectionsMax: 1, statementTimeoutMs: 30_000, onIdleError: () => {} });
   try {
-    return await db
-      .transaction()
-      .execute((tx) => insertOrganization(tx, app, { ownerEmail: DEFAULT_OWNER, ...organization, id: newId() }));
+    return await db.transaction().execute(async (tx) => {
+      await sql`lock table organization in share row exclusive mode`.execute(tx); // two at once see each other
+      const named = tx.selectFrom("organization").select(["id", "name"]).where("name", "=", organization.name);
+      accept(await named.orderBy("id").execute());
+      return insertOrganization(tx, app, { ownerEmail: DEFAULT_OWNER, ...organization, id: newId() });
+    });
   } finally {
     await db.destroy();
   }

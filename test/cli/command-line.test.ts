@@ -147,7 +147,7 @@ test("a refusal by the server keeps its code, reason, field and request id", asy
       code: "invalid_argument",
       reason: "INVALID_FIELD",
       field: "endpoint_id",
-      message: expect.stringMatching(/^--endpoint: must be an id such as whe_\w{22}$/),
+      message: expect.stringMatching(/^--endpoint: must be an id such as whe_\w{22}, and is "mine"$/),
     },
   });
   expect(await failure(["clock", "advance", "--by", "1d"], tenant.liveKey)).toMatchObject({

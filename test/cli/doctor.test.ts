@@ -30,6 +30,7 @@ test("doctor says what is broken and what to do, as an owner whom policies bind,
   ]);
   const keyless = await run(["doctor", "--only", "audit-whole", "--json"]);
   expect(JSON.parse(keyless.stdout)).toMatchObject({ broken: 0, unfinished: 0, invariants: [{ name: "audit-whole" }] });
+  expect((await run(["doctor", "--only", "audit-whole"])).stderr).toBe("1 invariant holds, 0 broken\n");
 
   const client = new pg.Client(ownerUrl);
   await client.connect();

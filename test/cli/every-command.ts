@@ -18,7 +18,7 @@ export const AS_PROCESS: Record<string, string> = {
   "emulator status": "emulator-orders.test.ts",
   "emulator stop": "emulator-orders.test.ts",
   listen: "listen.test.ts",
-  init: "journey/upgrade.test.ts",
+  init: "init.test.ts",
   migrate: "journey/upgrade.test.ts",
   "organization recover": "members.test.ts",
   "secrets rotate": "secrets.test.ts",
@@ -113,7 +113,7 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   "metrics put": () => ["JOBS", "--aggregation", "count"],
   "metrics show": () => ["API_CALL"],
   logout: (world) => ["--profile", world.profile()],
-  login: () => [],
+  login: ({ asOwner }) => [...asOwner, "--tenant", "test"],
   "organization cancel-deletion": ({ asOwner }) => asOwner,
   "organization create": () => [
     ...["Other", "--owner", "ada@example.com", "--operator-key", OPERATOR_KEY.toString("base64")],

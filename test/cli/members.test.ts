@@ -96,3 +96,9 @@ test("a token without a tenant is about the organization, and commands say what 
   const refused = await alone.run(["members", "list"]);
   expect(refused).toMatchObject({ code: 3, stderr: expect.stringContaining("a member's access token (uf_pat_...)") });
 });
+
+test("an invite that is accepted at no server is told to name one, and no API key", async () => {
+  const { run } = await createHere();
+  const { code, stderr } = await run(["members", "accept", "--code", "uf_inv_x"]);
+  expect([code, stderr]).toEqual([6, expect.stringMatching(/\nGive its URL with --url or USAGEFLOW_URL\.\n$/)]);
+});

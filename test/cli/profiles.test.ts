@@ -1,6 +1,7 @@
 import { chmod, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { writeLocator } from "../../cli/locator.ts";
 import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { setup } from "../support/harness.ts";
 import type { Run } from "./run-cli.ts";
@@ -8,6 +9,14 @@ import { createHere } from "./run-here.ts";
 
 const profilesIn = (folder: string) => join(folder, ".config", "usageflow", "profiles.json");
 const errorOf = ({ stderr }: Run) => JSON.parse(stderr).error;
+
+/** Leaves the note of an emulator that seems to run: this process does. */
+async function noteEmulator(folder: string, url: string, apiKey: string): Promise<void> {
+  vi.stubEnv("USAGEFLOW_STATE_DIR", join(folder, "state"));
+  const rest = { webhookSecret: "", controlUrl: "", controlToken: "", forwardTo: "", data: "", startedAt: "" };
+  await writeLocator({ name: folder, hidden: false, folder, url, apiKey, accessToken: "", ...rest });
+  vi.unstubAllEnvs();
+}
 
 test("a login checks the key, stores it for its owner alone, and every command uses it", async () => {
   const { api, tenant } = await setup();
@@ -62,6 +71,47 @@ test("profiles are listed, used, removed, and forgotten by a logout; their keys 
   expect(await run(["logout"])).toMatchObject({ code: 4 });
   expect((await run(["whoami"])).code).toBe(6);
   expect(await readFile(profilesIn(folder), "utf8")).not.toContain(tenant.testKey);
+});
+
+test("a login in a shell with an emulator's variables takes what it is given, and says what goes before it", async () => {
+  const { api, tenant } = await setup();
+  const { run, folder } = await createHere({ USAGEFLOW_URL: "http://127.0.0.1:1", USAGEFLOW_API_KEY: tenant.liveKey });
+  const before = "USAGEFLOW_URL and USAGEFLOW_API_KEY are set and go before it: take it with --profile default,";
+  const after = `${before} or for good after: unset USAGEFLOW_URL USAGEFLOW_API_KEY\n`;
+  const piped = await run(["login", "--url", api.url], { input: `${tenant.testKey}\n` });
+  expect(piped).toMatchObject({ code: 0, stderr: `Stored in ${profilesIn(folder)}. ${after}` });
+  expect(piped.stdout).toMatch(/^Kind +test$/m);
+  const typed = await run(["login", "--url", api.url, "--api-key", tenant.testKey]);
+  expect(typed).toMatchObject({ code: 0, stderr: `Replaced in ${profilesIn(folder)}. ${after}` });
+  const silent = await run(["login", "--url", api.url, "--json"]);
+  expect([silent.code, errorOf(silent).message]).toEqual([2, "no API key and no access token was given"]);
+  expect(JSON.parse((await run(["whoami", "--profile", "default", "--json"])).stdout).kind).toBe("test");
+});
+
+test("a call with the variables of an emulator that is gone says how to take those of the one that runs", async () => {
+  const { api, tenant } = await setup();
+  const { run, folder } = await createHere();
+  await noteEmulator(folder, api.url, tenant.testKey);
+  const again = 'Take its variables again: eval "$(usageflow emulator env --format shell)"';
+  const hint = async (env: Record<string, string>, ...args: string[]) =>
+    errorOf(await run(["customers", "list", "--json", ...args], { env })).hint;
+  const gone = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: `${tenant.testKey}x` };
+  expect(await hint(gone)).toBe(`USAGEFLOW_API_KEY is not that of the emulator that runs here. ${again}`);
+  expect(await hint({ ...gone, USAGEFLOW_URL: "http://127.0.0.1:1" })).toBe(
+    `USAGEFLOW_URL is not that of the emulator that runs here. ${again}`,
+  );
+  expect(await hint(gone, "--api-key", `${tenant.testKey}y`)).toMatch(/^Give a key with --api-key/);
+  const typed = errorOf(await run(["login", "--url", api.url, "--json"], { env: gone, input: "uf_test_wrong" }));
+  expect(typed.hint).toBe("Is it the whole key or token, and is it one of this server's?");
+});
+
+test("a command that calls several services says once which profile it uses", async () => {
+  const { api, tenant } = await setup();
+  const { run, folder } = await createHere();
+  await noteEmulator(folder, "http://127.0.0.1:1", "");
+  expect((await run(["login", "--url", api.url, "--api-key", tenant.testKey])).code).toBe(0);
+  const words = `Used is profile default, ${api.url}. An emulator is running too: --profile emulator takes it.\n`;
+  expect(await run(["overview"])).toMatchObject({ code: 0, stderr: words });
 });
 
 test("flags go before variables, variables before the profile, and a profile that is typed before variables", async () => {

@@ -47,7 +47,7 @@ test.each([
 
 test.each([
   ["must not be before start", ["--from", "--to"], "--to: must not be before --from"],
-  ["end must not be before start", ["--from", "--before"], "--before: must not be before --from"],
+  ["must not be before start", ["--from", "--before"], "--before: must not be before --from"],
 ])("of a span of time, %j is told with the flags of the command", (message, taken, told) => {
   expect(fieldWords(message, "end", taken)).toBe(told);
 });

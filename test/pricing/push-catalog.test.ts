@@ -60,6 +60,21 @@ describe("pushCatalog", () => {
     ]);
   });
 
+  test("takes a decimal that is written otherwise for the same, and leaves it as it was first written", async () => {
+    const { clients } = await setup();
+    await clients.pricing.pushCatalog({ catalog });
+    for (const same of ["20", "20.0", "020.000"]) {
+      const again = await clients.pricing.pushCatalog({ catalog: withFee(same) });
+      expect(again).toMatchObject({ plans: [], diff: { plans: [] } });
+    }
+    const { plan } = await clients.pricing.getPlan({ key: "pro" });
+    expect([plan?.version, plan?.prices[0]?.model.value]).toMatchObject([1, { amount: "20.00" }]);
+    const named = withFee("20");
+    if (named.plans[0]) named.plans[0].name = "20.00"; // a name is no decimal
+    const { diff } = await clients.pricing.pushCatalog({ catalog: named });
+    expect(diff?.plans[0]?.changes).toMatchObject([{ path: "name", oldValue: "Pro", newValue: "20.00" }]);
+  });
+
   test("leaves what the catalog does not name as it is", async () => {
     const { clients } = await setup();
     await clients.pricing.pushCatalog({ catalog });
