@@ -268,7 +268,7 @@ test("a server says which port is taken, and a database without a schema what to
   expect(await run(["init", "--organization", "Acme", "--owner-url", empty.href], { env })).toEqual({
     code: 5,
     stdout: "",
-    stderr: `Error: the database has no schema yet, or an older one: relation "used_key" does not exist\nRun first, with the owner's URL: usageflow migrate\n`,
+    stderr: `Error: the database has no schema yet, or an older one: relation "organization" does not exist\nRun first, with the owner's URL: usageflow migrate\n`,
   });
   const asOwnerOf = (url: URL) => run(["secrets", "show", "--owner-url", url.href], { env });
   expect(await asOwnerOf(empty)).toMatchObject({ code: 5, stderr: expect.stringMatching(/: usageflow migrate$/m) });

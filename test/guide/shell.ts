@@ -70,7 +70,7 @@ export async function createShell(): Promise<Shell> {
       env: { ...env, ...(await exported()) },
     });
     child.stdin.end();
-    return await text(child.stdout);
+    return (await text(child.stdout)).replaceAll("\r\n", "\n"); // as a file of CSV has it, and a page does not
   };
   return {
     folder,
