@@ -5,6 +5,7 @@ import { invariants } from "../server/doctor/examine.ts";
 import { catalog } from "./support/catalog.ts";
 import { doctorOf } from "./support/doctor.ts";
 import { type Harness, listAllInvoices, setup } from "./support/harness.ts";
+import { createOwnedDatabase } from "./support/owned-database.ts";
 import { startReceiver } from "./support/receiver.ts";
 
 // Each invariant is broken on purpose, as the superuser, in a database in which everything has happened once.
@@ -193,4 +194,10 @@ test("a database in which everything has happened is sound, and each invariant t
     if (!found.some((what) => finds.test(what.slice(`${name}: `.length)))) missed.push({ name, found });
   }
   expect(missed).toEqual([]);
+});
+
+test("the owner of another installation on the same PostgreSQL is no login of this one", async () => {
+  const harness = await setup();
+  await createOwnedDatabase();
+  expect(await doctorOf(harness, { only: ["final-unchangeable"] })).toEqual([]);
 });

@@ -60,6 +60,8 @@ export const schemaInvariants: readonly Invariant[] = [
             'invoice_change', 'credit_note', 'credit_entry', 'plan_version', 'usage_event', 'usage_void', 'usage_fold',
             'outbox_event', 'audit_entry'])
           and r.rolcanlogin and not r.rolsuper and r.oid <> t.relowner
+          -- who owns another installation on this server of PostgreSQL has the same roles
+          and not exists (select from pg_database d where d.datdba = r.oid)
           and (pg_has_role(r.oid, 'usageflow_app', 'usage') or pg_has_role(r.oid, 'usageflow_worker', 'usage'))
           and (has_table_privilege(r.oid, t.oid, verb)
             or (verb = 'UPDATE' and has_any_column_privilege(r.oid, t.oid, verb)))
