@@ -9,7 +9,7 @@ import { tenantsInTurn } from "../tenants-in-turn.ts";
 
 // Events of one transaction: enough to share its cost, and few enough to keep it short for the others who wait for it.
 const EVENTS_MAX = 200;
-const EVENTS_MAX_SHARED = 50;
+const EVENTS_MAX_SHARED = 25;
 
 /** An event as consumers are told of it. Its facts stay in `outbox_event`. */
 export interface DispatchedEvent {

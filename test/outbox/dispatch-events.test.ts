@@ -60,7 +60,7 @@ describe("dispatchEvents", () => {
     await stageEvents(app, tenant.liveId, times(1));
     await dispatchEvents(app, []);
     expect(await waiting(harness, tenant.liveId)).toBe(0);
-    expect(await dispatchEvents(app, [])).toBe(50);
+    expect(await dispatchEvents(app, [])).toBe(25);
     clock.advance(1_000);
     const left = await waiting(harness, tenant.testId);
     expect(await dispatchEvents(app, [])).toBe(Math.min(200, left));
