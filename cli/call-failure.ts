@@ -1,7 +1,7 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { ErrorDetailSchema, ErrorReason, ErrorReasonSchema } from "../gen/usageflow/v1/error_pb.ts";
 import { type Failure, NONE } from "./failure.ts";
-import { retryInfoMs } from "./library/call-error.ts";
+import { codeName, retryInfoMs } from "./library/call-error.ts";
 import { fieldWords } from "./output/rule-words.ts";
 import { printable } from "./output/text.ts";
 import { staleVariablesHint } from "./stale-variables.ts";
@@ -38,7 +38,7 @@ const OWN_KEYS: Record<string, { noun: string; hint: string }> = {
 export function failureOfCall(error: ConnectError, taken: readonly string[] = []): Failure {
   const [detail] = error.findDetails(ErrorDetailSchema);
   if (!detail && error.code !== Code.DeadlineExceeded) return failureOfTransport(error);
-  const code = Code[error.code].replace(/\B[A-Z]/g, "_$&").toLowerCase();
+  const code = codeName(error.code);
   const ownKey = code === "unauthenticated" ? OWN_KEYS[taken.find((name) => name in OWN_KEYS) ?? ""] : undefined;
   const said = ownKey ? error.rawMessage.replace("API key", ownKey.noun) : error.rawMessage;
   const reason = detail ? (ErrorReasonSchema.value[detail.reason]?.name ?? "") : "";

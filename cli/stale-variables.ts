@@ -1,4 +1,4 @@
-import { httpUrl } from "./http-url.ts";
+import { httpUrl, isLocalHost } from "./http-url.ts";
 import { type Locator, readLocators } from "./locator.ts";
 import { typed } from "./settings.ts";
 
@@ -32,6 +32,6 @@ function otherKey(emulators: readonly Locator[], argv: readonly string[]): Locat
 /** The emulator of this folder, if the variable names another port of this machine. */
 function otherUrl(emulators: readonly Locator[], argv: readonly string[]): Locator | undefined {
   const url = URL.parse(process.env.USAGEFLOW_URL ?? "");
-  if (!url || typed(argv, "url") || !/^(localhost|127\.[\d.]+|\[::1\])$/.test(url.hostname)) return undefined;
+  if (!url || typed(argv, "url") || !isLocalHost(url.hostname)) return undefined;
   return emulators.some((one) => one.url === httpUrl(url.href)) ? undefined : emulators[0];
 }

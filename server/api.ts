@@ -22,6 +22,7 @@ import { createAdmission } from "./rpc/admission.ts";
 import { createAuthenticator } from "./rpc/authenticate.ts";
 import { connectHandler } from "./rpc/connect.ts";
 import { HealthState } from "./rpc/health.ts";
+import type { Door } from "./rpc/interceptors.ts";
 import { createOnePort, type OnePort } from "./rpc/one-port.ts";
 import { plainRoutes } from "./rpc/plain-routes.ts";
 import { registerReflection } from "./rpc/reflection.ts";
@@ -49,10 +50,8 @@ export interface Api {
 
 /** Starts the one port that speaks Connect, gRPC, gRPC-Web, `POST /api/track` and the health routes. */
 export async function startApi(app: App, readiness = createReadinessCheck(app)): Promise<Api> {
-  const authenticator = createAuthenticator(app);
-  const refusals = createRefusals(app);
-  const admission = createAdmission(app);
-  const door = { authenticator, refusals, admission };
+  const door = createDoor(app);
+  const { authenticator, admission } = door;
   const streams = new Streams(app, authenticator);
   const tracker = createTracker(app);
   const health = new HealthState(
@@ -93,10 +92,19 @@ export async function startApi(app: App, readiness = createReadinessCheck(app)):
       await port.retire(app.config.shutdownDelayMs);
       streams.stop();
       await port.close(app.config.shutdownGraceMs);
-      admission.close();
-      await Promise.all([authenticator.close(), refusals.settled()]);
+      await closeDoor(door);
     },
   };
+}
+
+function createDoor(app: App): Door {
+  return { authenticator: createAuthenticator(app), refusals: createRefusals(app), admission: createAdmission(app) };
+}
+
+/** Once no call is under way: writes what is still to be written of those who came. */
+async function closeDoor({ authenticator, refusals, admission }: Door): Promise<void> {
+  admission.close();
+  await Promise.all([authenticator.close(), refusals.settled()]);
 }
 
 /**
@@ -105,19 +113,13 @@ export async function startApi(app: App, readiness = createReadinessCheck(app)):
  */
 export async function startHealthPort(app: App, readiness: ReadinessCheck): Promise<Api | undefined> {
   if (app.config.healthPort === undefined) return undefined;
-  const authenticator = createAuthenticator(app);
-  const refusals = createRefusals(app);
-  const admission = createAdmission(app);
+  const door = createDoor(app);
   const health = new HealthState([], readiness);
-  const handler = connectHandler(
-    app,
-    { authenticator, refusals, admission },
-    {
-      open: new Set([Health.typeName]),
-      routes: (router) => health.register(router),
-      fallback: plainRoutes(app, { readiness, authenticator }, {}),
-    },
-  );
+  const handler = connectHandler(app, door, {
+    open: new Set([Health.typeName]),
+    routes: (router) => health.register(router),
+    fallback: plainRoutes(app, { readiness, authenticator: door.authenticator }, {}),
+  });
   const port = await createOnePort(app, handler, () => false);
   const address = await listenOn(app, port, app.config.healthPort);
   return {
@@ -127,8 +129,7 @@ export async function startHealthPort(app: App, readiness: ReadinessCheck): Prom
       readiness.stop();
       health.stop();
       await port.close(app.config.shutdownGraceMs);
-      admission.close();
-      await Promise.all([authenticator.close(), refusals.settled()]);
+      await closeDoor(door);
     },
   };
 }

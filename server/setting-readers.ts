@@ -32,17 +32,18 @@ export function settingReaders(env: Record<string, string | undefined>, problems
     problems.push(`${name} must be up to 100 whole numbers of seconds such as 5,300,1800, and is "${value}"`);
     return fallback;
   };
+  const list = (name: string): string[] => (env[name] ?? "").split(",").flatMap((part) => part.trim() || []);
   const cidrs = (name: string): readonly string[] => {
-    const list = (env[name] ?? "").split(",").flatMap((part) => part.trim() || []);
-    const wrong = list.filter((one) => !isCidr(one));
+    const all = list(name);
+    const wrong = all.filter((one) => !isCidr(one));
     for (const one of wrong) problems.push(`${name} must be ranges such as 10.0.0.0/8,fd00::/8, and has "${one}"`);
-    return list;
+    return all;
   };
   const origins = (name: string): readonly string[] => {
-    const list = (env[name] ?? "").split(",").flatMap((part) => part.trim() || []);
-    const wrong = list.filter((one) => URL.parse(one)?.origin !== one || !/^https?:/.test(one));
+    const all = list(name);
+    const wrong = all.filter((one) => URL.parse(one)?.origin !== one || !/^https?:/.test(one));
     for (const one of wrong) problems.push(`${name} must be origins such as https://app.example.com, and has "${one}"`);
-    return list;
+    return all;
   };
   const onOff = (name: string, fallback: boolean): boolean => {
     const value = env[name];
@@ -56,10 +57,10 @@ export function settingReaders(env: Record<string, string | undefined>, problems
     return Buffer.from(env[name] ?? "", "base64");
   };
   const keys = (name: string): readonly Buffer[] => {
-    const list = (env[name] ?? "").split(",").flatMap((part) => part.trim() || []);
-    for (const weakness of list.flatMap((one) => weaknessOf(one) ?? []))
+    const all = list(name);
+    for (const weakness of all.flatMap((one) => weaknessOf(one) ?? []))
       problems.push(`each key of ${name} ${weakness}`);
-    return list.map((one) => Buffer.from(one, "base64"));
+    return all.map((one) => Buffer.from(one, "base64"));
   };
   return { text, integer, schedule, cidrs, origins, onOff, key, keys };
 }

@@ -1,6 +1,6 @@
 import { CliError } from "../cli-error.ts";
 import { ClientCommand } from "../client-command.ts";
-import { httpUrl } from "../http-url.ts";
+import { httpUrl, isLocalHost } from "../http-url.ts";
 import { parseProfileName, profilesFile, readProfiles, writeProfiles } from "../profiles.ts";
 import { readSecret } from "../read-secret.ts";
 import { typed } from "../settings.ts";
@@ -55,7 +55,7 @@ export default class Login extends ClientCommand {
     const url = httpUrl(given);
     if (!url) throw new CliError("usage", `"${given}" is no http or https URL`, { hint });
     const { protocol, hostname } = new URL(url);
-    if (protocol === "http:" && !/^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname)) {
+    if (protocol === "http:" && !isLocalHost(hostname)) {
       this.say(`${url} is not encrypted: whoever is on the way sees the key.`);
     }
     return url;

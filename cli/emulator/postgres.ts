@@ -1,10 +1,10 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { chown, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { platform } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { freePort } from "./free-port.ts";
 import { type Binaries, packagedBinaries } from "./postgres-package.ts";
 import { makeThrowaway } from "./throwaway.ts";
 
@@ -216,16 +216,6 @@ function untilReady(child: ChildProcess): Promise<void> {
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       log = (log + text).slice(-10_000);
       if (text.includes("ready to accept connections")) resolve();
-    });
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === "object" && address ? address.port : 0));
     });
   });
 }

@@ -28,12 +28,17 @@ export class UsageFlowError extends Error {
   constructor(error: ConnectError) {
     super(error.rawMessage, { cause: error });
     const [detail] = error.findDetails(ErrorDetailSchema);
-    this.code = Code[error.code].replace(/\B[A-Z]/g, "_$&").toLowerCase();
+    this.code = codeName(error.code);
     this.reason = (ErrorReasonSchema.value[detail?.reason ?? 0]?.localName ?? "").replace("UNSPECIFIED", "") as Reason;
     this.field = detail?.field ?? "";
     this.requestId = detail?.requestId ?? error.metadata.get("x-request-id") ?? "";
     this.retryAfterMs = retryInfoMs(error);
   }
+}
+
+/** A code as it is written on the wire: `not_found`. */
+export function codeName(code: Code): string {
+  return Code[code].replace(/\B[A-Z]/g, "_$&").toLowerCase();
 }
 
 /** What was thrown by a call, as the error that this package documents. */

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { create, type DescMethod, type Message, type MessageShape } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel as Level } from "@bufbuild/protobuf/wkt";
-import { ConnectError, type Interceptor } from "@connectrpc/connect";
+import type { Interceptor } from "@connectrpc/connect";
 import { TrackUsageRequestSchema, UsageService } from "../../gen/usageflow/v1/usage_service_pb.ts";
+import { callAgain } from "./call-again.ts";
 import { isPassing, retryInfoMs } from "./call-error.ts";
 import { newKey } from "./new-key.ts";
 import { type Waits, waitMs } from "./waits.ts";
@@ -27,18 +27,15 @@ export function safeCalls({ attemptsMax, waits }: Retries): Interceptor {
       header.set("idempotency-key", newKey());
     }
     const safe = isTracking(method) ? { ...request, message: withKeys(request.message) } : request;
-    for (let failures = 1; ; failures++) {
-      try {
-        return await next(safe);
-      } catch (thrown) {
-        const error = ConnectError.from(thrown);
+    return callAgain(
+      () => next(safe),
+      signal,
+      (error, failures) => {
         const asked = retryInfoMs(error) ?? 0;
-        if (failures >= attemptsMax || signal.aborted || !isPassing(error) || asked > waits.maxMs) throw error;
-        await sleep(Math.max(asked, waitMs(failures, waits)), undefined, { signal }).catch(() => {
-          throw error; // the caller's deadline came while we waited
-        });
-      }
-    }
+        const isLast = failures >= attemptsMax || signal.aborted || !isPassing(error) || asked > waits.maxMs;
+        return isLast ? undefined : Math.max(asked, waitMs(failures, waits));
+      },
+    );
   };
 }
 

@@ -32,7 +32,7 @@ import {
 } from "./interceptors.ts";
 import type { NodeHandler, NodeRequest, NodeResponse } from "./one-port.ts";
 import { originKey, originOf } from "./origin.ts";
-import { sendError, sendGrpcError } from "./plain-answer.ts";
+import { sendRefusal } from "./plain-answer.ts";
 
 /** All RPCs, over Connect, gRPC and gRPC-Web. `fallback` answers every other path. */
 export function connectHandler(
@@ -107,8 +107,7 @@ function refuseUnreadable(app: App, record: CallRecord, request: NodeRequest, re
   const { requestId } = record;
   const error = answerError(app, invalid("", "the host cannot be read", ErrorReason.MALFORMED_BODY), requestId);
   record.end(error);
-  if (request.headers["content-type"]?.startsWith("application/grpc")) sendGrpcError(response, error, requestId);
-  else sendError(response, error, requestId);
+  sendRefusal(request, response, error, requestId);
 }
 
 function transportOf(contentType: string | undefined): "connect" | "grpc" | "grpc_web" {

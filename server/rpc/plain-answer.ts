@@ -4,7 +4,7 @@ import { Code, type ConnectError } from "@connectrpc/connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { type ErrorReason, ErrorReasonSchema } from "../../gen/usageflow/v1/error_pb.ts";
 import { codeName, detailOf, RETRY_AFTER, retryDelayOf } from "./errors.ts";
-import type { NodeResponse } from "./one-port.ts";
+import type { NodeRequest, NodeResponse } from "./one-port.ts";
 
 /** HTTP statuses of codes, as Connect maps them (its protocol reference, "Error Codes"). */
 const STATUS: Partial<Record<Code, number>> = {
@@ -58,8 +58,20 @@ export function sendError(response: NodeResponse, error: ConnectError, requestId
   return sent;
 }
 
+/** Answers a refusal in the way that the request came. `status`: over HTTP alone, where it says more than the code's own. */
+export function sendRefusal(
+  { headers }: NodeRequest,
+  response: NodeResponse,
+  error: ConnectError,
+  requestId: string,
+  status?: number,
+): void {
+  if (headers["content-type"]?.startsWith("application/grpc")) sendGrpcError(response, error, requestId);
+  else sendError(response, error, requestId, status);
+}
+
 /** Answers a refusal as gRPC and gRPC-Web do: 200, and the status where the trailers would be. */
-export function sendGrpcError(response: NodeResponse, error: ConnectError, requestId: string): void {
+function sendGrpcError(response: NodeResponse, error: ConnectError, requestId: string): void {
   const trailer = setTrailerStatus(new Headers({ "x-request-id": requestId }), error);
   response.setHeader("content-type", "application/grpc");
   for (const [name, value] of trailer) response.setHeader(name, value);

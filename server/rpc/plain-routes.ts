@@ -8,7 +8,7 @@ import { CallRecord, NO_METHOD } from "./call-record.ts";
 import { refusal } from "./errors.ts";
 import type { NodeHandler, NodeRequest, NodeResponse } from "./one-port.ts";
 import { originOf } from "./origin.ts";
-import { sendError, sendGrpcError, sendJson } from "./plain-answer.ts";
+import { sendJson, sendRefusal } from "./plain-answer.ts";
 
 /** Routes by method and path: `POST /api/track`. */
 export type Routes = Record<string, NodeHandler>;
@@ -52,16 +52,14 @@ function refuse(
       ? `${path} takes ${methods.join(", ")}, not ${request.method}`
       : `there is nothing at ${request.method} ${path}; RPCs are at POST /usageflow.v1.<Service>/<Method>`;
   const error = refusal(Code.Unimplemented, ErrorReason.UNKNOWN_ROUTE, message);
-  const { "content-type": type, traceparent } = request.headers;
   const record = new CallRecord(app, {
     method: NO_METHOD,
     transport: "http",
     address: authenticator.addressOf(originOf(request)),
-    traceparent: traceparent?.toString(),
+    traceparent: request.headers.traceparent?.toString(),
   });
   const { requestId } = record;
   const told = answerError(app, error, requestId);
   record.end(told);
-  if (type?.startsWith("application/grpc")) sendGrpcError(response, told, requestId);
-  else sendError(response, told, requestId, methods.length > 0 ? 405 : 404);
+  sendRefusal(request, response, told, requestId, methods.length > 0 ? 405 : 404);
 }

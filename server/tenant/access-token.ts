@@ -1,18 +1,17 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { Selectable } from "kysely";
-import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { AccessTokenSchema } from "../../gen/usageflow/v1/organization_pb.ts";
 import {
   type ListAccessTokensRequest,
   ListAccessTokensResponseSchema,
 } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
-import { inTenant, type Tx } from "../db/database.ts";
+import { inTenant } from "../db/database.ts";
 import type { AccessToken as AccessTokenTable } from "../db/tables.ts";
 import { formatId, newId } from "../id.ts";
 import { type Caller, tokenOf } from "../rpc/caller.ts";
-import { forbidden, unauthenticated } from "../rpc/errors.ts";
+import { forbidden } from "../rpc/errors.ts";
 import { openPage } from "../rpc/page.ts";
 import { allows } from "../rpc/permission.ts";
 import { getMember } from "./member.ts";
@@ -63,19 +62,6 @@ export function toAccessToken(row: AccessTokenRow) {
     ...(row.revoked_at ? { revokedAt: timestampFromDate(row.revoked_at) } : {}),
     ...(row.last_used_at ? { lastUsedAt: timestampFromDate(row.last_used_at) } : {}),
   });
-}
-
-/** The token that a call came with. It was good a second ago, and is refused if its member is gone since. */
-export async function ownToken(tx: Tx, caller: Caller): Promise<AccessTokenRow> {
-  const { organizationId, id } = tokenOf(caller);
-  const row = await tx
-    .selectFrom("access_token")
-    .selectAll()
-    .where("organization_id", "=", organizationId)
-    .where("id", "=", id)
-    .executeTakeFirst();
-  if (!row) throw unauthenticated(ErrorReason.KEY_UNKNOWN, "this access token is not known any more");
-  return row;
 }
 
 /** Tokens of the caller, or of a member whom the caller may change, newest first. */

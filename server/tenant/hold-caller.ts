@@ -10,16 +10,22 @@ import { unauthenticated } from "../rpc/errors.ts";
 // their own until the transaction ends: a revocation comes after it, and finds what was made, or before, and then nothing is.
 
 /** The access token that a call came with, in a transaction of its organization. Refuses one that was revoked meanwhile. */
-export async function holdToken(tx: Tx, caller: Caller): Promise<Selectable<AccessTokenRow>> {
+export function holdToken(tx: Tx, caller: Caller): Promise<Selectable<AccessTokenRow>> {
+  return found(tokenOfCall(tx, caller).where("revoked_at", "is", null).forShare());
+}
+
+/** The same, without holding it. Refused is one that is gone since, with its member. */
+export function ownToken(tx: Tx, caller: Caller): Promise<Selectable<AccessTokenRow>> {
+  return found(tokenOfCall(tx, caller));
+}
+
+function tokenOfCall(tx: Tx, caller: Caller) {
   const { organizationId, id } = tokenOf(caller);
-  const row = await tx
-    .selectFrom("access_token")
-    .selectAll()
-    .where("organization_id", "=", organizationId)
-    .where("id", "=", id)
-    .where("revoked_at", "is", null)
-    .forShare()
-    .executeTakeFirst();
+  return tx.selectFrom("access_token").selectAll().where("organization_id", "=", organizationId).where("id", "=", id);
+}
+
+async function found(tokens: ReturnType<typeof tokenOfCall>): Promise<Selectable<AccessTokenRow>> {
+  const row = await tokens.executeTakeFirst();
   if (!row) throw unauthenticated(ErrorReason.KEY_UNKNOWN, "this access token is not known any more");
   return row;
 }

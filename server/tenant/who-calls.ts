@@ -1,6 +1,7 @@
 import type { Tx } from "../db/database.ts";
 import { type Caller, tokenOf } from "../rpc/caller.ts";
-import { ownToken, toAccessToken } from "./access-token.ts";
+import { toAccessToken } from "./access-token.ts";
+import { ownToken } from "./hold-caller.ts";
 import { getMember, toMember } from "./member.ts";
 
 /** The member who calls, and with which token. In a transaction of the organization. */

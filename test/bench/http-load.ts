@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { type Load, type LoadResult, summarise } from "./load.ts";
+import { readAnswers } from "./read-answers.ts";
 
 /**
  * Sends POST requests over keep-alive HTTP/1.1 connections, one at a time on each, for `ms`. On bare sockets, because the
@@ -16,7 +17,6 @@ export function httpLoad(load: Load & { path: string; bodyOf: (number: number) =
       const socket: Socket = connect(Number(url.port), url.hostname);
       socket.setNoDelay(true);
       let started = 0;
-      let seen = "";
       const send = () => {
         started = performance.now();
         if (started >= endAt) return socket.end();
@@ -28,16 +28,9 @@ export function httpLoad(load: Load & { path: string; bodyOf: (number: number) =
         );
       };
       socket.on("connect", send);
-      socket.on("data", (chunk) => {
-        seen += chunk.toString("latin1");
-        const head = seen.indexOf("\r\n\r\n");
-        if (head < 0) return;
-        const length = Number(/content-length: *(\d+)/i.exec(seen)?.[1] ?? 0);
-        if (seen.length < head + 4 + length) return;
-        const status = seen.slice(9, 12);
+      readAnswers(socket, (status) => {
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
         latencies.push(performance.now() - started);
-        seen = "";
         send();
       });
       socket.on("error", reject);

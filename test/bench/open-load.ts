@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { type LoadResult, summarise } from "./load.ts";
+import { readAnswers } from "./read-answers.ts";
 
 /** Requests that are due at a rate, whatever became of those before. */
 export interface OpenLoad {
@@ -40,7 +41,6 @@ export async function openLoad(load: OpenLoad): Promise<OpenResult> {
       socket.setNoDelay(true).once("error", reject);
       socket.once("close", () => lost.reject(new Error(`the server closed a connection of ${load.prefix}`)));
       let sent = { number: 0, atMs: 0 };
-      let seen = "";
       const send = (request: typeof sent) => {
         sent = request;
         const body = `{"metric":"API_CALL","amount":1,"customerId":"user_1","idempotencyKey":"${load.prefix}${request.number}"}`;
@@ -58,19 +58,12 @@ export async function openLoad(load: OpenLoad): Promise<OpenResult> {
         resolve(socket);
         next();
       });
-      socket.on("data", (chunk) => {
-        seen += chunk.toString("latin1");
-        const head = seen.indexOf("\r\n\r\n");
-        if (head < 0) return;
-        const length = Number(/content-length: *(\d+)/i.exec(seen)?.[1] ?? 0);
-        if (seen.length < head + 4 + length) return;
-        const status = seen.slice(9, 12);
+      readAnswers(socket, (status, text) => {
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
         if (status === "200") {
           acknowledged.push(sent.number);
           latencies.push(performance.now() - sent.atMs);
-        } else if (/retry-after: *\d/i.test(seen)) toldWhen += 1;
-        seen = "";
+        } else if (/retry-after: *\d/i.test(text)) toldWhen += 1;
         next();
       });
     });

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished } from "vitest";
+import { freePort } from "../../cli/emulator/free-port.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { Names, settle, settleExactly, settleInAnyOrder } from "./masks.ts";
 import { type Block, blocksOf, type Example, examplesOf, linesOf, type Page } from "./page.ts";
@@ -133,13 +133,4 @@ function withPort(command: string, names: Names): string {
 
 function ending(text: string): string {
   return text === "" || text.endsWith("\n") ? text : `${text}\n`;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }

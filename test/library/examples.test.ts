@@ -2,11 +2,11 @@ import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_proces
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { cp, mkdir, readFile, rm, symlink } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
+import { freePort } from "../../cli/emulator/free-port.ts";
 import { catalog } from "../support/catalog.ts";
 import { setup } from "../support/harness.ts";
 import { makeScratch } from "../support/scratch.ts";
@@ -136,12 +136,3 @@ test("the Python caller is right: it compiles, and where Python has grpcio its c
   );
   expect(refused.stderr).toMatch(/^UNAUTHENTICATED: .* [0-9a-f-]{36}\n$/);
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
-}

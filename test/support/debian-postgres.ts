@@ -1,10 +1,10 @@
 import { execFile, spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { chmod, chown, readFile, rm } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { onTestFinished } from "vitest";
+import { freePort } from "../../cli/emulator/free-port.ts";
 import { makeScratch } from "./scratch.ts";
 
 // The PostgreSQL of the system, which has what the embedded one has not: pg_dump and pg_restore of its own version.
@@ -72,14 +72,4 @@ async function accountToRunAs(): Promise<{ uid: number; gid: number } | undefine
   if (process.getuid?.() !== 0) return undefined;
   const [, uid, gid] = /^(?:postgres|nobody):[^:]*:(\d+):(\d+):/m.exec(await readFile("/etc/passwd", "utf8")) ?? [];
   return { uid: Number(uid), gid: Number(gid) };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { chmod, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { delimiter, join } from "node:path";
 import { inject, onTestFinished } from "vitest";
+import { freePort } from "../../cli/emulator/free-port.ts";
 import { makeScratch } from "./scratch.ts";
 
 // Debian has it where only root looks.
@@ -74,14 +74,4 @@ ignore_startup_parameters = statement_timeout,lock_timeout,idle_in_transaction_s
     through.port = String(port);
     return through.href;
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }
