@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import type { BlockList } from "node:net";
-import type { ConnectError } from "@connectrpc/connect";
+import { ConnectError } from "@connectrpc/connect";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import type { App } from "../app.ts";
@@ -16,6 +16,8 @@ import { Slots } from "./slots.ts";
 
 // How long a key that was found good is taken without asking again: a revoked key works no longer than this anywhere.
 const CACHE_MS = 1_000;
+// One in use is asked for again before that time is over, beside its calls: none of them waits for it.
+const RENEW_MS = CACHE_MS / 2;
 // More keys than this in use within a second, and the cache begins anew.
 const CACHE_KEYS_MAX = 10_000;
 
@@ -39,6 +41,8 @@ interface GoodKey {
   allowed: BlockList | undefined;
   /** Process time. */
   until: number;
+  /** When a call has it asked for again. Process time. */
+  renewAt: number;
 }
 
 /** An authenticator with a memory of one second. */
@@ -47,10 +51,28 @@ export function createAuthenticator(app: App): Authenticator {
   const proxies = ranges(...app.config.trustedProxies);
   const uses = new KeyUses(app);
   const turns = lookUpTurns(app);
-  const remember = (key: string, found: GoodKey) => {
-    if (cache.size >= CACHE_KEYS_MAX) cache.clear();
-    cache.set(key, found);
-    return found;
+  const looks = new Map<string, Promise<GoodKey>>();
+  const now = () => app.clock.now().getTime();
+  const find = async (key: string, inTurn: InTurn): Promise<GoodKey> => {
+    // Calls that come at once with a good key ask once. What is refused is refused to each by itself.
+    const asking = looks.get(key);
+    const shared = asking && (await asking.catch(() => undefined));
+    if (shared && shared.until > now()) return shared;
+    const look = findGood(app, uses, key, inTurn);
+    looks.set(key, look);
+    try {
+      const found = await look;
+      if (cache.size >= CACHE_KEYS_MAX) cache.clear();
+      cache.set(key, found);
+      return found;
+    } finally {
+      if (looks.get(key) === look) looks.delete(key);
+    }
+  };
+  const renew = (key: string, known: GoodKey) => {
+    known.renewAt = Number.POSITIVE_INFINITY; // once
+    // Whatever the database has to say against it, the next call asks for itself and hears it.
+    find(key, atOnce).catch((error) => error instanceof ConnectError && cache.delete(key));
   };
   const addressOf = (origin: Origin) => callerAddress(proxies, origin) ?? "";
   const admit = ({ caller, allowed }: GoodKey, origin: Origin): Caller => {
@@ -69,13 +91,19 @@ export function createAuthenticator(app: App): Authenticator {
         );
       }
       const known = cache.get(key);
-      if (known && known.until > app.clock.now().getTime()) return admit(known, origin);
+      if (known && known.until > now()) {
+        if (known.renewAt <= now()) renew(key, known);
+        return admit(known, origin);
+      }
       // One that was good before is nobody's invention.
-      const inTurn: InTurn = known ? (work) => work() : (work) => turns.run(addressOf(origin), work);
-      return findGood(app, uses, key, inTurn).then((found) => admit(remember(key, found), origin));
+      const inTurn: InTurn = known ? atOnce : (work) => turns.run(addressOf(origin), work);
+      return find(key, inTurn).then((found) => admit(found, origin));
     },
     addressOf,
-    close: () => uses.written(),
+    async close() {
+      await Promise.allSettled(looks.values());
+      await uses.written();
+    },
   };
 }
 
@@ -94,10 +122,12 @@ function lookUpTurns({ config }: App): Slots {
 /** Does work when it is its turn. */
 type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
 
+const atOnce: InTurn = (work) => work();
+
 async function findGood(app: App, uses: KeyUses, key: string, inTurn: InTurn): Promise<GoodKey> {
   const named = readSecret(key);
   if (!named) {
-    if (isOperatorKey(app, key)) return { caller: OPERATOR, allowed: undefined, until: 0 };
+    if (isOperatorKey(app, key)) return { caller: OPERATOR, allowed: undefined, until: 0, renewAt: 0 };
     throw unauthenticated(ErrorReason.KEY_MALFORMED, "this is no API key: its form or checksum is wrong");
   }
   if (app.config.emulator && named.kind === "LIVE") {
@@ -123,6 +153,7 @@ async function findGood(app: App, uses: KeyUses, key: string, inTurn: InTurn): P
   return {
     caller,
     allowed: allowedCidrs.length > 0 ? ranges(...allowedCidrs) : undefined,
+    renewAt: asked.getTime() + RENEW_MS,
     until: Math.min(asked.getTime() + CACHE_MS, ...[expiresAt, deleteAfter].flatMap((end) => end?.getTime() ?? [])),
   };
 }

@@ -15,6 +15,7 @@ import { watchStatements } from "../support/statements.ts";
 import { holding, untilWaiting } from "../support/waiting.ts";
 
 const HERE = { socketAddress: "127.0.0.1", forwardedFor: undefined };
+const looksIn = (sent: readonly string[]) => sent.filter((text) => /^select .* from "api_key"/.test(text)).length;
 
 test("a wrong checksum costs no statement, and the wrong, the unknown and the revoked cost the same ones", async () => {
   const { addApp, clients, clientsFor, tenant } = await setup();
@@ -59,7 +60,7 @@ test("a key that is revoked at one process works for a second at most at another
   expect(await call()).toBeUndefined();
   await clients.tenant.revokeApiKey({ id: apiKey?.id ?? "" });
   clock.advance(999);
-  expect(await call()).toBeUndefined(); // not asked again yet
+  expect(await call()).toBeUndefined(); // asked again beside it
   clock.advance(1);
   expect(await call()).toMatchObject({ code: 16, reason: ErrorReason.KEY_UNKNOWN });
   await other.close();
@@ -75,6 +76,62 @@ test("a key that is revoked while it is looked up is known for no longer", async
   await clients.tenant.revokeApiKey({ id: apiKey?.id ?? "" });
   clock.advance(300);
   expect(await refused((async () => authenticator.authenticate(secret, HERE))())).toMatchObject({ code: 16 });
+  await authenticator.close();
+});
+
+test("calls that come at once with a good key ask for it once", async () => {
+  const { addApp, clock, tenant } = await setup();
+  const app = await addApp();
+  const authenticator = createAuthenticator(app);
+  const sent = watchStatements(app.pool);
+  const call = async () => authenticator.authenticate(tenant.testKey, HERE);
+  const together = () => Promise.all(Array.from({ length: 50 }, call));
+  const callers = await together();
+  expect(callers.every(({ tenantId }) => tenantId === tenant.testId)).toBe(true);
+  expect(looksIn(sent)).toBe(1);
+  clock.advance(1_000);
+  await together();
+  expect(looksIn(sent)).toBe(2);
+  await authenticator.close();
+});
+
+test("a call that waits for another one's look does not take what has become too old meanwhile", async () => {
+  const { addApp, clock, ownerDb, tenant } = await setup();
+  const app = await addApp();
+  const authenticator = createAuthenticator(app);
+  const sent = watchStatements(app.pool);
+  const call = async () => authenticator.authenticate(tenant.testKey, HERE);
+  const letGo = await holding(ownerDb, sql`lock table api_key in access exclusive mode`);
+  const first = call();
+  await untilWaiting(ownerDb);
+  const second = call();
+  clock.advance(1_000);
+  await letGo();
+  await Promise.all([first, second]);
+  expect(looksIn(sent)).toBe(2);
+  await authenticator.close();
+});
+
+test("a key in use is asked for again before its second is over, and no call waits for it", async () => {
+  const { addApp, clients, clock } = await setup();
+  const { apiKey, secret } = await clients.tenant.createApiKey({ role: Role.VIEWER });
+  const app = await addApp();
+  const authenticator = createAuthenticator(app);
+  const sent = watchStatements(app.pool);
+  const call = () => authenticator.authenticate(secret, HERE);
+  await call();
+  for (let half = 0; half < 6; half++) {
+    clock.advance(500);
+    sent.length = 0;
+    for (let calls = 0; calls < 3; calls++) expect(call()).not.toBeInstanceOf(Promise);
+    await authenticator.close();
+    expect(looksIn(sent)).toBe(1);
+  }
+  await clients.tenant.revokeApiKey({ id: apiKey?.id ?? "" });
+  clock.advance(500);
+  await call(); // the last one: its renewal hears of the end, half a second early
+  await authenticator.close();
+  expect(await refused((async () => call())())).toMatchObject({ code: 16, reason: ErrorReason.KEY_UNKNOWN });
   await authenticator.close();
 });
 
