@@ -1,5 +1,5 @@
 import { write, writeSync } from "node:fs";
-import { systemClock } from "./clock.ts";
+import { onDeadline, systemClock } from "./clock.ts";
 
 /** Characters that wait at most: where nobody reads, lines are lost, and not the process. */
 const WAITING_MAX = 16 * 1024 * 1024;
@@ -67,7 +67,7 @@ export class LogWriter {
     this.#isOnItsWay = true;
     write(this.#fd, this.#chunk, (error, written) => {
       this.#isOnItsWay = false;
-      if (isBusy(error)) return void setTimeout(() => this.#next(), AGAIN_MS).unref();
+      if (isBusy(error)) return void onDeadline(AGAIN_MS, () => this.#next());
       if (error) this.#lost += this.#chunk.filter((byte) => byte === LINE_FEED).length; // a full disk may have room again
       this.#chunk = error ? NOTHING : this.#chunk.subarray(written);
       if (error?.code === "EPIPE") this.#isOver = true;
