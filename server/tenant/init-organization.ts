@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { App } from "../app.ts";
-import { openDatabase } from "../db/database.ts";
+import { openAsOwner } from "../db/login.ts";
 import { newId } from "../id.ts";
 import { insertOrganization, type NewOrganization, type OrganizationToMake } from "./new-organization.ts";
 import type { NamedOrganization } from "./recover-organization.ts";
@@ -18,7 +18,7 @@ export async function initOrganization(
   organization: Omit<OrganizationToMake, "id" | "ownerEmail"> & { ownerEmail?: string },
   accept: (namesakes: readonly NamedOrganization[]) => void = () => {},
 ): Promise<NewOrganization> {
-  const { db } = openDatabase({ url: ownerUrl, connectionsMax: 1, statementTimeoutMs: 30_000, onIdleError: () => {} });
+  const db = await openAsOwner(ownerUrl, 30_000);
   try {
     return await db.transaction().execute(async (tx) => {
       await sql`lock table organization in share row exclusive mode`.execute(tx); // two at once see each other
