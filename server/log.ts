@@ -1,4 +1,5 @@
 import { pino } from "pino";
+import { LogWriter } from "./log-writer.ts";
 import { type Facts, writtenFacts } from "./observe/fact.ts";
 
 /** JSON lines. Callers pass facts by name; nothing takes a whole request, row or header object. */
@@ -29,9 +30,16 @@ export function createLog(level: LogLevel, sink: LogSink = stderr()): Log {
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
-/** Not in step with the caller: a line is written when the event loop has time, with those that wait beside it. */
+let toStderr: LogWriter | undefined;
+
+/** One for the process, which writes what is left when that ends. */
 function stderr(): LogSink {
-  return pino.destination({ dest: 2, sync: false });
+  if (!toStderr) {
+    const writer = new LogWriter(2);
+    process.once("exit", () => writer.flush());
+    toStderr = writer;
+  }
+  return toStderr;
 }
 
 /**

@@ -11,7 +11,7 @@ import { readSecret, type SecretKind } from "../tenant/secret-text.ts";
 import type { Caller } from "./caller.ts";
 import { forbidden, unauthenticated } from "./errors.ts";
 import { lookUp } from "./look-up.ts";
-import { callerAddress, type Origin } from "./origin.ts";
+import { callerAddress, machineOf, type Origin } from "./origin.ts";
 import { Slots } from "./slots.ts";
 
 // How long a key that was found good is taken without asking again: a revoked key works no longer than this anywhere.
@@ -96,7 +96,7 @@ export function createAuthenticator(app: App): Authenticator {
         return admit(known, origin);
       }
       // One that was good before is nobody's invention.
-      const inTurn: InTurn = known ? atOnce : (work) => turns.run(addressOf(origin), work);
+      const inTurn: InTurn = known ? atOnce : (work) => turns.run(machineOf(addressOf(origin)), work);
       return find(key, inTurn).then((found) => admit(found, origin));
     },
     addressOf,

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { promisify } from "node:util";
-import { brotliDecompress, gunzip } from "node:zlib";
+import { gunzip } from "node:zlib";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 import {
@@ -59,8 +59,7 @@ export async function explained(
 
 /** What an answer says: one that is long comes compressed. */
 async function decompressed(bytes: Buffer, encoding: string): Promise<Buffer> {
-  if (encoding === "gzip") return promisify(gunzip)(bytes);
-  return encoding === "br" ? promisify(brotliDecompress)(bytes) : bytes;
+  return encoding === "gzip" ? promisify(gunzip)(bytes) : bytes;
 }
 
 const REQUEST_ID = "x-request-id";

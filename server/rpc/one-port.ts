@@ -1,12 +1,14 @@
 import http from "node:http";
 import http2 from "node:http2";
 import type { Socket } from "node:net";
+import { ranges } from "../cidr.ts";
 import { type Clock, onDeadline } from "../clock.ts";
 import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
 import type { Observer } from "../observe/observer.ts";
 import { safetyHeaders, withAnswerHeaders } from "./answer-headers.ts";
 import { answerBrokenRequest } from "./broken-request.ts";
+import { connectionRoom } from "./connection-room.ts";
 import { sniff } from "./sniff.ts";
 import { createTlsFront, type TlsFront } from "./tls.ts";
 
@@ -145,7 +147,12 @@ export async function createOnePort(
   const tls = config.tls
     ? await createTlsFront(config.tls, { log, handshakeTimeoutMs: config.headersTimeoutMs, onSecure: decide })
     : undefined;
+  const hasRoom = connectionRoom(config.connectionsMax, ranges(...config.trustedProxies));
   h1.on("connection", (socket: Socket) => {
+    if (!hasRoom(socket)) {
+      countRefused("too_many");
+      return socket.destroy();
+    }
     if (!tls) return decide(socket);
     undecided.add(socket);
     socket.once("close", () => undecided.delete(socket));

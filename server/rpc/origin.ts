@@ -38,8 +38,21 @@ export function callerAddress(proxies: BlockList, origin: Origin): string | unde
   return address;
 }
 
+/** Whom an address counts as where machines are told apart: each has a whole /64 of IPv6 to itself, as a rule (RFC 6177). */
+export function machineOf(address: string): string {
+  if (!address.includes(":")) return address;
+  const [begin = "", end] = address.split("::");
+  const before = begin.split(":").filter(Boolean);
+  const after = end?.split(":").filter(Boolean) ?? [];
+  const left = Array(Math.max(0, 8 - before.length - after.length)).fill("0");
+  return [...before, ...left, ...after]
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(":");
+}
+
 /** Without the port that some proxies add, the zone, and the clothes in which a dual-stack socket shows IPv4. */
-function plainAddress(text: string): string | undefined {
+export function plainAddress(text: string): string | undefined {
   const [, bracketed, ipv4] = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d+)?$/.exec(text) ?? [];
   const address = (bracketed ?? ipv4 ?? text).replace(/%.*$/, "").replace(/^::ffff:(?=[\d.]+$)/i, "");
   return isIP(address) ? address : undefined;

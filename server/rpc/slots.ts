@@ -1,9 +1,7 @@
 import { onDeadline } from "../clock.ts";
 import { overloaded } from "./errors.ts";
+import { Places } from "./places.ts";
 
-// One tenant may hold three times what is left free: three quarters when it is alone, less the more there are. So there is
-// always a place for who comes new.
-const HELD_TO_FREE = 3;
 const RETRY_MS = 1_000;
 
 interface Waiting {
@@ -16,42 +14,29 @@ interface Waiting {
  * itself, and not others for it.
  */
 export class Slots {
-  readonly #places: number;
+  readonly #places: Places;
   readonly #waitingMax: number;
   readonly #waitMaxMs: number;
-  readonly #held = new Map<string, number>();
   /** In the order in which their turn comes. */
   readonly #waiting = new Map<string, Waiting[]>();
-  #heldByAll = 0;
   #waitingOfAll = 0;
 
   constructor(limits: { places: number; waitingMax: number; waitMaxMs: number }) {
-    this.#places = limits.places;
+    this.#places = new Places(limits.places);
     this.#waitingMax = limits.waitingMax;
     this.#waitMaxMs = limits.waitMaxMs;
   }
 
   /** Does the work when there is a place for it. Refuses when there is none in time, or too many wait. */
   async run<T>(tenantId: string, work: () => Promise<T>): Promise<T> {
-    if (this.#waiting.has(tenantId) || !this.#hasRoom(tenantId)) await this.#wait(tenantId);
-    else this.#hold(tenantId, 1);
+    if (this.#waiting.has(tenantId) || !this.#places.hasRoom(tenantId)) await this.#wait(tenantId);
+    else this.#places.hold(tenantId);
     try {
       return await work();
     } finally {
-      this.#hold(tenantId, -1);
+      this.#places.giveBack(tenantId);
       this.#admit();
     }
-  }
-
-  #hasRoom(tenantId: string): boolean {
-    return (this.#held.get(tenantId) ?? 0) < HELD_TO_FREE * (this.#places - this.#heldByAll);
-  }
-
-  #hold(tenantId: string, change: 1 | -1): void {
-    this.#heldByAll += change;
-    const held = (this.#held.get(tenantId) ?? 0) + change;
-    if (held > 0) this.#held.set(tenantId, held);
-    else this.#held.delete(tenantId);
   }
 
   #wait(tenantId: string): Promise<void> {
@@ -86,13 +71,13 @@ export class Slots {
   /** Gives what is free to those who wait; who got a place is last in turn. */
   #admit(): void {
     for (const [tenantId, line] of this.#waiting) {
-      if (this.#heldByAll >= this.#places) return;
-      if (!this.#hasRoom(tenantId)) continue;
+      if (this.#places.free <= 0) return;
+      if (!this.#places.hasRoom(tenantId)) continue;
       const one = line.shift() as Waiting;
       this.#waiting.delete(tenantId);
       if (line.length > 0) this.#waiting.set(tenantId, line); // iterated again: a Map goes on with what is added
       this.#waitingOfAll -= 1;
-      this.#hold(tenantId, 1);
+      this.#places.hold(tenantId);
       one.enter();
     }
   }

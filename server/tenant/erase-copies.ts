@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
 import { inTenant } from "../db/database.ts";
@@ -20,7 +21,7 @@ function step(app: App, tenantId: string, parts: readonly ErasurePart[]): Promis
       .select(["customer_id", "part", "after"])
       .where("tenant_id", "=", tenantId)
       .where("due_at", "<=", now)
-      .orderBy("customer_id")
+      .orderBy(sql`random()`) // one that fails again and again holds up no other
       .limit(1)
       .forUpdate()
       .skipLocked()

@@ -173,6 +173,25 @@ test("more connections than there may be are closed as they come", async () => {
     .toMatch(/200/);
 });
 
+test("one machine holds three quarters of all connections, and another one still finds room; a proxy brings those of many", async () => {
+  const harness = await setup();
+  /** How many of ten connections from one address stay open. */
+  const held = async (port: number, localAddress: string) => {
+    const sockets = Array.from({ length: 10 }, () => connect({ port, host: "127.0.0.1", localAddress }));
+    onTestFinished(() => sockets.forEach((socket) => void socket.destroy()));
+    const answers = sockets.map(async (socket) => {
+      socket.write("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n");
+      return Promise.race([once(socket, "data").then(() => 1), once(socket, "close").then(() => 0)]).catch(() => 0);
+    });
+    return (await Promise.all(answers)).reduce((sum: number, one) => sum + one, 0);
+  };
+  const api = await startLimited(harness, { connectionsMax: 8 });
+  expect(await held(api.port, "127.0.0.1")).toBe(6);
+  expect(await held(api.port, "127.0.0.2")).toBe(2);
+  const behindProxy = await startLimited(harness, { connectionsMax: 8, trustedProxies: ["127.0.0.1/32"] });
+  expect(await held(behindProxy.port, "127.0.0.1")).toBe(8);
+});
+
 test("a body over HTTP/2 that does not come to its end is let go", async () => {
   const harness = await setup();
   const api = await startLimited(harness, { bodyTimeoutMs: 100 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ranges } from "../../server/cidr.ts";
-import { callerAddress } from "../../server/rpc/origin.ts";
+import { callerAddress, machineOf } from "../../server/rpc/origin.ts";
 
 const proxies = ranges("10.0.0.0/8", "fd00::/8");
 const from = (socketAddress: string | undefined, forwardedFor?: string) =>
@@ -29,4 +29,12 @@ test("a proxy that says what is no address leaves the caller unknown", () => {
   for (const said of ["unknown", "203.0.113.7, unknown", "_hidden", "203.0.113.7.1", "999.1.1.1"]) {
     expect([said, from("10.0.0.1", said)]).toEqual([said, undefined]);
   }
+});
+
+test("the addresses of a /64 are one machine, however they are written", () => {
+  const same = ["2001:db8:0:1::", "2001:DB8::1:0:0:0:7", "2001:db8:0:1:ffff:ffff:ffff:ffff", "2001:0db8:0000:0001::9"];
+  expect(new Set(same.map(machineOf))).toEqual(new Set(["2001:db8:0:1"]));
+  expect(machineOf("2001:db8:0:2::")).toBe("2001:db8:0:2");
+  expect(machineOf("::1")).toBe("0:0:0:0");
+  expect(machineOf("203.0.113.7")).toBe("203.0.113.7");
 });

@@ -7,6 +7,8 @@ import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { InvoiceState } from "../../gen/usageflow/v1/invoice_pb.ts";
 import { CatalogSchema, ChangeTiming } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { UsageInterval } from "../../gen/usageflow/v1/usage_pb.ts";
+import type { ErasurePart } from "../../server/tenant/customer-erasure.ts";
+import { eraseCopies } from "../../server/tenant/erase-copies.ts";
 import { doctorOf } from "../support/doctor.ts";
 import { type Harness, listAllInvoices, setup } from "../support/harness.ts";
 import { startReceiver } from "../support/receiver.ts";
@@ -193,6 +195,25 @@ test("the audit log says that it was done, verifies, and finds who takes out mor
   );
   expect(await clients.tenant.verifyAudit({})).toMatchObject({ breach: 2 });
   await sql`drop table kept`.execute(ownerDb);
+});
+
+test("a customer whose erasure fails holds up no other", async () => {
+  const { app, clients } = await setup();
+  const ids = ["bad", "good", "well"];
+  for (const id of ids) {
+    await clients.tenant.putCustomer({ customer: { id } });
+    await clients.tenant.eraseCustomer({ id });
+  }
+  const step: ErasurePart["step"] = async (_app, _tx, { customerId }) => {
+    if (customerId === "bad") throw new Error("a row that cannot be read");
+    return undefined;
+  };
+  const erasing = async () => {
+    const { customers } = await clients.tenant.listCustomers({});
+    return customers.filter((one) => one.erasing).map(({ id }) => id);
+  };
+  while ((await erasing()).length > 1) await eraseCopies(app, [{ place: "USAGE", step }]);
+  expect(await erasing()).toEqual(["bad"]);
 });
 
 test("it is refused while an invoice is to come, and of a customer that is not known", async () => {

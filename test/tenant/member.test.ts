@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { getOption } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
 import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { MemberState } from "../../gen/usageflow/v1/organization_pb.ts";
 import { Place, permission, place, Role, subject } from "../../gen/usageflow/v1/permission_pb.ts";
 import { startApi } from "../../server/api.ts";
+import { purgeAnswers } from "../../server/rpc/purge-answers.ts";
 import { createClients } from "../support/clients.ts";
 import { type Harness, setup } from "../support/harness.ts";
 import { memberOf, memberRoles } from "../support/members.ts";
@@ -185,6 +187,27 @@ test("what a member did at a tenant is told with the member's id", async () => {
   expect(voided?.keyId).toBe(admin.id);
   const dump = await sql`select t::text from audit_entry t`.execute(ownerDb);
   expect(JSON.stringify(dump.rows)).not.toMatch(/uf_(live|test|pat|inv)_[0-9A-Za-z]{20}/);
+});
+
+test("a repeated call makes no second organization, whatever pepper is in use, nor when its answer is forgotten", async () => {
+  const operatorKey = randomBytes(32);
+  const { addApp, api, app, clock } = await setup({ config: { operatorKey } });
+  const key = operatorKey.toString("base64");
+  const request = { name: "Once", ownerEmail: "a@example.com" };
+  const create = (url: string) =>
+    createClients(url, key).tenant.createOrganization(request, { headers: { "idempotency-key": "once" } });
+  const made = await create(api.url);
+  const peppers = { keyPepper: randomBytes(32), otherKeyPeppers: [app.config.keyPepper] };
+  const other = await startApi(await addApp({ operatorKey, ...peppers }));
+  expect(await create(other.url)).toEqual(made);
+  await other.close();
+  clock.advance(app.config.answerRetentionMs + 1);
+  await purgeAnswers(app);
+  expect(await refused(create(api.url))).toMatchObject({
+    code: Code.AlreadyExists,
+    reason: ErrorReason.IDEMPOTENCY_CONFLICT,
+    field: "idempotency-key",
+  });
 });
 
 test("the organization's own log has what is its own, from each method one entry, and none from a repeated call", async () => {
