@@ -1,5 +1,5 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
-import { ErrorDetailSchema, ErrorReason, ErrorReasonSchema } from "../gen/usageflow/v1/error_pb.ts";
+import { type ErrorDetail, ErrorDetailSchema, ErrorReason, ErrorReasonSchema } from "../gen/usageflow/v1/error_pb.ts";
 import { type Failure, NONE } from "./failure.ts";
 import { codeName, retryInfoMs } from "./library/call-error.ts";
 import { fieldWords } from "./output/rule-words.ts";
@@ -12,6 +12,13 @@ const HINTS: Record<string, string> = {
   permission_denied: "Use a key whose role may do this.",
   unavailable: "Is the server running? Start one with: usageflow emulator start",
   deadline_exceeded: "The server took too long. Try again.",
+};
+
+/** Of refusals that are not for what the others of their code are. */
+const REASON_HINTS: Partial<Record<ErrorReason, string>> = {
+  [ErrorReason.KEY_ADDRESS_REFUSED]:
+    "The key is bound to addresses: keys list shows which. Call from there, or use another.",
+  [ErrorReason.LIVE_KEY_REFUSED]: "Use the emulator's own key: without --api-key and USAGEFLOW_API_KEY it is found.",
 };
 
 /** A login takes no key of the shell's, so it is not told of those. */
@@ -48,7 +55,7 @@ export function failureOfCall(error: ConnectError, taken: readonly string[] = []
     message: printable(fieldWords(said, detail?.field ?? "", taken)),
     field: detail?.field ?? "",
     requestId: detail?.requestId ?? "",
-    hint: hintOf(error) ?? ownKey?.hint ?? hintOfAddress(error.rawMessage, detail?.reason) ?? HINTS[code] ?? "",
+    hint: hintOf(error) ?? ownKey?.hint ?? hintOfDetail(error.rawMessage, detail) ?? HINTS[code] ?? "",
   };
 }
 
@@ -69,10 +76,15 @@ function wrongId(message: string, line: CommandLine): string {
   return given ? `, and is ${JSON.stringify(printable(given.slice(0, GIVEN_MAX)))}` : "";
 }
 
-/** A server of others cannot reach the machine of who tries webhooks out. */
-function hintOfAddress(message: string, reason: ErrorReason | undefined): string | undefined {
-  if (reason !== ErrorReason.ADDRESS_REFUSED || !/ public address$/.test(message)) return undefined;
-  return "To have webhooks on this machine, listen for them: usageflow listen --forward-to URL";
+function hintOfDetail(message: string, detail: ErrorDetail | undefined): string | undefined {
+  if (!detail) return undefined;
+  const { reason, field } = detail;
+  if (reason === ErrorReason.ALREADY_EXISTS && field === "another") return "To make a second one: --another";
+  // A server of others cannot reach the machine of who tries webhooks out.
+  if (reason === ErrorReason.ADDRESS_REFUSED && / public address$/.test(message)) {
+    return "To have webhooks on this machine, listen for them: usageflow listen --forward-to URL";
+  }
+  return REASON_HINTS[reason];
 }
 
 /** When to try again, where the server says so. */

@@ -6,6 +6,7 @@ const NO_DATABASE = "3D000";
 const NO_TABLE = "42P01";
 const NOT_ALLOWED = "42501";
 
+const LOGINS = "Is it the URL of the right login? The owner's, the servers' and the workers' are three.";
 const MIGRATE = "Run first, with the owner's URL: usageflow migrate";
 
 /** What became of a connection to the database, or of a statement, as people are told. Undefined: something else. */
@@ -15,6 +16,7 @@ export function databaseFailure(error: Error): CliError | undefined {
     const hint = "See what depends on which, with the owner's URL: usageflow secrets show";
     return new CliError("failed_precondition", error.message, { hint }, error);
   }
+  if (error.name === "LoginError") return new CliError("permission_denied", error.message, { hint: LOGINS }, error);
   const code = "code" in error ? String(error.code) : "";
   const words = error instanceof AggregateError ? error.errors.map(({ message }) => message).join("; ") : error.message;
   if (UNREACHABLE.test(code)) {
@@ -33,8 +35,7 @@ export function databaseFailure(error: Error): CliError | undefined {
     return new CliError("failed_precondition", `${schema}: ${words}`, { hint: MIGRATE }, error);
   }
   if (code === NOT_ALLOWED) {
-    const hint = "Is it the URL of the right login? The owner's, the servers' and the workers' are three.";
-    return new CliError("permission_denied", `the database does not allow it: ${words}`, { hint }, error);
+    return new CliError("permission_denied", `the database does not allow it: ${words}`, { hint: LOGINS }, error);
   }
   return undefined;
 }

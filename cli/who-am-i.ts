@@ -1,4 +1,5 @@
-import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { ConnectError, createClient } from "@connectrpc/connect";
+import { ErrorDetailSchema, ErrorReason } from "../gen/usageflow/v1/error_pb.ts";
 import { RoleSchema } from "../gen/usageflow/v1/permission_pb.ts";
 import { TenantKindSchema } from "../gen/usageflow/v1/tenant_pb.ts";
 import { type GetTenantResponse, TenantService } from "../gen/usageflow/v1/tenant_service_pb.ts";
@@ -47,9 +48,15 @@ export async function whoAmI(settings: Settings): Promise<WhoAmI> {
       ...(key && { key: key.prefix, keyId: key.id, keyName: key.name, role: word(RoleSchema, key.role) }),
     };
   } catch (error) {
-    if (!(error instanceof ConnectError) || error.code !== Code.PermissionDenied) throw error;
+    if (!lacksPermission(error)) throw error;
     return { ...known, ...unknown, kind, role: "ingest" };
   }
+}
+
+/** Whether the key is good, and its role alone is in the way: it is refused for its address or its kind in the same code. */
+function lacksPermission(error: unknown): boolean {
+  if (!(error instanceof ConnectError)) return false;
+  return error.findDetails(ErrorDetailSchema).some(({ reason }) => reason === ErrorReason.PERMISSION_DENIED);
 }
 
 function ofMember({ member, accessToken }: Pick<GetTenantResponse, "member" | "accessToken">) {

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
-import { type Db, inTenant, openDatabase, type Tx } from "./db/database.ts";
+import { type Db, inTenant, type Tx } from "./db/database.ts";
+import { openAsOwner } from "./db/login.ts";
 import { type SealedColumn, sealedColumns } from "./sealed-column.ts";
 import type { Secrets } from "./secrets.ts";
 
@@ -32,7 +33,7 @@ export async function rotateSecrets(
   options: RotationOptions = {},
 ): Promise<Rotation> {
   const { stop, onSealed } = options;
-  const { db } = openDatabase({ url: ownerUrl, connectionsMax: 1, statementTimeoutMs: 60_000, onIdleError: () => {} });
+  const db = await openAsOwner(ownerUrl, 60_000);
   const total: Rotation = { sealed: 0, unreadable: 0 };
   try {
     for (const tenantId of await placeIds(db)) {

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
-import { type Db, inTenant, openDatabase } from "./db/database.ts";
+import { type Db, inTenant } from "./db/database.ts";
+import { openAsOwner } from "./db/login.ts";
 import { placeIds } from "./rotate-secrets.ts";
 import { sealedColumns } from "./sealed-column.ts";
 import type { Secrets } from "./secrets.ts";
@@ -17,7 +18,7 @@ export interface SecretUse {
 
 /** What is sealed, signed or hashed with which key, over all tenants and organizations. As the owner of the schema. No secret is opened. */
 export async function readSecretUse(ownerUrl: string, secrets: Secrets, now: Date): Promise<SecretUse[]> {
-  const { db } = openDatabase({ url: ownerUrl, connectionsMax: 1, statementTimeoutMs: 60_000, onIdleError: () => {} });
+  const db = await openAsOwner(ownerUrl, 60_000);
   const uses = new Map<string, SecretUse>();
   try {
     for (const tenantId of await placeIds(db)) {

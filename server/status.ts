@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Clock } from "./clock.ts";
 import { plusMs } from "./clock.ts";
 import { type Db, openDatabase } from "./db/database.ts";
+import { checkWorkersLogin } from "./db/login.ts";
 import { readSchemaState, type SchemaState } from "./db/migrate.ts";
 import { SEEN_EVERY_MS, type ServeRole } from "./server-process.ts";
 import { packageVersion } from "./version.ts";
@@ -68,6 +69,7 @@ export async function readStatus(workerUrl: string, clock: Clock): Promise<Statu
       const problems = [`the database lacks ${schema.missing.length} migrations: run "usageflow migrate"`];
       return { ...status, processes: [], queues: [], errors: [], problems };
     }
+    await checkWorkersLogin(db);
     const { processes, errors } = await readProcesses(db, now);
     const queues = await readQueues(db, now);
     return { ...status, processes, errors, queues, problems: problemsOf({ ...status, processes, queues }) };

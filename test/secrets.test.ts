@@ -204,6 +204,7 @@ test("an owner of the schema that is no superuser rotates too: it sees every ten
   const uses = await readSecretUse(ownerUrl, secretsOf(now), new Date());
   expect(uses.map(({ what, key, count }) => [what, key, count])).toEqual([
     ["stored answers", "today", 3],
+    ["audit entries", "missing", 1],
     ["API keys", "today", 2],
     ["access tokens", "today", 1],
   ]);

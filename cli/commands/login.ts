@@ -13,7 +13,7 @@ export default class Login extends ClientCommand {
   static override summary =
     "Store a server and an API key or access token for it as a profile, and use it from now on.";
   static override description =
-    "The key or token is that of --api-key, else it is asked for, or read from stdin; USAGEFLOW_API_KEY is not taken. It is checked before it is stored. The file is yours alone (mode 0600). A member's access token (uf_pat_...) opens the live and the test tenant: --tenant says which of them the profile is for. Flags and the variables USAGEFLOW_URL, USAGEFLOW_API_KEY and USAGEFLOW_TENANT go before the profile.";
+    "The server is that of --url, else of a profile that is named, else of USAGEFLOW_URL, else of the profile in use. The key or token is that of --api-key, else it is asked for, or read from stdin; USAGEFLOW_API_KEY is not taken. It is checked before it is stored. The file is yours alone (mode 0600). A member's access token (uf_pat_...) opens the live and the test tenant: --tenant says which of them the profile is for. Flags and the variables USAGEFLOW_URL, USAGEFLOW_API_KEY and USAGEFLOW_TENANT go before the profile.";
   static override examples = [
     "<%= config.bin %> <%= command.id %> --url https://billing.example.com",
     "<%= config.bin %> <%= command.id %> --url https://billing.example.com --profile live < key.txt",
@@ -24,7 +24,7 @@ export default class Login extends ClientCommand {
     const { flags } = await this.parse(Login);
     const all = await readProfiles((words) => this.say(words));
     const name = parseProfileName(flags.profile ?? (all.current || DEFAULT_NAME));
-    const url = this.urlOf(flags.url ?? all.profiles[name]?.url);
+    const url = this.urlOf(this.chosen(flags, name, all.profiles[name]?.url));
     const apiKey = await this.keyOf(flags["api-key"], url);
     const tenant = flags.tenant ?? "";
     const who = await whoAmI({ url, apiKey, tenant, profile: name });
@@ -47,6 +47,18 @@ export default class Login extends ClientCommand {
     if (apiKey !== "") return apiKey;
     const hint = "Type it, send it to stdin, or give it with --api-key. USAGEFLOW_API_KEY is not stored.";
     throw new CliError("usage", "no API key and no access token was given", { hint });
+  }
+
+  /** What was typed, else the variable's unless a profile was typed, else the profile's. What nobody typed is said. */
+  private chosen({ url }: { url: string | undefined }, name: string, stored: string | undefined): string | undefined {
+    if (typed(this.argv, "url")) return url;
+    const ofVariable = typed(this.argv, "profile") ? undefined : url;
+    const used = ofVariable ?? stored ?? url;
+    if (used === undefined) return undefined;
+    const isStored = ofVariable === undefined && stored !== undefined;
+    const before = !isStored && stored !== undefined && stored !== used ? `; profile ${name} had ${stored}` : "";
+    this.say(`The server is that of ${isStored ? `profile ${name}` : "USAGEFLOW_URL"}: ${used}${before}.`);
+    return used;
   }
 
   private urlOf(given: string | undefined): string {

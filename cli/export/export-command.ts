@@ -27,11 +27,12 @@ export const exportFlags = {
     description: "Go on where an export into this file broke off; from the beginning where there is none.",
     dependsOn: ["out"],
   }),
+  force: Flags.boolean({ description: "Replace the file if there is one.", dependsOn: ["out"] }),
 };
 
 /** What is said of every one of them. */
 export const EXPORT_WORDS =
-  "Rows come as they are read, however many there are. With --out the file has its name when all of it is there; until then it is FILE.part, and --resume goes on with it: no row is missing then, and none is there twice. Each export is an entry of the audit log.";
+  "Rows come as they are read, however many there are. With --out the file has its name when all of it is there; until then it is FILE.part, and --resume goes on with it: no row is missing then, and none is there twice. A file that is there before is replaced by --force alone. Each export is an entry of the audit log.";
 
 export interface ExportFlagValues {
   from: Timestamp | undefined;
@@ -39,6 +40,7 @@ export interface ExportFlagValues {
   format: Format;
   out: string | undefined;
   resume: boolean;
+  force: boolean;
 }
 
 /** What the server is asked for. */
@@ -81,7 +83,7 @@ export abstract class ExportCommand extends ClientCommand {
     noun: NounExport,
     stop: AbortSignal,
   ): Promise<void> {
-    const file = await ExportFile.open(flags.out, factsOf(flags, noun), flags.resume);
+    const file = await ExportFile.open(flags.out, factsOf(flags, noun), flags);
     const { head, lineOf } = rowText(flags.format, noun.columns);
     const progress = createProgress();
     try {

@@ -21,6 +21,11 @@ interface Place {
   whole: boolean;
 }
 
+interface OpenOptions {
+  resume: boolean;
+  force: boolean;
+}
+
 /** A file that an export is written into. */
 export class ExportFile {
   readonly file: string;
@@ -37,14 +42,18 @@ export class ExportFile {
     this.#savedBytes = place.bytes;
   }
 
-  /** Begins a file, or goes on with one that was begun: where there is none, from the beginning. */
-  static async open(file: string, facts: ExportFacts, resume: boolean): Promise<ExportFile> {
+  /**
+   * Begins a file, or goes on with one that was begun: where there is none, from the beginning. One that is there already may
+   * be the only copy of what it has, and is replaced by `force` alone.
+   */
+  static async open(file: string, facts: ExportFacts, { resume, force }: OpenOptions): Promise<ExportFile> {
     return inWords(file, async () => {
       const found = await stat(file).catch(() => undefined);
       if (found && !found.isFile()) throw new Error("is no file; without --out it goes to stdout");
       const place = resume ? await readPlace(file, facts) : undefined;
-      if (!place) await rm(`${file}.resume`, { force: true });
       const begun = place?.whole && !(await stat(`${file}.part`).catch(() => undefined)); // it has its name by now
+      if (found && !begun && !force) throw isThere(file);
+      if (!place) await rm(`${file}.resume`, { force: true });
       // Appends: should another process write here too, the size tells.
       const part = await open(begun ? file : `${file}.part`, begun ? "r+" : place ? "a" : "ax", 0o600).catch(
         async (error) => {
@@ -134,6 +143,11 @@ async function readPlace(file: string, facts: ExportFacts): Promise<Place | unde
   const [name, value] = other;
   const words = `was begun with ${name} ${place.facts[name] || "left out"}, and not ${value || "left out"}`;
   throw new CliError("usage", `${file} ${words}; begin again without --resume`);
+}
+
+function isThere(file: string): CliError {
+  const hint = "Write into another one, or replace it with --force.";
+  return new CliError("already_exists", `there is a file ${file} already`, { hint });
 }
 
 async function inWords<T>(file: string, work: () => Promise<T>): Promise<T> {

@@ -7,7 +7,7 @@ export interface Column<Row> {
   value: (row: Row) => string;
   /** Numbers stand to the right. */
   right?: boolean;
-  /** May be cut where the terminal is narrow; `last`: after the others. Ids may not: a cut one is of no use. */
+  /** May be cut where the terminal is narrow; `last`: after the others. An id keeps its end, which tells it from others. */
   cut?: true | "last";
   /** Left out where the terminal is narrow, before anything is cut. */
   spare?: true;
@@ -97,6 +97,14 @@ function shrink<Row>(columns: readonly Column<Row>[], widths: number[], width: n
 }
 
 function padded(text: string, width: number, right = false): string {
-  const cut = text.length > width ? `${text.slice(0, width - 1)}…` : text;
+  const cut = text.length > width ? cutTo(text, width) : text;
   return right ? cut.padStart(width) : cut.padEnd(width);
+}
+
+const ID = /^([a-z]+_)[0-9A-Za-z]{22}$/;
+
+function cutTo(text: string, width: number): string {
+  const [, prefix = ""] = ID.exec(text) ?? [];
+  const end = width - prefix.length - 1;
+  return prefix && end > 0 ? `${prefix}…${text.slice(-end)}` : `${text.slice(0, width - 1)}…`;
 }

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Clock } from "../clock.ts";
-import { type Db, openDatabase } from "../db/database.ts";
+import type { Db } from "../db/database.ts";
+import { openAsOwner } from "../db/login.ts";
 import { checkSchema } from "../db/migrate.ts";
 import { formatId, NIL_ID } from "../id.ts";
 import { errorFacts } from "../log.ts";
@@ -70,10 +71,7 @@ const VIOLATIONS_MAX = 100;
  */
 export async function examine(ownerUrl: string, examination: Examination): Promise<Finding[]> {
   const { only, statementMs, clock, secrets } = examination;
-  const { db } = openDatabase({
-    ...{ url: ownerUrl, connectionsMax: 1, statementTimeoutMs: statementMs },
-    onIdleError: () => {},
-  });
+  const db = await openAsOwner(ownerUrl, statementMs);
   try {
     await checkSchema(db);
     const patient: Patient = { db, now: clock.now(), secrets, keptFrom: await keptFrom(db) };

@@ -139,8 +139,10 @@ async function findGood(app: App, uses: KeyUses, key: string, inTurn: InTurn): P
     return { asked, found: await lookUp(app, named, hashes) };
   });
   const noun = NOUNS[named.kind];
-  if (!found) throw unauthenticated(ErrorReason.KEY_UNKNOWN, `this ${noun} is not known, or was revoked`);
-  const { caller, expiresAt, deleteAfter, allowedCidrs, use } = found;
+  const unknown = () => unauthenticated(ErrorReason.KEY_UNKNOWN, `this ${noun} is not known, or was revoked`);
+  if (!found) throw unknown();
+  const { caller, revokedAt, expiresAt, deleteAfter, allowedCidrs, use } = found;
+  if (revokedAt) throw ownedBy(caller, unknown());
   if (deleteAfter && deleteAfter <= asked) {
     const message = `the organization of this ${noun} was deleted at ${deleteAfter.toISOString()}`;
     throw unauthenticated(ErrorReason.ORGANIZATION_DELETED, message);
@@ -185,7 +187,7 @@ function ownedBy(caller: Caller, error: ConnectError): ConnectError {
   return error;
 }
 
-/** Whose key was refused, where that is known: it has expired, or may not be used from where the call came. */
+/** Whose key was refused, where that is known: it was revoked, has expired, or may not be used from where the call came. */
 export function ownerOf(error: unknown): Caller | undefined {
   return error instanceof Error ? owners.get(error) : undefined;
 }

@@ -17,5 +17,13 @@ const REASONS: Partial<Record<Code, ErrorReason>> = {
 /** A refusal that Connect made, with a reason. */
 export function explainRefusal({ code, rawMessage }: ConnectError): ConnectError {
   const told = UNREADABLE.test(rawMessage) ? Code.InvalidArgument : code;
-  return refusal(told, REASONS[told] ?? ErrorReason.UNSPECIFIED, rawMessage);
+  return refusal(told, REASONS[told] ?? ErrorReason.UNSPECIFIED, rawMessage, fieldOf(rawMessage));
+}
+
+const WRONG_FIELD = /^cannot decode field [\w.]+Request\.(\w+) from JSON: /;
+const UNKNOWN_FIELD = /^cannot decode message [\w.]+Request from JSON: key "([^"]*)" is unknown$/;
+
+/** The field of a request that the decoder of JSON names. Of what lies deeper it names the message, and not the way there. */
+function fieldOf(message: string): string {
+  return (WRONG_FIELD.exec(message) ?? UNKNOWN_FIELD.exec(message))?.[1] ?? "";
 }

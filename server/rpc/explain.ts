@@ -11,11 +11,12 @@ import {
   errorFromJsonBytes,
   errorToJsonBytes,
 } from "@connectrpc/connect/protocol-connect";
-import { findTrailerError, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerParse, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { explainRefusal } from "./connect-refusal.ts";
 import { refusal } from "./errors.ts";
+import { encodeMessage, setStatus } from "./grpc-status.ts";
 
 // Connect refuses what it cannot parse before any code of ours runs: without a reason, and as `internal` where the bytes
 // are no protobuf message. Those answers are put into the contract's form here.
@@ -93,7 +94,7 @@ async function* withTrailer(
   onRefused: OnRefused,
 ) {
   yield* body; // the trailer is complete when the body has been read
-  explainTrailer(trailer, header, onRefused);
+  if (!explainTrailer(trailer, header, onRefused)) encodeMessage(trailer);
 }
 
 async function* withWebTrailer(
@@ -141,6 +142,6 @@ function explainTrailer(trailer: Headers, header: Headers | undefined, onRefused
   if (!error || error.details.length > 0) return false;
   const told = explainRefusal(error);
   onRefused(told);
-  setTrailerStatus(trailer, withRequestId(told, header?.get(REQUEST_ID) ?? randomUUID()));
+  setStatus(trailer, withRequestId(told, header?.get(REQUEST_ID) ?? randomUUID()));
   return true;
 }

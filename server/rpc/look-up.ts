@@ -9,6 +9,8 @@ import type { Caller, MemberToken } from "./caller.ts";
 /** What the database knows of a key, and whose it is. */
 export interface KnownKey {
   caller: Caller;
+  /** Null: it was not. */
+  revokedAt: Date | null;
   /** Null: never. */
   expiresAt: Date | null;
   /** When its organization is deleted. Null: never. */
@@ -38,15 +40,15 @@ async function findApiKey(tx: Tx, tenantId: string, hashes: readonly Buffer[]): 
     .selectFrom("api_key")
     .innerJoin("tenant", "tenant.tenant_id", "api_key.tenant_id")
     .innerJoin("organization", "organization.id", "tenant.organization_id")
-    .select(["api_key.id", "api_key.role", "api_key.expires_at", "api_key.allowed_cidrs", "api_key.last_used_at"])
-    .select(["tenant.kind", "organization.delete_after"])
+    .select(["api_key.id", "api_key.role", "api_key.revoked_at", "api_key.expires_at", "api_key.allowed_cidrs"])
+    .select(["api_key.last_used_at", "tenant.kind", "organization.delete_after"])
     .where("api_key.tenant_id", "=", tenantId)
     .where("api_key.hash", "in", hashes)
-    .where("api_key.revoked_at", "is", null)
     .executeTakeFirst();
   if (!row) return undefined;
   return {
     caller: { tenantId, kind: kindOf(row.kind), keyId: row.id, role: roleOf(row.role) },
+    revokedAt: row.revoked_at,
     expiresAt: row.expires_at,
     deleteAfter: row.delete_after,
     allowedCidrs: row.allowed_cidrs,
@@ -64,8 +66,8 @@ async function findToken(tx: Tx, organizationId: string, hashes: readonly Buffer
         .onRef("member.id", "=", "access_token.member_id"),
     )
     .innerJoin("organization", "organization.id", "access_token.organization_id")
-    .select(["access_token.id", "access_token.expires_at", "access_token.last_used_at", "organization.delete_after"])
-    .select(["member.id as member_id", "member.role"])
+    .select(["access_token.id", "access_token.revoked_at", "access_token.expires_at", "access_token.last_used_at"])
+    .select(["member.id as member_id", "member.role", "organization.delete_after"])
     .select(
       sql<MemberToken["tenants"]>`(
         select coalesce(json_agg(json_build_object('id', tenant_id, 'kind', kind)), '[]') from tenant
@@ -73,12 +75,12 @@ async function findToken(tx: Tx, organizationId: string, hashes: readonly Buffer
     )
     .where("access_token.organization_id", "=", organizationId)
     .where("access_token.hash", "in", hashes)
-    .where("access_token.revoked_at", "is", null)
     .executeTakeFirst();
   if (!row) return undefined;
   const credential = { kind: "ACCESS_TOKEN", id: row.id, organizationId, tenants: row.tenants } as const;
   return {
     caller: { tenantId: organizationId, kind: "LIVE", keyId: row.member_id, role: roleOf(row.role), credential },
+    revokedAt: row.revoked_at,
     expiresAt: row.expires_at,
     deleteAfter: row.delete_after,
     allowedCidrs: [],
@@ -99,6 +101,7 @@ async function findInvite(tx: Tx, organizationId: string, hashes: readonly Buffe
   const credential = { kind: "INVITE", organizationId } as const;
   return {
     caller: { tenantId: organizationId, kind: "LIVE", keyId: row.id, role: roleOf(row.role), credential },
+    revokedAt: null,
     expiresAt: row.invite_expires_at,
     deleteAfter: row.delete_after,
     allowedCidrs: [],

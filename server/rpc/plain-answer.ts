@@ -1,9 +1,9 @@
 import { toJson } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { Code, type ConnectError } from "@connectrpc/connect";
-import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { type ErrorReason, ErrorReasonSchema } from "../../gen/usageflow/v1/error_pb.ts";
 import { codeName, detailOf, RETRY_AFTER, retryDelayOf } from "./errors.ts";
+import { setStatus } from "./grpc-status.ts";
 import type { NodeRequest, NodeResponse } from "./one-port.ts";
 
 /** HTTP statuses of codes, as Connect maps them (its protocol reference, "Error Codes"). */
@@ -72,7 +72,7 @@ export function sendRefusal(
 
 /** Answers a refusal as gRPC and gRPC-Web do: 200, and the status where the trailers would be. */
 function sendGrpcError(response: NodeResponse, error: ConnectError, requestId: string): void {
-  const trailer = setTrailerStatus(new Headers({ "x-request-id": requestId }), error);
+  const trailer = setStatus(new Headers({ "x-request-id": requestId }), error);
   response.setHeader("content-type", "application/grpc");
   for (const [name, value] of trailer) response.setHeader(name, value);
   // Headers that end the stream: clients look for the status in no others.

@@ -7,10 +7,10 @@ import {
   CreateOrganizationResponseSchema,
 } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
-import { newId, uuidOf } from "../id.ts";
+import { formatId, newId, uuidOf } from "../id.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
-import { brokenConstraint, refusal } from "../rpc/errors.ts";
+import { alreadyExists, brokenConstraint, refusal } from "../rpc/errors.ts";
 import { toMember } from "./member.ts";
 import { insertOrganization } from "./new-organization.ts";
 import { tenantsOf, toOrganization } from "./organization.ts";
@@ -19,9 +19,10 @@ import { tenantsOf, toOrganization } from "./organization.ts";
 export async function createOrganization(app: App, caller: Caller, request: CreateOrganizationRequest) {
   const { idempotency } = caller;
   const id = idempotency ? idFrom(idempotency.key) : newId();
-  const { name, ownerEmail } = request;
+  const { name, ownerEmail, another } = request;
   try {
     return await change(app, { ...caller, tenantId: id }, CreateOrganizationResponseSchema, async (tx) => {
+      if (!another) await refuseNamesakes(app, { id, name });
       const made = await insertOrganization(tx, app, { id, name, ownerEmail });
       return create(CreateOrganizationResponseSchema, {
         organization: toOrganization(made.organization),
@@ -49,4 +50,16 @@ export async function createOrganization(app: App, caller: Caller, request: Crea
  */
 function idFrom(idempotencyKey: string): string {
   return uuidOf(createHash("sha256").update(`organization|${idempotencyKey}`).digest());
+}
+
+/**
+ * A name is no key, and an operator who says one twice mostly means one organization. Asked with the workers' login: the
+ * application's sees none but the one that a call is about. Two calls at once may both go through.
+ */
+async function refuseNamesakes({ workerDb }: App, { id, name }: { id: string; name: string }): Promise<void> {
+  const named = workerDb.selectFrom("organization").select("id").where("name", "=", name);
+  const others = await named.where("id", "<>", id).orderBy("id").limit(10).execute(); // itself: a call that is repeated late
+  const ids = others.map((other) => formatId("org", other.id));
+  if (ids.length === 0) return;
+  throw alreadyExists(`there is an organization ${JSON.stringify(name)} already: ${ids.join(", ")}`, "another");
 }

@@ -1,7 +1,9 @@
 import { sql } from "kysely";
 import type { App } from "../app.ts";
-import { openDatabase } from "../db/database.ts";
-import { newId } from "../id.ts";
+import { enterTenant } from "../db/database.ts";
+import { openAsOwner } from "../db/login.ts";
+import { formatId, newId } from "../id.ts";
+import { appendAudit } from "./audit-chain.ts";
 import { insertOrganization, type NewOrganization, type OrganizationToMake } from "./new-organization.ts";
 import type { NamedOrganization } from "./recover-organization.ts";
 
@@ -9,8 +11,8 @@ import type { NamedOrganization } from "./recover-organization.ts";
 export const DEFAULT_OWNER = "owner@localhost";
 
 /**
- * Makes an organization, whole or not at all. As the owner of the schema: no key is needed. `accept` may refuse it for those
- * that have its name already.
+ * Makes an organization, whole or not at all. As the owner of the schema: no key is needed, and the organization's log tells of
+ * it. `accept` may refuse it for those that have its name already.
  */
 export async function initOrganization(
   ownerUrl: string,
@@ -18,13 +20,20 @@ export async function initOrganization(
   organization: Omit<OrganizationToMake, "id" | "ownerEmail"> & { ownerEmail?: string },
   accept: (namesakes: readonly NamedOrganization[]) => void = () => {},
 ): Promise<NewOrganization> {
-  const { db } = openDatabase({ url: ownerUrl, connectionsMax: 1, statementTimeoutMs: 30_000, onIdleError: () => {} });
+  const db = await openAsOwner(ownerUrl, 30_000);
   try {
     return await db.transaction().execute(async (tx) => {
       await sql`lock table organization in share row exclusive mode`.execute(tx); // two at once see each other
       const named = tx.selectFrom("organization").select(["id", "name"]).where("name", "=", organization.name);
       accept(await named.orderBy("id").execute());
-      return insertOrganization(tx, app, { ownerEmail: DEFAULT_OWNER, ...organization, id: newId() });
+      const id = newId();
+      const made = await insertOrganization(tx, app, { ownerEmail: DEFAULT_OWNER, ...organization, id });
+      await enterTenant(tx, id);
+      await appendAudit(app, tx, id, {
+        ...{ action: "InitOrganization", actor: "operator", keyId: "operator", address: "", requestId: "" },
+        ...{ subject: formatId("org", id), refusal: "", leftOutCount: 0, detail: "{}" },
+      });
+      return made;
     });
   } finally {
     await db.destroy();

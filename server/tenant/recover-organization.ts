@@ -1,6 +1,7 @@
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
-import { enterTenant, openDatabase, type Tx } from "../db/database.ts";
+import { enterTenant, type Tx } from "../db/database.ts";
+import { openAsOwner } from "../db/login.ts";
 import { formatId, newMemberId } from "../id.ts";
 import { checkKeys } from "../used-keys.ts";
 import { newAccessTokenRow, TOKEN_MS } from "./access-token.ts";
@@ -34,7 +35,7 @@ export async function recoverOrganization(
   email: string,
   choose: (all: readonly NamedOrganization[]) => NamedOrganization,
 ): Promise<RecoveredOwner> {
-  const { db } = openDatabase({ url: ownerUrl, connectionsMax: 1, statementTimeoutMs: 30_000, onIdleError: () => {} });
+  const db = await openAsOwner(ownerUrl, 30_000);
   try {
     const organization = choose(await db.selectFrom("organization").select(["id", "name"]).orderBy("id").execute());
     await checkKeys(db, app);

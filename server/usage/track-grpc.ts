@@ -1,6 +1,5 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import type { UsageResult } from "../../gen/usageflow/v1/usage_pb.ts";
 import {
@@ -16,6 +15,7 @@ import { CallRecord } from "../rpc/call-record.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { checkContract } from "../rpc/contract.ts";
 import { invalid, tooLarge } from "../rpc/errors.ts";
+import { setStatus } from "../rpc/grpc-status.ts";
 import { credentialsFrom, type Door, letIn } from "../rpc/interceptors.ts";
 import type { StreamLane } from "../rpc/one-port.ts";
 import { originOf } from "../rpc/origin.ts";
@@ -86,7 +86,7 @@ async function answer(
   } catch (error) {
     const told = answerError(app, error, requestId);
     const trailer = new Headers({ "x-request-id": requestId });
-    setTrailerStatus(trailer, told);
+    setStatus(trailer, told);
     if (!stream.closed) {
       stream.respond(
         { ":status": 200, "content-type": "application/grpc+proto", ...headers, ...Object.fromEntries(trailer) },

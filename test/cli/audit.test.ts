@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { startApi } from "../../server/api.ts";
 import { setup } from "../support/harness.ts";
+import { refused } from "../support/refused.ts";
 import { createHere } from "./run-here.ts";
 
 async function start() {
@@ -23,12 +25,38 @@ test("the log is listed with what changed, and tailed on lines", async () => {
   const { audit } = await start();
   const { stdout } = await audit("list", "--action", "PutCustomer");
   expect(stdout.trimEnd().split("\n").length).toBe(3);
-  expect(stdout).toMatch(/^ENTRY +WHEN +ACTION +SUBJECT +CHANGE +BY +FROM\n/);
-  expect(stdout).toMatch(/ 2 .* PutCustomer +c +name: Ada -> Grace +key_\w{22} +.*127\.0\.0\.1/);
-  expect(stdout).toMatch(/ 1 .* PutCustomer +c +made +key_/);
+  expect(stdout).toMatch(/^ENTRY +WHEN +BY +ACTION +SUBJECT +CHANGE +FROM\n/);
+  expect(stdout).toMatch(/ 2 .* key_\w{22} +PutCustomer +c +name: Ada -> Grace +.*127\.0\.0\.1/);
+  expect(stdout).toMatch(/ 1 .* key_\w{22} +PutCustomer +c +made /);
   expect((await audit("list", "--subject", "c", "--refused")).stdout).not.toContain("PutCustomer");
   const tail = await audit("tail", "--after", "1", "--count", "2");
   expect(tail.stdout).toMatch(/^2 .*name: Ada -> Grace.*\n3 .*CreateApiKey {2}key_\w+ {2}made/);
+});
+
+test("a terminal of 80 columns shows who did what, when and to what, and that it was refused", async () => {
+  const { run, api, clients, clientsFor, tenant } = await start();
+  const owner = clientsFor(tenant.ownerToken).tenant;
+  const { member } = await owner.inviteMember({ email: "ada@example.com", role: Role.VIEWER });
+  const id = member?.id ?? "";
+  await owner.changeMemberRole({ id, role: Role.DEVELOPER });
+  const viewer = await clients.tenant.createApiKey({ role: Role.VIEWER });
+  await refused(clientsFor(viewer.secret).tenant.createApiKey({ role: Role.VIEWER }));
+  const list = async (key: string, ...args: string[]) => {
+    const env = { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: key };
+    const found = await run(["audit", "list", ...args], { env, columns: 80 });
+    return stripVTControlCharacters(found.stdout);
+  };
+  const endOf = (text = "") => text.slice(-7);
+  const changed = await list(tenant.ownerToken, "--organization", "--action", "ChangeMemberRole");
+  expect(changed).toMatch(/^ENTRY +WHEN +BY +ACTION +SUBJECT( +CHANGE)?\n/);
+  expect(changed).toMatch(new RegExp(` mem_…?\\w+ +ChangeMemberRole +mem_…?\\w*${endOf(id)}`));
+  await expect
+    .poll(() => list(tenant.testKey, "--refused"))
+    .toMatch(new RegExp(` key_…?\\w*${endOf(viewer.apiKey?.id)} +CreateApiKey +refused: PERM`));
+  const { stdout } = await run(["audit", "list", "--organization", "--action", "ChangeMemberRole"], {
+    env: { USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.ownerToken },
+  });
+  expect(stdout).toContain(" role: viewer -> developer ");
 });
 
 test("an export is a file of lines whose head verifies, as long as nobody cuts the log", async () => {

@@ -37,7 +37,7 @@ type Args = readonly string[];
 
 /** For every command a line that succeeds: what follows its name, and the exit code where it is not 0. */
 export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = {
-  "audit export": ({ folder }) => ["--out", join(folder, "audit.ndjson")],
+  "audit export": ({ folder }) => ["--out", join(folder, "audit.ndjson"), "--force"],
   "audit list": () => [],
   "audit tail": () => ["--after", "0", "--count", "2"],
   "audit verify": () => [],
@@ -90,8 +90,8 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   "export audit": () => [],
   "export deliveries": () => [],
   "export invoices": () => ["--from", "2015-05-01"],
-  "export lines": ({ folder }) => ["--out", join(folder, "lines.csv"), "--format", "csv"],
-  "export usage": ({ folder }) => ["--out", join(folder, "events.ndjson"), "--resume"],
+  "export lines": ({ folder }) => ["--out", join(folder, "lines.csv"), "--format", "csv", "--force"],
+  "export usage": ({ folder }) => ["--out", join(folder, "events.ndjson"), "--resume", "--force"],
   "invoices finalize": (world) => [world.finalized],
   "invoices list": () => [],
   "invoices pay": (world) => [world.invoice()],
@@ -116,7 +116,7 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   login: ({ asOwner }) => [...asOwner, "--tenant", "test"],
   "organization cancel-deletion": ({ asOwner }) => asOwner,
   "organization create": () => [
-    ...["Other", "--owner", "ada@example.com", "--operator-key", OPERATOR_KEY.toString("base64")],
+    ...["Other", "--another", "--owner", "ada@example.com", "--operator-key", OPERATOR_KEY.toString("base64")],
   ],
   "organization delete": async ({ asOwner, clientsFor, tenant }) => {
     const { organization } = await clientsFor(tenant.ownerToken).tenant.getOrganization({});

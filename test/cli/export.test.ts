@@ -62,6 +62,24 @@ test("an export that is cut goes on where it stopped: no row is missing, and non
   expect(exports.auditEntries.length).toBeGreaterThan(6);
 });
 
+test("a file that is there already is left alone unless it is said that it may be replaced", async () => {
+  const { api, tenant } = await setup();
+  const here = await createHere({ USAGEFLOW_URL: api.url, USAGEFLOW_API_KEY: tenant.testKey });
+  const file = join(here.folder, "audit.ndjson");
+  const run = (...more: string[]) => here.run(["export", "audit", "--out", "audit.ndjson", ...more]);
+  await writeFile(file, "the only copy\n");
+  const refusal = "Error: there is a file audit.ndjson already\nWrite into another one, or replace it with --force.\n";
+  for (const more of [[], ["--resume"]]) {
+    expect(await run(...more)).toEqual({ code: 5, stdout: "", stderr: refusal });
+    expect(await readFile(file, "utf8")).toBe("the only copy\n");
+    expect(await isThere(`${file}.part`)).toBe(false);
+  }
+  expect(await run("--force")).toMatchObject({ code: 0 });
+  // A refused one was no export: the log has the one that was made.
+  expect((await readFile(file, "utf8")).match(/"ExportAudit"/g)).toHaveLength(1);
+  expect((await here.run(["export", "audit", "--force"])).code).toBe(2);
+});
+
 test("rows go to stdout where there is no file, in the form that an import reads", async () => {
   const { api, export: run, run: command, folder, clients, tenant } = await start();
   await clients.usage.voidUsage({ idempotencyKeys: ["key-3"], reason: "a test" });

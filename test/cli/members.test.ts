@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
@@ -26,9 +27,10 @@ test("an access token is logged in with at a tenant, and --tenant takes the othe
   await run(["organization", "rename", "Acme Incorporated"]);
   expect((await json("audit", "list", "--organization")).auditEntries).toMatchObject([
     { action: "RenameOrganization" },
+    { action: "InitOrganization" },
   ]);
-  const tail = await run(["audit", "tail", "--organization", "--after", "0", "--count", "1"]);
-  expect(tail.stdout).toMatch(/^1 .*RenameOrganization.*name: Acme -> Acme Incorporated/);
+  const tail = await run(["audit", "tail", "--organization", "--after", "1", "--count", "1"]);
+  expect(tail.stdout).toMatch(/^2 .*RenameOrganization.*name: Acme -> Acme Incorporated/);
   // A tenant's API key in the environment goes before a profile, but not where it is of no use.
   const env = { USAGEFLOW_API_KEY: tenant.liveKey };
   expect(JSON.parse((await run(["whoami", "--json"], { env })).stdout)).toMatchObject({ kind: "live", member: "" });
@@ -54,7 +56,10 @@ test("an organization without an owner who could gets one from the database itse
   const { tenant } = harness.clientsFor(token);
   expect((await tenant.listMembers({})).members).toMatchObject([{ id: owner, email: "ada@example.com", role: 1 }]);
   const { auditEntries } = await tenant.listAuditEntries({});
-  expect(auditEntries).toMatchObject([{ action: "RecoverOrganization", actor: "operator", subject: owner }]);
+  expect(auditEntries).toMatchObject([
+    { action: "RecoverOrganization", actor: "operator", subject: owner },
+    { action: "InitOrganization", actor: "operator", subject: expect.stringMatching(/^org_/) },
+  ]);
   const again = JSON.parse((await recover()).stdout); // their tokens were lost
   expect(again.owner).toBe(owner);
   const tail = await run(["whoami", "--url", api.url, "--api-key", again.token]);
@@ -79,6 +84,28 @@ test("a code and an operator's key that are wrong are told as such, and not as A
     code: 3,
     stderr: expect.stringMatching(/no operator's key: .*\nGive with --operator-key/),
   });
+});
+
+test("an operator makes no second organization of a name unless that is said", async () => {
+  const operatorKey = randomBytes(32);
+  const { api, clientsFor } = await setup({ config: { operatorKey } });
+  const key = operatorKey.toString("base64");
+  const { run } = await createHere({ USAGEFLOW_URL: api.url, USAGEFLOW_OPERATOR_KEY: key });
+  const create = (name: string, ...more: string[]) =>
+    run(["organization", "create", name, "--owner", "ada@example.com", ...more]);
+  expect(await create("Other")).toMatchObject({ code: 0 });
+  expect(await create("Other")).toEqual({
+    code: 5,
+    stdout: "",
+    stderr: expect.stringMatching(/^Error: there is an organization "Other" already: org_\w{22}\n.*: --another\n$/),
+  });
+  expect(await create("Other", "--another")).toMatchObject({ code: 0 });
+  expect((await create("Other")).stderr).toMatch(/already: org_\w{22}, org_\w{22}$/m);
+  // A call that is made again is no second one.
+  const operator = clientsFor(key).tenant;
+  const request = { name: "Once", ownerEmail: "ada@example.com" };
+  const again = () => operator.createOrganization(request, { headers: { "idempotency-key": "once" } });
+  expect(await again()).toEqual(await again());
 });
 
 test("a token without a tenant is about the organization, and commands say what is missing", async () => {

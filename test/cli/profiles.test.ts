@@ -44,6 +44,48 @@ test("a login checks the key, stores it for its owner alone, and every command u
   });
 });
 
+test("a key that is good and may not be used from here, or at an emulator, is refused and not stored", async () => {
+  const { api, clients, tenant } = await setup({ config: { emulator: true } });
+  const { run, folder } = await createHere();
+  const bound = await clients.tenant.createApiKey({ role: Role.VIEWER, allowedCidrs: ["203.0.113.0/24"] });
+  const login = (key: string) => run(["login", "--url", api.url, "--api-key", key]);
+  expect(await login(bound.secret)).toMatchObject({
+    code: 3,
+    stdout: "",
+    stderr: expect.stringMatching(/may not be used from 127\.0\.0\.1\nThe key is bound to addresses/),
+  });
+  expect(await login(tenant.liveKey)).toMatchObject({
+    code: 3,
+    stdout: "",
+    stderr: expect.stringMatching(/takes test keys .*\nUse the emulator's own key/),
+  });
+  await expect(stat(profilesIn(folder))).rejects.toThrow("ENOENT");
+});
+
+test("a login says where its server's URL came from when nobody typed it", async () => {
+  const [{ api, tenant }, other] = [await setup(), await setup()];
+  const { run, folder } = await createHere();
+  const stored = async (name: string) => JSON.parse(await readFile(profilesIn(folder), "utf8")).profiles[name].url;
+  const env = { USAGEFLOW_URL: api.url };
+  const login = (key: string, args: string[], more: Record<string, string> = {}) =>
+    run(["login", ...args], { env: more, input: `${key}\n` });
+  const first = await login(tenant.testKey, [], env);
+  expect(first.stderr).toContain(`The server is that of USAGEFLOW_URL: ${api.url}.\n`);
+  const again = await login(tenant.testKey, []);
+  expect(again.stderr).toContain(`The server is that of profile default: ${api.url}.\n`);
+  const typed = await login(other.tenant.testKey, ["--url", other.api.url, "--profile", "other"], env);
+  expect(typed.stderr).not.toContain("The server is that of");
+  // A profile that is named goes before the variable, as with every command.
+  const named = await login(other.tenant.testKey, ["--profile", "other"], env);
+  expect(named.stderr).toContain(`The server is that of profile other: ${other.api.url}.\n`);
+  expect(await stored("other")).toBe(other.api.url);
+  const moved = await login(tenant.testKey, [], env);
+  expect(moved.stderr).toContain(
+    `The server is that of USAGEFLOW_URL: ${api.url}; profile other had ${other.api.url}.\n`,
+  );
+  expect(await stored("other")).toBe(api.url);
+});
+
 test("profiles are listed, used, removed, and forgotten by a logout; their keys are never shown", async () => {
   const { api, clients, tenant } = await setup();
   const { run, folder } = await createHere();

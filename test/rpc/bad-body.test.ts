@@ -217,6 +217,8 @@ test("Connect and gRPC say what is wrong with a body: a code, a reason, and a re
     ["half a surrogate pair", { connectJson }, json(EVENT.replace("user", "\\ud800")), malformed],
     ["an unknown field", { connectJson }, json('{"amout":"1"}'), malformed],
     ["a number for a string", { connectJson }, json(EVENT.replace('"1"', "1")), malformed],
+    ["an unknown field of the request", { connectJson }, '{"event":[]}', [...malformed.slice(0, 2), "event"]],
+    ["a wrong field of the request", { connectJson }, '{"events":5}', [...malformed.slice(0, 2), "events"]],
     ["no events", { connectJson }, "{}", ["invalid_argument", "INVALID_FIELD", "events"]],
     ["1,001 events", { connectJson }, json(`${Array(1001).fill(EVENT)}`), tooMany],
     ["5 MB", { connectJson }, `"${"x".repeat(5 * MEGABYTE)}"`, tooLarge],

@@ -83,6 +83,28 @@ describe("stock @grpc/grpc-js", () => {
     }
   });
 
+  test("reads what a refusal says as it was written, whoever refuses", async () => {
+    const { target, metadata } = await start();
+    const told = async (service: string, method: string, request: object, sent = metadata) =>
+      (await stockClient(target, service)).call(method, request, { metadata: sent }).then(
+        () => expect.fail("was answered"),
+        (reason: grpc.ServiceError) => reason.details,
+      );
+    const tenants = "usageflow.v1.TenantService";
+    const nobody = { "x-usageflow-api-key": "" };
+    const noKey = "no API key and no access token: send it as x-usageflow-api-key, or as authorization: Bearer";
+    expect(await told(tenants, "getTenant", {}, nobody)).toBe(noKey);
+    expect(await told(USAGE, "trackUsage", { events: [event] }, nobody)).toBe(noKey); // the lane of its own
+    expect(await told(tenants, "getCustomer", { id: "50 % für €5/ü" })).toBe('there is no customer "50 % für €5/ü"');
+    const [path, answer] = ["/usageflow.v1.TenantService/Nothing", (bytes: Buffer) => bytes];
+    const client = new grpc.Client(target, grpc.credentials.createInsecure());
+    const said = await new Promise((resolve) => {
+      client.makeUnaryRequest(path, answer, answer, Buffer.alloc(0), (error) => resolve(error?.details));
+    });
+    client.close();
+    expect(said).toMatch(/^there is nothing at POST \/usageflow\.v1\.TenantService\/Nothing; RPCs are at /);
+  });
+
   test("sends a deadline, and is answered within it", async () => {
     const { target, metadata } = await start();
     const tracker = await stockClient(target, USAGE);

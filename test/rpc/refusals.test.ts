@@ -1,4 +1,6 @@
+import { Code } from "@connectrpc/connect";
 import { expect, test } from "vitest";
+import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { Role } from "../../gen/usageflow/v1/permission_pb.ts";
 import { REFUSALS_PER_MINUTE } from "../../server/rpc/refusals.ts";
 import { doors } from "../support/doors.ts";
@@ -33,6 +35,25 @@ test("refused attempts are written down, of each key a few in a minute, and thos
     "CreateApiKey",
   ]);
   expect(await refused(clientsFor(tenant.testKey).tenant.getTenant({}))).toBeUndefined();
+});
+
+test("a revoked key that is still used is named, and its caller hears what a stranger does", async () => {
+  const { clients, clientsFor, tenant } = await setup();
+  const { apiKey, secret } = await clients.tenant.createApiKey({ role: Role.VIEWER });
+  const owner = clientsFor(tenant.ownerToken).tenant;
+  const made = await owner.createAccessToken({ name: "lost" });
+  await clients.tenant.revokeApiKey({ id: apiKey?.id ?? "" });
+  await owner.revokeAccessToken({ id: made.accessToken?.id ?? "" });
+  const unknown = { code: Code.Unauthenticated, reason: ErrorReason.KEY_UNKNOWN };
+  expect(await refused(clientsFor(secret).tenant.getTenant({}))).toMatchObject(unknown);
+  expect(await refused(clientsFor(made.secret).tenant.getOrganization({}))).toMatchObject(unknown);
+  const refusals = async (log: typeof owner) =>
+    (await log.listAuditEntries({ filter: { refused: true } })).auditEntries;
+  const keyId = apiKey?.id;
+  await expect.poll(() => refusals(clients.tenant)).toMatchObject([{ refusal: "KEY_UNKNOWN", actor: keyId, keyId }]);
+  await expect
+    .poll(() => refusals(owner))
+    .toMatchObject([{ refusal: "KEY_UNKNOWN", actor: made.accessToken?.memberId, keyId: made.accessToken?.id }]);
 });
 
 test("every door tells of refusals: a verb's own, and those where usage goes in", async () => {

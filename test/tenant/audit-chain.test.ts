@@ -103,8 +103,12 @@ describe("a chain that somebody meddled with, as the owner of the database", () 
   test("shows an entry of another tenant's chain", async () => {
     const harness = await start();
     const other = await harness.addOrganization("Other");
-    await harness.meddle(sql`update audit_entry set tenant_id = ${other.testId}`);
-    await harness.meddle(sql`update audit_head set tenant_id = ${other.testId}`);
+    await harness.meddle(
+      sql`update audit_entry set tenant_id = ${other.testId} where tenant_id = ${harness.tenant.testId}`,
+    );
+    await harness.meddle(
+      sql`update audit_head set tenant_id = ${other.testId} where tenant_id = ${harness.tenant.testId}`,
+    );
     const stranger = { clients: harness.clientsFor(other.testKey) };
     expect(await breachOf(stranger)).toEqual(["CHANGED", 1]);
   });

@@ -118,7 +118,11 @@ describe("an organization that is to be deleted", () => {
     await pass(harness);
     expect((await clients.tenant.getCustomer({ id: "still here" })).customer?.id).toBe("still here");
     const { auditEntries } = await owner.listAuditEntries({});
-    expect(auditEntries.map(({ action }) => action)).toEqual(["CancelOrganizationDeletion", "DeleteOrganization"]);
+    expect(auditEntries.map(({ action }) => action)).toEqual([
+      "CancelOrganizationDeletion",
+      "DeleteOrganization",
+      "InitOrganization",
+    ]);
   });
 
   test("is closed from its time on: keys and tokens are refused, and nothing is sent any more", async () => {
