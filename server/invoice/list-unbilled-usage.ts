@@ -53,8 +53,7 @@ async function unbilledOf(
   const billings = subscriptions
     .flatMap(({ spans }) => spans)
     .flatMap((span) =>
-      span.prices.map(({ metric, filter }) => {
-        const tests = testsOf(metrics.get(metric) as MetricRow, filter);
+      toldApart(span, metrics).map(({ metric, tests }) => {
         const { customer_id, start, end } = span;
         return { customerId: customer_id, metric, tests, start, end, ...billedFolds(span) };
       }),
@@ -71,6 +70,15 @@ async function unbilledOf(
     rows.push(...(await unbilledUsage(tx, tenantId, { ...filter, customerIds }, timesOf(customerIds))));
   }
   return rows;
+}
+
+/** The usage that a plan's prices bill: several may bill the same. */
+function toldApart({ prices }: BillingSpan, metrics: ReadonlyMap<string, MetricRow>) {
+  const all = prices.map(({ metric, filter }) => ({
+    metric,
+    tests: testsOf(metrics.get(metric) as MetricRow, filter),
+  }));
+  return new Map(all.map((one) => [JSON.stringify(one), one])).values().toArray();
 }
 
 function coversOf({ customer_id: customerId, start, end, trial_ends_at }: SubscriptionBilling): Cover[] {
