@@ -30,7 +30,7 @@ const ALLOWED: Record<string, string> = {
   "^[A-Za-z0-9_-]+$": `a number such as INV-000001, or an id such as inv_${EXAMPLE}`,
   "^[^\\x00-\\x1f\\x7f]*$": "text without line breaks and other control characters",
   "^[^\\x00-\\x1f\\x7f]+$": "text without line breaks and other control characters",
-  "^[^\\s@\\x00-\\x1f\\x7f]+@[^\\s@\\x00-\\x1f\\x7f]+$": "an address such as ada@example.com",
+  "^[^@\\x00-\\x20\\x7f]+@[^@\\x00-\\x20\\x7f]+$": "an address such as ada@example.com",
   "^[^\\x00]*$": "text without NUL",
   "^[A-Za-z]+$": "the name of a method such as VoidInvoice",
   "^[0-9A-Za-z_]*$": `an id such as key_${EXAMPLE}`,

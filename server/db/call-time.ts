@@ -26,11 +26,16 @@ export function leftMs(): number | undefined {
   return current.getStore()?.leftMs();
 }
 
+/** Throws when the call that is under way is over. */
+export function endIfOver(): void {
+  const over = current.getStore()?.over();
+  if (over) throw over;
+}
+
 /** Begins no statement for a call that is over: its transaction is rolled back then. */
 export const endsWithCall: KyselyPlugin = {
   transformQuery({ node }) {
-    const over = current.getStore()?.over();
-    if (over) throw over;
+    endIfOver();
     return node;
   },
   transformResult: async ({ result }) => result,

@@ -9,6 +9,7 @@ import { settleDue, takeDue } from "../tenant/due.ts";
 import { gracePeriodMs } from "../tenant/grace-period.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { draftStranded } from "./draft-stranded.ts";
+import { firstOfPrices } from "./first-of-prices.ts";
 import { saveMoves } from "./save-moves.ts";
 import {
   billAdvance,
@@ -33,10 +34,11 @@ export async function closePeriods(app: App, tenantId: string): Promise<number> 
     traceTx(tx, app.observer);
     const now = await tenantNow(tx, tenantId, app.clock);
     if (!(await takeDue(tx, tenantId, "CLOSE_PERIODS", now))) return 0;
-    const due = await dueSubscriptions(tx, tenantId, now);
+    const found = await dueSubscriptions(tx, tenantId, now);
+    const nextOf = await nextPlans(tx, tenantId, found);
+    const planOf = await plansOf(tx, tenantId, [...found, ...found.map(nextOf)]);
+    const due = firstOfPrices(found, planOf);
     if (due.length > 0) {
-      const nextOf = await nextPlans(tx, tenantId, due);
-      const planOf = await plansOf(tx, tenantId, [...due, ...due.map(nextOf)]);
       const graceMs = await gracePeriodMs(tx, tenantId);
       const moves = due.map((row) => moveOf(row, { plan: planOf(row), nextPlan: planOf(nextOf(row)), now, graceMs }));
       await saveMoves(tx, tenantId, moves, now);

@@ -6,6 +6,7 @@ import {
   InvoiceLineSchema,
 } from "../../gen/usageflow/v1/invoice_pb.ts";
 import type { Plan, Price } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { inPieces } from "../give-way.ts";
 import { decimal, fromMinor, plain, toMinor, zero } from "../money.ts";
 import { rateFlat } from "../pricing/flat-fee.ts";
 import { type EventTally, noEvents } from "../pricing/percentage.ts";
@@ -47,25 +48,30 @@ export function billedPrices(plan: Plan, kind: InvoiceKind): Price[] {
  * The lines of an invoice: one for each price that it bills, or for each group of its usage, also where nothing is owed;
  * and one for what is missing to the plan's minimum. Without a time it bills a full period, and one seat.
  */
-export function draftLines(
+export async function draftLines(
   plan: Plan,
   kind: InvoiceKind,
   usageOf: (price: Price) => readonly Usage[],
   time: BilledTime = ANY_PERIOD,
-): InvoiceLine[] {
-  const lines = billedPrices(plan, kind).flatMap((price) =>
-    price.metric ? usageLines(price, usageOf(price), plan.currency, time) : [flatLine(price, plan.currency, time)],
-  );
+): Promise<InvoiceLine[]> {
+  const linesOf = (price: Price) =>
+    price.metric ? usageLines(price, usageOf(price), plan.currency, time) : [flatLine(price, plan.currency, time)];
+  const lines = (await inPieces(billedPrices(plan, kind), linesOf)).flat();
   return kind === InvoiceKind.IN_ARREARS ? [...lines, ...trueUp(plan, lines, time)] : lines;
 }
 
 /** A price may be owed without usage too, and so without a group. */
-function usageLines(price: Price, usages: readonly Usage[], currency: string, time: BilledTime): InvoiceLine[] {
+function usageLines(
+  price: Price,
+  usages: readonly Usage[],
+  currency: string,
+  time: BilledTime,
+): Promise<InvoiceLine[]> {
   const count = Math.max(usages.length, 1);
   const rateOf = (terms: Price, { quantity, events }: Usage) =>
     events ? rateEvents(terms, events, currency, count) : rate(terms, decimal(quantity), currency, count);
   const terms = sharedTerms(price, currency, time);
-  return (usages.length > 0 ? usages : [noUsage(price)]).map((usage) =>
+  return inPieces(usages.length > 0 ? usages : [noUsage(price)], (usage) =>
     usageLine(price, usage, rateOf(terms, usage), time),
   );
 }

@@ -2,6 +2,7 @@ import { InvoiceKind, type InvoiceLine } from "../../gen/usageflow/v1/invoice_pb
 import type { Plan, Price } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { plusMs } from "../clock.ts";
 import type { Tx } from "../db/database.ts";
+import { giveWay, inPieces } from "../give-way.ts";
 import { newId } from "../id.ts";
 import { countEvents, type EventTally, noEvents } from "../pricing/percentage.ts";
 import { type PhaseRow, phasesOf, seatsOf } from "../pricing/phase.ts";
@@ -144,7 +145,7 @@ export async function chargesOfDrafts(
   const tallies = await tallyEvents(tx, tenantId, used.flat(), foldNumber);
   let place = 0; // in `used`: prices are asked for in the same order again
   const next = () => (used[place++] as Used[]).map((one) => usageOf(one, tallies));
-  const lines = drafts.map((draft) =>
+  const lines = await inPieces(drafts, (draft) =>
     draftLines(planOf(draft), kindOf(draft), next, timeOf(draft, phasesOfDraft(draft))),
   );
   const phaseNumbers = drafts.map((draft) => phasesOfDraft(draft).at(-1)?.position ?? 0);
@@ -186,6 +187,7 @@ async function tallyEvents(
     tests: [...(span.tests ?? []), ...testsOfGroup(span.groupBy ?? [], group.values)],
   }));
   for await (const page of eventAmounts(tx, tenantId, spans, foldNumber)) {
+    await giveWay();
     const count = counts[page.place] as (typeof counts)[number];
     count.tally = countEvents(count.percentage, count.tally, page.amounts);
   }

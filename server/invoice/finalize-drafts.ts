@@ -18,6 +18,9 @@ import { taxesToJson } from "./invoice-tax.ts";
 import { type Settlement, totalOf } from "./settlement.ts";
 import { discountOf, discountsToJson } from "./terms.ts";
 
+// Lines in one statement: what is made for it at once, nobody else can work beside.
+const LINES_MAX = 1_000;
+
 /** An invoice that becomes final. */
 interface Final {
   invoice: InvoiceRow;
@@ -133,26 +136,33 @@ async function dropReratings(tx: Tx, tenantId: string, lines: readonly InvoiceLi
   await tx.deleteFrom("invoice_rerating").where("tenant_id", "=", tenantId).where("invoice_id", "in", ids).execute();
 }
 
-/** One parameter for all lines: a batch may have more than a statement can have parameters. */
+/** One parameter for the lines of a statement: they may have more columns than it can have parameters. */
 async function insertLines(tx: Tx, tenantId: string, finals: readonly Final[]): Promise<void> {
-  const rows = finals.flatMap(({ invoice, settlement }) =>
+  const lines = finals.flatMap(({ invoice, settlement }) =>
     settlement.lines.map((line, position) => ({
-      tenant_id: tenantId,
-      invoice_id: invoice.id,
-      position,
-      kind: InvoiceLineKindSchema.value[line.kind]?.localName,
-      price_key: line.priceKey,
-      metric: line.metric,
-      quantity: line.quantity,
-      amount_minor: line.amountMinor.toString(),
-      exact_amount: line.exactAmount,
-      description: line.description,
-      adjusted_invoice_id: parseId("inv", line.adjustedInvoiceId) ?? null,
-      discount_id: discountOf(line),
-      steps: line.steps.map((step) => toJson(InvoiceLineStepSchema, step)),
-      dimensions: line.dimensions,
+      line,
+      place: { tenant_id: tenantId, invoice_id: invoice.id, position },
     })),
   );
-  const json = JSON.stringify(rows);
-  await sql`insert into invoice_line select * from json_populate_recordset(null::invoice_line, ${json})`.execute(tx);
+  for (let from = 0; from < lines.length; from += LINES_MAX) {
+    const rows = lines.slice(from, from + LINES_MAX).map(({ line, place }) => ({ ...place, ...columnsOf(line) }));
+    const json = JSON.stringify(rows);
+    await sql`insert into invoice_line select * from json_populate_recordset(null::invoice_line, ${json})`.execute(tx);
+  }
+}
+
+function columnsOf(line: InvoiceLine) {
+  return {
+    kind: InvoiceLineKindSchema.value[line.kind]?.localName,
+    price_key: line.priceKey,
+    metric: line.metric,
+    quantity: line.quantity,
+    amount_minor: line.amountMinor.toString(),
+    exact_amount: line.exactAmount,
+    description: line.description,
+    adjusted_invoice_id: parseId("inv", line.adjustedInvoiceId) ?? null,
+    discount_id: discountOf(line),
+    steps: line.steps.map((step) => toJson(InvoiceLineStepSchema, step)),
+    dimensions: line.dimensions,
+  };
 }

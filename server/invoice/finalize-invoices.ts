@@ -1,10 +1,12 @@
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import { traceTx } from "../observe/tx-trace.ts";
+import { plansOf } from "../pricing/plan.ts";
 import { isDue, settleDue, takeDue } from "../tenant/due.ts";
 import { tenantNow } from "../tenant/tenant-clock.ts";
 import { lockProgress } from "../usage/usage-progress.ts";
 import { finalizeDrafts } from "./finalize-drafts.ts";
+import { firstOfPrices } from "./first-of-prices.ts";
 import type { InvoiceRow } from "./invoice.ts";
 
 // Enough to share the cost of a transaction, few enough to keep it short.
@@ -19,7 +21,8 @@ export async function finalizeInvoices(app: App, tenantId: string): Promise<numb
     if (!(await isDue(tx, tenantId, "FINALIZE_INVOICES", now))) return 0;
     await lockProgress(tx, tenantId);
     if (!(await takeDue(tx, tenantId, "FINALIZE_INVOICES", now))) return 0;
-    const drafts = await dueDrafts(tx, tenantId, now);
+    const found = await dueDrafts(tx, tenantId, now);
+    const drafts = firstOfPrices(found, await plansOf(tx, tenantId, found));
     if (drafts.length > 0) await finalizeDrafts(tx, tenantId, drafts, { now, keyId: null });
     await settleDue(tx, tenantId, "FINALIZE_INVOICES", await nextFinalizeAt(tx, tenantId));
     return drafts.length;

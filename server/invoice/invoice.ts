@@ -12,6 +12,7 @@ import { type ListInvoicesRequest, ListInvoicesResponseSchema } from "../../gen/
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import type { Invoice as InvoiceTable } from "../db/tables.ts";
+import { inPieces } from "../give-way.ts";
 import { formatId, parseId } from "../id.ts";
 import { notFound } from "../rpc/errors.ts";
 import { openPage } from "../rpc/page.ts";
@@ -170,8 +171,8 @@ async function whole(tx: Tx, tenantId: string, rows: readonly FoundInvoice[]): P
   const settlementOf = new Map(drafts.map((draft, i) => [draft.id, settlements[i]]));
   const details = await detailsOfDrafts(tx, tenantId, drafts);
   const detailsOf = new Map(drafts.map((draft, i) => [draft.id, details[i]]));
-  return rows.map((row) => {
-    const lines = storedOf.get(row.id)?.map(toInvoiceLine) ?? [];
+  return inPieces(rows, async (row) => {
+    const lines = await inPieces(storedOf.get(row.id) ?? [], toInvoiceLine);
     const settled = settlementOf.get(row.id) ?? { lines, taxes: taxesFromJson(row.taxes) };
     const its = detailsOf.get(row.id) ?? storedDetails(row as DetailsColumns & typeof row); // what is no draft has a document
     const since = { changes: changes.get(row.id) ?? [], creditedMinor: credited.get(row.id) ?? 0n };

@@ -6,6 +6,7 @@ import {
   ListUnbilledUsageResponseSchema,
 } from "../../gen/usageflow/v1/usage_service_pb.ts";
 import type { App } from "../app.ts";
+import { cutByWeight } from "../cut-by-weight.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import { invalid } from "../rpc/errors.ts";
 import { openPage } from "../rpc/page.ts";
@@ -16,6 +17,9 @@ import { type Billing, type Cover, type UnbilledRow, unbilledUsage } from "../us
 import { getProgress, toProgress } from "../usage/usage-progress.ts";
 import { wholeMillisecond } from "../usage/usage-time.ts";
 import { type BillingSpan, billingOf, type SubscriptionBilling } from "./usage-billing.ts";
+
+// In one statement, which looks through all of them for each bucket of usage.
+const BILLINGS_MAX = 200;
 
 /** Usage that no invoice bills or will bill, a number of customers at a time. */
 export function listUnbilledUsage(app: App, tenantId: string, request: ListUnbilledUsageRequest) {
@@ -37,6 +41,7 @@ export function listUnbilledUsage(app: App, tenantId: string, request: ListUnbil
   });
 }
 
+/** Some customers at a time: one statement for all took the square of what one for each takes. */
 async function unbilledOf(
   tx: Tx,
   tenantId: string,
@@ -48,13 +53,32 @@ async function unbilledOf(
   const billings = subscriptions
     .flatMap(({ spans }) => spans)
     .flatMap((span) =>
-      span.prices.map(({ metric, filter }) => {
-        const tests = testsOf(metrics.get(metric) as MetricRow, filter);
+      toldApart(span, metrics).map(({ metric, tests }) => {
         const { customer_id, start, end } = span;
         return { customerId: customer_id, metric, tests, start, end, ...billedFolds(span) };
       }),
     );
-  return unbilledUsage(tx, tenantId, filter, { covers, billings });
+  const coversOfCustomer = Map.groupBy(covers, ({ customerId }) => customerId);
+  const billingsOfCustomer = Map.groupBy(billings, ({ customerId }) => customerId);
+  const timesOf = (ids: readonly string[]) => ({
+    covers: ids.flatMap((id) => coversOfCustomer.get(id) ?? []),
+    billings: ids.flatMap((id) => billingsOfCustomer.get(id) ?? []),
+  });
+  const rows: UnbilledRow[] = [];
+  const weightOf = (id: string) => 1 + (billingsOfCustomer.get(id)?.length ?? 0);
+  for (const customerIds of cutByWeight(filter.customerIds, BILLINGS_MAX, weightOf)) {
+    rows.push(...(await unbilledUsage(tx, tenantId, { ...filter, customerIds }, timesOf(customerIds))));
+  }
+  return rows;
+}
+
+/** The usage that a plan's prices bill: several may bill the same. */
+function toldApart({ prices }: BillingSpan, metrics: ReadonlyMap<string, MetricRow>) {
+  const all = prices.map(({ metric, filter }) => ({
+    metric,
+    tests: testsOf(metrics.get(metric) as MetricRow, filter),
+  }));
+  return new Map(all.map((one) => [JSON.stringify(one), one])).values().toArray();
 }
 
 function coversOf({ customer_id: customerId, start, end, trial_ends_at }: SubscriptionBilling): Cover[] {

@@ -1,4 +1,5 @@
 import type { Plan } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { cutByWeight } from "../cut-by-weight.ts";
 import type { Tx } from "../db/database.ts";
 import type { PlanRef } from "../pricing/plan.ts";
 import type { UsageGroup, UsageSpan, UsageTotals } from "../usage/usage-span.ts";
@@ -14,8 +15,8 @@ export interface TwoCharges {
   newMinor: bigint;
 }
 
-// Periods priced at a time: enough to share the cost of statements, few enough to hold their lines in memory.
-const BATCH_MAX = 2_000;
+// Prices of periods at a time: enough to share the cost of statements, few enough to hold their lines in memory.
+const PRICES_MAX = 5_000;
 
 /** Prices periods under two plans: of each period, both from the same usage at the same instant. */
 export async function chargesUnderTwo(
@@ -26,8 +27,8 @@ export async function chargesUnderTwo(
   plan: Plan,
 ): Promise<TwoCharges[]> {
   const charges: TwoCharges[] = [];
-  for (let from = 0; from < periods.length; from += BATCH_MAX) {
-    const batch = periods.slice(from, from + BATCH_MAX);
+  const weightOf = (period: InvoiceRow) => planOf(period).prices.length + plan.prices.length;
+  for (const batch of cutByWeight(periods, PRICES_MAX, weightOf)) {
     const old = batch.flatMap(draftsOf);
     const simulated = batch.flatMap(draftsOf);
     const isSimulated = new Set<Draft>(simulated);

@@ -8,6 +8,7 @@ import {
   PlanDiffSchema,
 } from "../../gen/usageflow/v1/catalog_diff_pb.ts";
 import { type Catalog, type Metric, MetricSchema, type Plan, PlanSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { inPieces } from "../give-way.ts";
 import { fieldChanges } from "./field-change.ts";
 import { withPlainDecimals } from "./plain-decimals.ts";
 
@@ -21,11 +22,13 @@ export interface Published {
 }
 
 /** What pushing a catalog changes, apart from what is known of subscriptions and of what is lost. */
-export function catalogDiff(catalog: Catalog, published: Published): CatalogDiff {
+export async function catalogDiff(catalog: Catalog, published: Published): Promise<CatalogDiff> {
   const defaultPlan = catalog.defaultPlan || published.defaultPlan;
+  const metrics = await inPieces(catalog.metrics, (metric) => metricDiff(metric, published.metrics.get(metric.key)));
+  const plans = await inPieces(catalog.plans, (plan) => planDiff(plan, published.plans.get(plan.key), defaultPlan));
   return create(CatalogDiffSchema, {
-    metrics: catalog.metrics.flatMap((metric) => metricDiff(metric, published.metrics.get(metric.key))),
-    plans: catalog.plans.flatMap((plan) => planDiff(plan, published.plans.get(plan.key), defaultPlan)),
+    metrics: metrics.flat(),
+    plans: plans.flat(),
     ...(defaultPlan === published.defaultPlan
       ? {}
       : { defaultPlan: defaultChange(published.defaultPlan, defaultPlan) }),

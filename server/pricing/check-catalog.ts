@@ -1,4 +1,5 @@
 import { Aggregation, type Catalog, type Metric, type Plan, type Price } from "../../gen/usageflow/v1/pricing_pb.ts";
+import { inPieces } from "../give-way.ts";
 import { dimensionProblem } from "../usage/dimension.ts";
 import { checkCurrency, checkPrice, wrong } from "./check-price.ts";
 import { MINIMUM_KEY, planMinimum } from "./plan.ts";
@@ -15,12 +16,12 @@ export interface Known {
  * Refuses a catalog that contradicts itself or names what does not exist, with the path of the first field at fault and
  * what it may be. The contract's own limits have been checked.
  */
-export function checkCatalog(catalog: Catalog, known: Known): void {
+export async function checkCatalog(catalog: Catalog, known: Known): Promise<void> {
   const metrics = new Map([...known.metrics, ...catalog.metrics.map((metric) => [metric.key, metric] as const)]);
   const plans = new Set([...known.plans, ...catalog.plans.map((plan) => plan.key)]);
   checkKeys("catalog.metrics", catalog.metrics);
   checkKeys("catalog.plans", catalog.plans);
-  for (const [i, plan] of catalog.plans.entries()) checkPlan(`catalog.plans[${i}]`, plan, metrics);
+  await inPieces(catalog.plans, (plan, i) => checkPlan(`catalog.plans[${i}]`, plan, metrics));
   const { defaultPlan } = catalog;
   if (defaultPlan && !plans.has(defaultPlan)) {
     throw wrong("catalog.default_plan", `must be a plan of this catalog or one that exists, and is "${defaultPlan}"`);

@@ -5,6 +5,7 @@ import { type ListPlansRequest, ListPlansResponseSchema } from "../../gen/usagef
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
 import type { PlanVersion as PlanVersionTable } from "../db/tables.ts";
+import { inPieces } from "../give-way.ts";
 import { type Decimal, decimal, zero } from "../money.ts";
 import { notFound } from "../rpc/errors.ts";
 import { openPage } from "../rpc/page.ts";
@@ -65,7 +66,7 @@ export async function latestPlans(tx: Tx, tenantId: string): Promise<Plan[]> {
     .whereRef("version", "=", "plan.latest_version")
     .orderBy("plan.key")
     .execute();
-  return rows.map(toPlan);
+  return inPieces(rows, toPlan);
 }
 
 /** The latest version of the plan to which customers first seen in usage are subscribed, if there is one. */
@@ -85,7 +86,7 @@ export async function plansOf(tx: Tx, tenantId: string, refs: readonly PlanRef[]
         ${refs.map((ref) => ref.plan_key)}::text[], ${refs.map((ref) => ref.plan_version)}::integer[]))`,
     )
     .execute();
-  const plans = new Map(rows.map((row) => [`${row.plan_key} ${row.version}`, toPlan(row)]));
+  const plans = new Map(await inPieces(rows, (row) => [`${row.plan_key} ${row.version}`, toPlan(row)] as const));
   return (ref) => {
     const plan = plans.get(`${ref.plan_key} ${ref.plan_version}`);
     if (!plan) throw new Error("a row on a plan version that does not exist");
@@ -104,7 +105,7 @@ export function listPlans(app: App, tenantId: string, request: ListPlansRequest)
       .limit(page.limit)
       .execute();
     const { rows, nextPageToken } = page.cut(found, (row) => row.plan_key);
-    return create(ListPlansResponseSchema, { plans: rows.map(toPlan), nextPageToken });
+    return create(ListPlansResponseSchema, { plans: await inPieces(rows, toPlan), nextPageToken });
   });
 }
 

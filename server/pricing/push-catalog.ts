@@ -8,6 +8,7 @@ import {
 } from "../../gen/usageflow/v1/pricing_service_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
+import { inPieces } from "../give-way.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { change } from "../rpc/change.ts";
 import { noteUnchanged } from "../rpc/change-note.ts";
@@ -36,11 +37,11 @@ async function pushWithin(app: App, tx: Tx, tenantId: string, request: PushCatal
   const catalog = request.catalog as Catalog; // required by the contract
   await takePush(tx, tenantId);
   const published = await readPublished(tx, tenantId);
-  checkCatalog(catalog, { metrics: published.metrics, plans: new Set(published.plans.keys()) });
+  await checkCatalog(catalog, { metrics: published.metrics, plans: new Set(published.plans.keys()) });
   const metrics = await changedMetrics(tx, tenantId, catalog.metrics);
   const lost = await findLosses(tx, tenantId, catalog, published);
   if (!request.force) refuseLoss(catalog, published, lost);
-  const diff = catalogDiff(catalog, published);
+  const diff = await catalogDiff(catalog, published);
   const plans = nextVersions(catalog, diff);
   await tellOfPlans(tx, tenantId, diff, lost);
   if (!request.dryRun) {
@@ -51,7 +52,7 @@ async function pushWithin(app: App, tx: Tx, tenantId: string, request: PushCatal
     const newDefault = catalog.defaultPlan !== "" && catalog.defaultPlan !== published.defaultPlan;
     if (metrics.length === 0 && plans.length === 0 && !newDefault) noteUnchanged(tx);
   }
-  const warnings = volumeCliffs(catalog);
+  const warnings = await volumeCliffs(catalog);
   return create(PushCatalogResponseSchema, { metrics: metrics.map(({ key }) => key), plans, warnings, diff });
 }
 
@@ -94,7 +95,9 @@ async function findLosses(
   const refs = known.map(({ plan }) => ({ plan_key: plan.key, plan_version: plan.version }));
   const planOf = await plansOf(tx, tenantId, refs);
   const madeFrom = new Map(refs.map((ref) => [ref.plan_key, planOf(ref)]));
-  return new Map(stale.map(({ plan, latest }) => [plan.key, lostChanges(plan, latest, madeFrom.get(plan.key))]));
+  return new Map(
+    await inPieces(stale, ({ plan, latest }) => [plan.key, lostChanges(plan, latest, madeFrom.get(plan.key))] as const),
+  );
 }
 
 function refuseLoss(catalog: Catalog, published: Published, losses: ReadonlyMap<string, FieldChange[]>): void {
@@ -129,18 +132,14 @@ async function publish(tx: Tx, tenantId: string, plans: readonly Plan[], now: Da
       conflict.constraint("plan_pkey").doUpdateSet((row) => ({ latest_version: row.ref("excluded.latest_version") })),
     )
     .execute();
-  await tx
-    .insertInto("plan_version")
-    .values(
-      plans.map((plan) => ({
-        tenant_id: tenantId,
-        plan_key: plan.key,
-        version: plan.version,
-        definition: JSON.stringify(toJson(PlanSchema, { ...plan, version: 0 })), // the row says the version
-        published_at: now,
-      })),
-    )
-    .execute();
+  const versions = await inPieces(plans, (plan) => ({
+    tenant_id: tenantId,
+    plan_key: plan.key,
+    version: plan.version,
+    definition: JSON.stringify(toJson(PlanSchema, { ...plan, version: 0 })), // the row says the version
+    published_at: now,
+  }));
+  await tx.insertInto("plan_version").values(versions).execute();
 }
 
 /** Another default plan than before may have customers waiting for it. */

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type Catalog, type Price, type Tier, TierSchema, TiersSchema } from "../../gen/usageflow/v1/pricing_pb.ts";
 import { type CatalogWarning, CatalogWarningSchema } from "../../gen/usageflow/v1/pricing_service_pb.ts";
+import { inPieces } from "../give-way.ts";
 import { decimal, plain } from "../money.ts";
 import { type PriceTerms, rate } from "./rate.ts";
 
@@ -8,10 +9,11 @@ import { type PriceTerms, rate } from "./rate.ts";
  * Places in volume prices where a larger quantity costs less: at the bound of a tier all that was used falls to the
  * next tier's price. That is what volume prices are for, and often more than was meant.
  */
-export function volumeCliffs({ plans }: Catalog): CatalogWarning[] {
-  return plans.flatMap(({ prices, currency }, i) =>
-    prices.flatMap((price, j) => cliffsOf(`catalog.plans[${i}].prices[${j}]`, price, currency)),
+export async function volumeCliffs({ plans }: Catalog): Promise<CatalogWarning[]> {
+  const warnings = await inPieces(plans, ({ prices, currency }, i) =>
+    inPieces(prices, (price, j) => cliffsOf(`catalog.plans[${i}].prices[${j}]`, price, currency)),
   );
+  return warnings.flat(2);
 }
 
 function cliffsOf(path: string, price: Price, currency: string): CatalogWarning[] {

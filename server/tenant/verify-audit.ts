@@ -3,6 +3,7 @@ import { AuditBreach } from "../../gen/usageflow/v1/audit_pb.ts";
 import { type VerifyAuditRequest, VerifyAuditResponseSchema } from "../../gen/usageflow/v1/tenant_service_pb.ts";
 import type { App } from "../app.ts";
 import { inTenant, type Tx } from "../db/database.ts";
+import { giveWay } from "../give-way.ts";
 import { CHAIN_START, type ChainHead, isAsWritten, readHead } from "./audit-chain.ts";
 
 const PAGE_SIZE = 1_000;
@@ -57,6 +58,7 @@ async function verifyPage(app: Pick<App, "secrets">, tx: Tx, tenantId: string, a
     .execute();
   let verified = after;
   for (const row of rows) {
+    await giveWay();
     const breachSequence = verified.sequence + 1n;
     if (row.sequence !== breachSequence) return { verified, found: { breach: AuditBreach.MISSING, breachSequence } };
     const isRight = isAsWritten(app.secrets, row, verified.hash);

@@ -5,8 +5,8 @@ import { isFolded } from "./folded.ts";
 import { dimensionsOfEvent } from "./usage-bucket.ts";
 import { eventsOfSpan, type UsageSpan } from "./usage-span.ts";
 
-// Read by one statement, of all spans together: bounds its time and what is held in memory.
-const EVENTS_MAX = 50_000;
+// Read by one statement, of all spans together: bounds its time, what is held in memory, and what is counted at once.
+const EVENTS_MAX = 10_000;
 
 /** Amounts of some events of a span, in their order: by `occurred_at`, then by idempotency key. */
 export interface EventPage {

@@ -3,6 +3,7 @@ import { ErrorReason } from "../../gen/usageflow/v1/error_pb.ts";
 import { type UsageEvent, UsageOutcome, type UsageResult, UsageResultSchema } from "../../gen/usageflow/v1/usage_pb.ts";
 import type { App } from "../app.ts";
 import { plusMs } from "../clock.ts";
+import { inPieces } from "../give-way.ts";
 import { inStep } from "../lockstep.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { checkEvent, type Rejection, type UsageRow } from "./check-event.ts";
@@ -34,7 +35,8 @@ export function createTracker(app: App): Tracker {
     );
     const tenant = facts instanceof Promise ? await facts : facts;
     const request = { tenantId: caller.tenantId, backfill };
-    const checked = events.map((event) => checkEvent(event, tenant, request));
+    const check = (event: UsageEvent) => checkEvent(event, tenant, request);
+    const checked = events.length > 1 ? await inPieces(events, check) : events.map(check);
     const rows = checked.filter((one) => "tenantId" in one);
     const outcomes = rows.length > 0 ? await ingest.store(rows, { trace: caller.call?.trace, until }) : [];
     let next = 0;

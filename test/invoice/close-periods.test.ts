@@ -13,8 +13,9 @@ const fee = { key: "fee", name: "Fee", flat: { amount: "20.00" } };
 const seat = { key: "seat", name: "Licence", flat: { amount: "5.00", timing: "FLAT_TIMING_IN_ADVANCE" } };
 const calls = { key: "calls", name: "Calls", metric: "API_CALL", perUnit: { unitAmount: "0.01" } };
 const plan = { currency: "USD", period: "PERIOD_MONTHLY" };
+const callsMetric = { key: "API_CALL", aggregation: "AGGREGATION_SUM" };
 const catalog = fromJson(CatalogSchema, {
-  metrics: [{ key: "API_CALL", aggregation: "AGGREGATION_SUM" }],
+  metrics: [callsMetric],
   plans: [
     { key: "arrears", ...plan, prices: [fee, calls] },
     { key: "advance", ...plan, prices: [seat] },
@@ -182,6 +183,33 @@ describe("closePeriods", () => {
     expect(invoices.map((invoice) => Number(invoice.number.slice(4)))).toEqual(customers.map((_, i) => i + 1));
     expect(new Set(invoices.map(brief))).toEqual(
       new Set(["arrears 05-01T00:00 06-01T00:00 06-01T01:00 06-01T01:00 06-01T01:00 2001"]),
+    );
+  });
+
+  test("bills as many at once as have few enough prices together", async () => {
+    const harness = await setup();
+    const { clients, ownerDb, tenant, app } = harness;
+    const prices = Array.from({ length: 100 }, (_, i) => ({ ...calls, key: `calls-${i}` }));
+    const many = { key: "many", ...plan, prices };
+    await clients.pricing.pushCatalog({
+      catalog: fromJson(CatalogSchema, { metrics: [callsMetric], plans: [many], defaultPlan: "many" }),
+    });
+    const customers = Array.from({ length: 60 }, (_, i) => `c${i}`);
+    const events = customers.map((customerId) => ({ metric: "API_CALL", amount: "1", customerId }));
+    await clients.usage.trackUsage({ events });
+    await harness.drain();
+    const now = { clock_frozen_at: new Date("2015-06-01T01:00:00Z") };
+    await ownerDb.updateTable("tenant").set(now).where("tenant_id", "=", tenant.testId).execute();
+    const turns = async (step: typeof closePeriods) => [
+      await step(app, tenant.testId),
+      await step(app, tenant.testId),
+      await step(app, tenant.testId),
+    ];
+    expect(await turns(closePeriods)).toEqual([50, 10, 0]);
+    expect(await turns(finalizeInvoices)).toEqual([50, 10, 0]);
+    const invoices = await listAllInvoices(clients);
+    expect(invoices.map(({ lines, totalMinor }) => [lines.length, totalMinor])).toEqual(
+      customers.map(() => [100, 100n]),
     );
   });
 });

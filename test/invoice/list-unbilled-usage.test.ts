@@ -11,6 +11,7 @@ import {
 import type { Clients } from "../support/clients.ts";
 import { setup } from "../support/harness.ts";
 import { refused } from "../support/refused.ts";
+import { watchStatements } from "../support/statements.ts";
 import { usageCatalog } from "../support/usage-catalog.ts";
 
 // The tenant's clock stands at 2015-05-21T00:00:00Z; the grace period is an hour. The plan has a price for all metrics but
@@ -172,6 +173,20 @@ describe("listUnbilledUsage", () => {
     const stranger = clientsFor((await addOrganization("Other")).testKey);
     expect((await unbilled(stranger)).rows).toEqual([]);
     expect((await unbilled(stranger, { customerId: "ann" })).rows).toEqual([]);
+  });
+
+  test("looks at some customers of a page at a time, since what bills one is looked through for all of them", async () => {
+    const { app, clients, drain } = await setup();
+    await clients.pricing.pushCatalog({ catalog: usageCatalog });
+    const customers = Array.from({ length: 250 }, (_, i) => `c${String(i).padStart(3, "0")}`);
+    const occurredAt = at("2015-05-20T00:00:00Z");
+    const events = customers.map((customerId) => ({ metric: "SUM", customerId, amount: "1", occurredAt }));
+    await clients.usage.trackUsage({ events });
+    await drain();
+    const sent = watchStatements(app.pool);
+    const { rows } = await unbilled(clients, { pageSize: 1_000 });
+    expect(rows.map((row) => row.customerId)).toEqual(customers);
+    expect(sent.filter((text) => text.includes("with cover as"))).toHaveLength(2);
   });
 
   test("refuses times that cut a millisecond or run backwards", async () => {

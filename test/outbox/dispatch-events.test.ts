@@ -1,6 +1,8 @@
+import { create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
+import { InvoiceLineSchema, InvoiceSchema } from "../../gen/usageflow/v1/invoice_pb.ts";
 import { inTenant } from "../../server/db/database.ts";
-import { appendEvents } from "../../server/outbox/append-event.ts";
+import { appendEvents, type NewEvent } from "../../server/outbox/append-event.ts";
 import {
   type DispatchedEvent,
   dispatchEvents,
@@ -8,6 +10,7 @@ import {
   type EventConsumer,
 } from "../../server/outbox/dispatch-events.ts";
 import { type Harness, setup } from "../support/harness.ts";
+import { watchStatements } from "../support/statements.ts";
 import { stageEvents, times } from "../webhook/stage-events.ts";
 
 const keep = (events: DispatchedEvent[]): EventConsumer => ({
@@ -35,6 +38,26 @@ describe("appendEvents", () => {
     });
     await expect(undone).rejects.toThrow("undone");
     expect(await waiting(harness, tenant.testId)).toBe(0);
+  });
+
+  test("stores events of much text by several statements, all of them in their order", async () => {
+    const { app, tenant, ownerDb } = await setup();
+    const ids = Array.from({ length: 12 }, (_, i) => `customer-${i}`);
+    const long = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`key${i}`, "x".repeat(1_000)]));
+    const occurredAt = new Date("2015-05-21T00:00:00Z");
+    const events = ids.map((customerId): NewEvent => {
+      const line = create(InvoiceLineSchema, { dimensions: long });
+      return {
+        type: "invoice.created",
+        occurredAt,
+        facts: { invoice: create(InvoiceSchema, { customerId, lines: [line] }) },
+      };
+    });
+    const sent = watchStatements(app.pool);
+    await inTenant(app.db, tenant.testId, (tx) => appendEvents(tx, tenant.testId, events));
+    expect(sent.filter((text) => text.includes("insert into outbox_event")).length).toBeGreaterThan(1);
+    const stored = await ownerDb.selectFrom("outbox_event").select("customer_id").orderBy("id").execute();
+    expect(stored.map((row) => row.customer_id)).toEqual(ids);
   });
 });
 
