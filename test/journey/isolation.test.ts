@@ -196,6 +196,7 @@ test("with no tenant named in any statement of a call, row-level security alone 
   expect(await rowsOf(ownerDb, other)).toEqual(before); // nothing of theirs was changed
   const domains = ["invoice", "pricing", "tenant", "usage", "webhook"];
   expect([...mutation.lost.keys()].sort()).toEqual(expect.arrayContaining(domains));
+  expect([...mutation.kept]).toEqual([]);
 });
 
 /** A digest of all rows of a tenant, of each table. */
