@@ -57,6 +57,7 @@ export async function startApi(app: App, readiness = createReadinessCheck(app)):
   const health = new HealthState(
     services.map((service) => service.typeName),
     readiness,
+    { watchesMax: app.config.healthWatchesMax, authenticator },
   );
   const handler = connectHandler(app, door, {
     open: new Set(openServices.map((service) => service.typeName)),
@@ -114,7 +115,10 @@ async function closeDoor({ authenticator, refusals, admission }: Door): Promise<
 export async function startHealthPort(app: App, readiness: ReadinessCheck): Promise<Api | undefined> {
   if (app.config.healthPort === undefined) return undefined;
   const door = createDoor(app);
-  const health = new HealthState([], readiness);
+  const health = new HealthState([], readiness, {
+    watchesMax: app.config.healthWatchesMax,
+    authenticator: door.authenticator,
+  });
   const handler = connectHandler(app, door, {
     open: new Set([Health.typeName]),
     routes: (router) => health.register(router),

@@ -24,6 +24,12 @@ export const limitSettings = {
     min: 1,
     says: "calls at once on one HTTP/2 connection; one more is refused (`REFUSED_STREAM`), and clients wait with it",
   },
+  healthWatchesMax: {
+    variable: "USAGEFLOW_HEALTH_WATCHES_MAX",
+    fallback: 1_000,
+    min: 2,
+    says: "calls of gRPC health that watch at once, for which nobody needs a key; one machine has its share of them",
+  },
   headerBytesMax: {
     variable: "USAGEFLOW_HEADER_BYTES_MAX",
     fallback: 16 * 1024,

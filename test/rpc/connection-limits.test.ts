@@ -1,9 +1,13 @@
 import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect, onTestFinished, test } from "vitest";
+import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { startApi } from "../../server/api.ts";
 import type { Config } from "../../server/config.ts";
+import { collect } from "../support/collect.ts";
 import { TRACK_USAGE } from "../support/doors.ts";
 import { END_HEADERS, FRAME, frame, headerBlock, openRaw, REFUSED_STREAM } from "../support/h2-frames.ts";
 import { type Harness, setup } from "../support/harness.ts";
@@ -213,4 +217,29 @@ test("a body over HTTP/2 that does not come to its end is let go", async () => {
     session.close();
   }
   await served(api.url);
+});
+
+test("one machine watches health in three quarters of the places, and another one still can; Check is never refused", async () => {
+  const harness = await setup();
+  const { url } = await startLimited(harness, { healthWatchesMax: 4, trustedProxies: ["127.0.0.1/32"] });
+  const health = createClient(Health, createGrpcTransport({ baseUrl: url }));
+  const watchFrom = (address: string) => {
+    const headers = { "x-forwarded-for": address };
+    const watch = collect((signal) => health.watch({}, { signal, headers }));
+    const told = watch
+      .until((got) => got.length > 0)
+      .then(
+        () => "open",
+        ({ code, rawMessage }) => `${code}: ${rawMessage}`,
+      );
+    return { ...watch, told };
+  };
+  const [one, other] = ["192.0.2.1", "192.0.2.2"] as const;
+  const first = watchFrom(one);
+  expect([await first.told, await watchFrom(one).told, await watchFrom(one).told]).toEqual(["open", "open", "open"]);
+  const refusal = "8: too many calls from this address watch health here: end one, or call Check";
+  expect([await watchFrom(one).told, await watchFrom(other).told]).toEqual([refusal, "open"]);
+  expect(await health.check({})).toMatchObject({ status: 1 });
+  first.stop();
+  await expect.poll(() => watchFrom(other).told).toBe("open");
 });
