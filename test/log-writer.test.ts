@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { LogWriter } from "../server/log-writer.ts";
-import { ended } from "./support/fleet.ts";
+import { ended } from "./support/usageflow.ts";
 
 const line = (number: number) => `${String(number).padStart(9, "0")}\n`;
 const linesFrom = (first: number, count: number) => Array.from({ length: count }, (_, place) => line(first + place));

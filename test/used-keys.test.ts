@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { text } from "node:stream/consumers";
 import { sql } from "kysely";
@@ -11,9 +10,10 @@ import { appendAudit } from "../server/tenant/audit-chain.ts";
 import { initOrganization } from "../server/tenant/init-organization.ts";
 import { recoverOrganization } from "../server/tenant/recover-organization.ts";
 import { checkKeys } from "../server/used-keys.ts";
-import { ended, serverEnv, USAGEFLOW, whenReady } from "./support/fleet.ts";
+import { serverEnv, whenReady } from "./support/fleet.ts";
 import { setup } from "./support/harness.ts";
 import { createOwnedDatabase } from "./support/owned-database.ts";
+import { ended, startUsageflow } from "./support/usageflow.ts";
 
 const newKey = () => randomBytes(32);
 const secretsOf = (masterKey = newKey(), keyPepper = newKey()) => createSecrets({ masterKey, keyPepper });
@@ -21,8 +21,7 @@ const hex = (id: Buffer | undefined) => id?.toString("hex") ?? "-";
 
 /** Starts a server as its operator does, and stops it when it is ready: how it ended, and what it said of it. */
 async function serveOnce(role: string, env: NodeJS.ProcessEnv): Promise<string> {
-  const child = spawn(process.execPath, [USAGEFLOW, "serve", "--role", role, "--json"], { env, stdio: "pipe" });
-  onTestFinished(() => void child.kill("SIGKILL"));
+  const child = startUsageflow(["serve", "--role", role, "--json"], { env, signal: "SIGKILL" });
   const stderr = text(child.stderr);
   const isReady = await whenReady(child).then(
     () => child.kill("SIGTERM"),
@@ -30,7 +29,7 @@ async function serveOnce(role: string, env: NodeJS.ProcessEnv): Promise<string> 
   );
   await ended(child);
   if (isReady) return "ready";
-  const { code, message, hint } = JSON.parse(await stderr).error;
+  const { code, message, hint } = JSON.parse((await stderr).trimEnd().split("\n").at(-1) ?? "").error;
   return [child.exitCode, code, message, hint].join(" | ");
 }
 

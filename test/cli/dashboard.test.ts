@@ -8,12 +8,12 @@ import { setup } from "../support/harness.ts";
 import { answer, startReceiver } from "../support/receiver.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { type Screen, startScreen } from "../support/screen.ts";
+import { USAGEFLOW } from "../support/usageflow.ts";
 import { COMPILED } from "./run-cli.ts";
 
 // On a real terminal, against a real server. What is on the screen is compared with what the user guide shows: new screens
 // are written by `npx vitest run test/cli/dashboard -u`.
 
-const USAGEFLOW = new URL("../../cli/bin/run.js", import.meta.url).pathname;
 const MINUTE_MS = 60_000;
 
 /** A tenant of which every screen has something, always the same; and a way to its server that can be cut. */

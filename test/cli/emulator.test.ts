@@ -4,7 +4,8 @@ import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
 import { demoCatalog } from "../../cli/demo/demo-catalog.ts";
 import { startReceiver } from "../support/receiver.ts";
-import { createPlace, ended, type Place } from "./run-cli.ts";
+import { ended } from "../support/usageflow.ts";
+import { createPlace, type Place } from "./run-cli.ts";
 import { createHere } from "./run-here.ts";
 
 /** What is left of emulators whose data was thrown away. */

@@ -3,7 +3,8 @@ import type { AddressInfo } from "node:net";
 import { createServer, type Server } from "node:net";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
-import { createPlace, ended } from "./run-cli.ts";
+import { ended } from "../support/usageflow.ts";
+import { createPlace } from "./run-cli.ts";
 
 /** A server that takes connections and never says a word. */
 async function startSilent(): Promise<{ server: Server; flags: string[] }> {

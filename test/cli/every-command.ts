@@ -1,6 +1,7 @@
 import { join } from "node:path";
 
-import { OPERATOR_KEY, type World } from "./world.ts";
+import { SERVER_KEYS } from "../support/secret-scan.ts";
+import type { World } from "./world.ts";
 
 /** Commands that a call of `main` cannot show, and where they are tested as processes. */
 export const AS_PROCESS: Record<string, string> = {
@@ -116,7 +117,7 @@ export const EXAMPLES: Record<string, (world: World) => Args | Promise<Args>> = 
   login: ({ asOwner }) => [...asOwner, "--tenant", "test"],
   "organization cancel-deletion": ({ asOwner }) => asOwner,
   "organization create": () => [
-    ...["Other", "--another", "--owner", "ada@example.com", "--operator-key", OPERATOR_KEY.toString("base64")],
+    ...["Other", "--another", "--owner", "ada@example.com", "--operator-key", SERVER_KEYS.operator.toString("base64")],
   ],
   "organization delete": async ({ asOwner, clientsFor, tenant }) => {
     const { organization } = await clientsFor(tenant.ownerToken).tenant.getOrganization({});

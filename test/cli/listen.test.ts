@@ -5,8 +5,9 @@ import { forwardHint } from "../../cli/listen/forward-hint.ts";
 import { AttemptErrorKind } from "../../gen/usageflow/v1/webhook_pb.ts";
 import { deliver } from "../../server/webhook/deliver.ts";
 import { answer, startReceiver } from "../support/receiver.ts";
+import { ended } from "../support/usageflow.ts";
 import { setupListening } from "../webhook/listening.ts";
-import { createPlace, ended } from "./run-cli.ts";
+import { createPlace } from "./run-cli.ts";
 
 async function start() {
   const harness = await setupListening({ emulator: true, deliveryScheduleMs: [0, 60_000] });

@@ -1,12 +1,11 @@
-import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { chmod, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 import { makeScratch } from "../support/scratch.ts";
-
-const USAGEFLOW = new URL("../../cli/bin/run.js", import.meta.url).pathname;
+import { ended, startUsageflow } from "../support/usageflow.ts";
 
 /** Where prepared data is kept for all tests. */
 export const CACHE = new URL("../../node_modules/.cache/usageflow-test", import.meta.url).pathname;
@@ -43,12 +42,7 @@ export interface RunningEmulator {
 export async function createPlace(): Promise<Place> {
   const folder = await makeScratch("usageflow-cli-");
   await chmod(folder, 0o755); // PostgreSQL may run under another account, and must reach its data
-  const children = new Set<ChildProcess>();
-  onTestFinished(async () => {
-    for (const child of children) child.kill("SIGTERM");
-    await Promise.all([...children].map(ended));
-    await rm(folder, { recursive: true, force: true });
-  });
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const start = (args: readonly string[], env: Record<string, string> = {}) => {
     const own = {
       PATH: process.env.PATH ?? "",
@@ -58,9 +52,7 @@ export async function createPlace(): Promise<Place> {
       USAGEFLOW_CACHE_DIR: CACHE, // what is in it is made once, not for each test
       NODE_COMPILE_CACHE: COMPILED,
     };
-    const child = spawn(process.execPath, [USAGEFLOW, ...args], { cwd: folder, env: { ...own, ...env } });
-    children.add(child);
-    return child;
+    return startUsageflow(args, { cwd: folder, env: { ...own, ...env } });
   };
   return {
     folder,
@@ -93,10 +85,4 @@ export async function createPlace(): Promise<Place> {
       };
     },
   };
-}
-
-/** The exit code of a command that was started; null when a signal ended it. */
-export function ended(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
-  return new Promise((resolve) => child.once("exit", resolve));
 }

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { onTestFinished } from "vitest";
 import { makeScratch } from "../support/scratch.ts";
+import { LogScan } from "../support/secret-scan.ts";
+import { noteStderr } from "../support/usageflow.ts";
 import type { Place } from "./run-cli.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
@@ -29,7 +31,11 @@ export async function createHere(env: Record<string, string> = {}): Promise<Here
   const folder = await makeScratch("usageflow-here-");
   const own = { HOME: folder, USAGEFLOW_STATE_DIR: join(folder, "state"), ...env };
   for (const stream of [process.stdout, process.stderr]) stream.setMaxListeners(0); // each run adds one, for a closed pipe
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const scan = new LogScan();
+  onTestFinished(async () => {
+    await rm(folder, { recursive: true, force: true });
+    scan.check();
+  });
   return {
     folder,
     async run(args, { env: more = {}, input = "", columns } = {}) {
@@ -50,6 +56,7 @@ export async function createHere(env: Record<string, string> = {}): Promise<Here
         return { ...told, code: Number(process.exitCode ?? 0) };
       } finally {
         for (const restore of restored) restore();
+        noteStderr(scan, args, told.stderr);
         process.exitCode = undefined;
       }
     },

@@ -6,7 +6,8 @@ import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 import { findSnapshot } from "../../cli/emulator/snapshot.ts";
 import { createClients } from "../support/clients.ts";
-import { createPlace, ended, type RunningEmulator } from "./run-cli.ts";
+import { ended } from "../support/usageflow.ts";
+import { createPlace, type RunningEmulator } from "./run-cli.ts";
 
 const SNAPSHOT = new URL("../../dist/cli/emulator/snapshot.js", import.meta.url).href;
 const SAVE =

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { catalog } from "../support/catalog.ts";
 import { type Harness, listAllInvoices, setup } from "../support/harness.ts";
 import { memberOf } from "../support/members.ts";
 import { answer, startReceiver } from "../support/receiver.ts";
+import { SERVER_KEYS } from "../support/secret-scan.ts";
 import { stageEvents, times } from "../webhook/stage-events.ts";
 
 /** What the examples of commands need. */
@@ -41,8 +42,6 @@ export interface World extends Harness {
 }
 
 const CUSTOMERS = 24;
-/** The key of the operator. */
-export const OPERATOR_KEY = randomBytes(32);
 const CATALOG = `
 metrics: [{ key: SEATS, aggregation: MAX }]
 plans: [{ key: seats, currency: USD, period: MONTHLY, prices: [{ key: seat, metric: SEATS, perUnit: { unitAmount: "5" } }] }]
@@ -51,7 +50,7 @@ plans: [{ key: seats, currency: USD, period: MONTHLY, prices: [{ key: seat, metr
 /** A tenant that has one or more of everything, its workers running, and files in the folder where commands run. */
 export async function createWorld(folder: string): Promise<World> {
   const harness = await setup({
-    config: { emulator: true, deliveryScheduleMs: [0], breakerFailures: 0, operatorKey: OPERATOR_KEY },
+    config: { emulator: true, deliveryScheduleMs: [0], breakerFailures: 0, operatorKey: SERVER_KEYS.operator },
   });
   const { clients, clientsFor, tenant } = harness;
   const receiver = await startReceiver();

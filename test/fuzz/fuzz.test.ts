@@ -1,8 +1,8 @@
-import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { setup } from "../support/harness.ts";
 import { startReceiver } from "../support/receiver.ts";
+import { SERVER_KEYS } from "../support/secret-scan.ts";
 import { nameOf, type Target } from "./any-case.ts";
 import { callerOf, changesAll, type FuzzPlace, fuzz, judged, targets } from "./campaign.ts";
 import { makePlace } from "./place.ts";
@@ -15,7 +15,7 @@ const SEED = 20260;
 const CASES = 12;
 
 test(`every method and POST /api/track refuse readably what no client sends (seed ${SEED})`, async () => {
-  const operatorKey = randomBytes(32);
+  const operatorKey = SERVER_KEYS.operator;
   const harness = await setup({ config: { emulator: true, operatorKey } });
   const { url: receiverUrl } = await startReceiver();
   const place = await makePlace({

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { randomBytes, randomInt } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -17,6 +17,7 @@ import { createLog } from "../../server/log.ts";
 import { createSecrets } from "../../server/secrets.ts";
 import { initOrganization } from "../../server/tenant/init-organization.ts";
 import { drain } from "../../server/worker.ts";
+import { SERVER_KEYS, secretsIn } from "../support/secret-scan.ts";
 import { nameOf } from "./any-case.ts";
 import { type FuzzPlace, fuzz, type Tally, targets } from "./campaign.ts";
 import { makePlace } from "./place.ts";
@@ -52,8 +53,7 @@ let child: ChildProcess | undefined;
 try {
   await migrate(postgres.url);
   await setLoginPasswords(postgres.url);
-  const masterKey = randomBytes(32);
-  const keyPepper = randomBytes(32);
+  const { master: masterKey, pepper: keyPepper, operator } = SERVER_KEYS;
   const urls = { ...appUrls(postgres.url), listenUrl: undefined };
   const app = await createApp(
     { ...defaults, ...urls, masterKey, keyPepper, emulator: true },
@@ -62,7 +62,7 @@ try {
   const keys = {
     masterKey: masterKey.toString("base64"),
     keyPepper: keyPepper.toString("base64"),
-    operatorKey: randomBytes(32).toString("base64"),
+    operatorKey: operator.toString("base64"),
   };
   const server = await start(JSON.stringify({ ...urls, ...keys }));
   child = server.child;
@@ -103,7 +103,7 @@ try {
   await closeApp(app);
   const faults = (await readFile(join(folder, "server.log"), "utf8"))
     .split("\n")
-    .filter((text) => /"level":50/.test(text));
+    .filter((text) => /"level":50/.test(text) || secretsIn(text).length > 0);
   for (const fault of faults.slice(0, 20)) process.stdout.write(`  logged: ${fault}\n`);
   failed += faults.length;
 } finally {

@@ -3,8 +3,10 @@ import { chmod, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
-import { CACHE, COMPILED, ended } from "../cli/run-cli.ts";
+import { CACHE, COMPILED } from "../cli/run-cli.ts";
 import { createHere } from "../cli/run-here.ts";
+import { LogScan } from "../support/secret-scan.ts";
+import { ended } from "../support/usageflow.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 
@@ -55,9 +57,11 @@ export async function createShell(): Promise<Shell> {
   };
   await writeFile(state, "");
   const children = new Set<ChildProcess>();
+  const scan = new LogScan();
   onTestFinished(async () => {
     for (const child of children) kill(child, "SIGTERM");
     await Promise.all([...children].map(ended));
+    scan.check();
   });
   const exported = async () => {
     const all = (await readFile(state, "utf8")).split("\0").filter((one) => EXPORTED.test(one));
@@ -70,7 +74,9 @@ export async function createShell(): Promise<Shell> {
       env: { ...env, ...(await exported()) },
     });
     child.stdin.end();
-    return (await text(child.stdout)).replaceAll("\r\n", "\n"); // as a file of CSV has it, and a page does not
+    const printed = (await text(child.stdout)).replaceAll("\r\n", "\n"); // as a file of CSV has it, and a page does not
+    scan.notePrinted(printed);
+    return printed;
   };
   return {
     folder,
@@ -89,6 +95,7 @@ export async function createShell(): Promise<Shell> {
       child.stdout.on("data", (chunk) => {
         printed += chunk;
       });
+      child.stdout.once("end", () => scan.notePrinted(printed));
       return {
         printed: () => printed,
         async stop() {

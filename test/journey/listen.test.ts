@@ -1,10 +1,11 @@
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
-import { createPlace, ended } from "../cli/run-cli.ts";
+import { createPlace } from "../cli/run-cli.ts";
 import { startCuttingProxy } from "../support/cutting-proxy.ts";
 import { startFleet } from "../support/fleet.ts";
 import { setup } from "../support/harness.ts";
 import { startReceiver } from "../support/receiver.ts";
+import { ended } from "../support/usageflow.ts";
 import { stageEvents, times } from "../webhook/stage-events.ts";
 
 // Listening while everything breaks: the network, the server, the client, and what it forwards to.

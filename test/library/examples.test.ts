@@ -10,6 +10,7 @@ import { freePort } from "../../cli/emulator/free-port.ts";
 import { catalog } from "../support/catalog.ts";
 import { setup } from "../support/harness.ts";
 import { makeScratch } from "../support/scratch.ts";
+import { secretsIn } from "../support/secret-scan.ts";
 
 // docs/examples, as a reader runs them.
 
@@ -107,6 +108,7 @@ test("the CI job's commands run, and say what customers pay", async () => {
   expect(rest).toHaveLength(1);
   for (const command of rest) {
     const { stdout, stderr } = await run("sh", ["-c", command], { cwd: folder });
+    expect(secretsIn(stderr)).toEqual([]); // where the emulator says what its server logs
     expect(stdout).toMatch(/^# pass 1$|^ℹ pass 1$/m);
     expect(stderr).toContain("invoice.finalized: 1 arrived");
   }

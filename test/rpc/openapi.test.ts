@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { getOption, type JsonObject } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
@@ -8,6 +7,7 @@ import { catalog } from "../support/catalog.ts";
 import { setup } from "../support/harness.ts";
 import { openApi, openApiProblems, watchedClients } from "../support/open-api.ts";
 import { startReceiver } from "../support/receiver.ts";
+import { SERVER_KEYS } from "../support/secret-scan.ts";
 import { services } from "../support/services.ts";
 
 const unary = services.flatMap((service) => service.methods.filter((method) => method.methodKind === "unary"));
@@ -26,14 +26,13 @@ test("the document has each unary method and nothing else, and each reference in
 });
 
 test("every route refuses a stranger and an unknown field, as the document says", async () => {
-  const operatorKey = randomBytes(32);
-  const { api, clientsFor, tenant } = await setup({ config: { operatorKey } });
+  const { api, clientsFor, tenant } = await setup({ config: { operatorKey: SERVER_KEYS.operator } });
   const { code } = await clientsFor(tenant.ownerToken).tenant.inviteMember({ email: "a@b.example", role: Role.VIEWER });
   const keys: Record<Place, string> = {
     [Place.UNSPECIFIED]: tenant.testKey,
     [Place.EITHER]: tenant.testKey,
     [Place.ORGANIZATION]: tenant.ownerToken,
-    [Place.SERVER]: operatorKey.toString("base64"),
+    [Place.SERVER]: SERVER_KEYS.operator.toString("base64"),
     [Place.INVITE]: code,
   };
   const placeOf = (path: string) => {

@@ -7,7 +7,7 @@ import { formatId } from "../../server/id.ts";
 import { permit } from "../../server/rpc/interceptors.ts";
 import { catalog } from "../support/catalog.ts";
 import { doors } from "../support/doors.ts";
-import { everybody, expected, mayCall, OPERATOR_KEY, type SomeCaller } from "../support/everybody.ts";
+import { everybody, expected, mayCall, type SomeCaller } from "../support/everybody.ts";
 import { examples } from "../support/examples.ts";
 import { type Harness, type Organization, setup } from "../support/harness.ts";
 import { keyOf, roles } from "../support/keys.ts";
@@ -15,6 +15,7 @@ import { liveMonth, liveTogether } from "../support/lived-month.ts";
 import { memberOf } from "../support/members.ts";
 import { startReceiver } from "../support/receiver.ts";
 import { refused } from "../support/refused.ts";
+import { SERVER_KEYS } from "../support/secret-scan.ts";
 import { services } from "../support/services.ts";
 import { ask, isAbout, nobodys, type Subject, strangerFault } from "../support/strangers.ts";
 import type { WireAnswer } from "../support/wire.ts";
@@ -40,7 +41,7 @@ const LOOKS_AT_MORE = /^(ChangeMemberRole|RemoveMember|ListAccessTokens|RevokeAc
 async function start() {
   const { url } = await startReceiver();
   const harness = await setup({
-    config: { emulator: false, deliveryAllowedCidrs: ["127.0.0.0/8", "::1/128"], operatorKey: OPERATOR_KEY },
+    config: { emulator: false, deliveryAllowedCidrs: ["127.0.0.0/8", "::1/128"], operatorKey: SERVER_KEYS.operator },
   });
   const { clientsFor, tenant, drain } = harness;
   const other = await harness.addOrganization("Other");

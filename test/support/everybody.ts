@@ -1,13 +1,10 @@
-import { createHash } from "node:crypto";
 import { type DescMethod, getOption } from "@bufbuild/protobuf";
 import { grants, Place, permission, place, Role, RoleSchema } from "../../gen/usageflow/v1/permission_pb.ts";
 import { formatId } from "../../server/id.ts";
 import type { Harness, Organization } from "./harness.ts";
 import { keyOf, roles } from "./keys.ts";
 import { memberOf, memberRoles } from "./members.ts";
-
-/** The operator's key of a server that has one. */
-export const OPERATOR_KEY = createHash("sha256").update("operator").digest();
+import { SERVER_KEYS } from "./secret-scan.ts";
 
 /** What a caller comes with, and the role that it has. */
 export interface SomeCaller {
@@ -51,7 +48,7 @@ export async function everybody(harness: Harness, other: Organization): Promise<
   });
   const invite = { email: "somebody@example.com", role: Role.OWNER };
   const { code } = await clientsFor(tenant.ownerToken).tenant.inviteMember(invite);
-  const operator = key(OPERATOR_KEY.toString("base64"));
+  const operator = key(SERVER_KEYS.operator.toString("base64"));
   return [
     ...(await Promise.all([...keys, ...tokens])).flat(),
     ...([

@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { onTestFinished } from "vitest";
 import type { Fate } from "./fate.ts";
-import { ended, serverEnv, USAGEFLOW, whenReady } from "./fleet.ts";
+import { serverEnv, whenReady } from "./fleet.ts";
 import type { Harness } from "./harness.ts";
+import { ended, startUsageflow } from "./usageflow.ts";
 
 const FATED = new URL("fated-worker.ts", import.meta.url).href;
 
@@ -53,18 +54,14 @@ export function startFatedWorkers(
   /** One life. Where the database is away at its beginning, there is none. */
   const live = async (place: number): Promise<void> => {
     const fate = place === 0 ? undefined : rest.shift();
-    const child = spawn(process.execPath, ["--import", FATED, USAGEFLOW, "serve", "--role", "worker", "--json"], {
-      env: {
-        ...serverEnv(harness),
-        USAGEFLOW_LOG_LEVEL: "info",
-        ...env,
-        USAGEFLOW_TEST_FATE: JSON.stringify(fate ?? null),
-      },
-      stdio: ["ignore", "pipe", "pipe"],
+    const child = startUsageflow(["serve", "--role", "worker", "--json"], {
+      env: { ...serverEnv(harness), ...env, USAGEFLOW_TEST_FATE: JSON.stringify(fate ?? null) },
+      nodeArgs: ["--import", FATED],
+      signal: "SIGKILL",
     });
     const life: WorkerLife = { pid: child.pid ?? 0, fate, end: "", logged: [] };
     children.set(life, child);
-    createInterface({ input: child.stderr as NodeJS.ReadableStream }).on("line", (line) => note(life, line));
+    createInterface({ input: child.stderr }).on("line", (line) => note(life, line));
     const ready = await whenReady(child).catch(() => undefined);
     if (!ready && child.signalCode !== "SIGKILL") {
       children.delete(life);

@@ -1,10 +1,7 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
-import { onTestFinished } from "vitest";
 import type { Harness } from "./harness.ts";
-
-/** The real command. */
-export const USAGEFLOW = new URL("../../cli/bin/run.js", import.meta.url).pathname;
+import { ended, startUsageflow } from "./usageflow.ts";
 
 export type FleetRole = "api" | "worker";
 
@@ -31,7 +28,7 @@ export function serverEnv({ app, database }: Harness, settings: Record<string, s
     USAGEFLOW_WORKER_DATABASE_URL: database.workerDatabaseUrl,
     USAGEFLOW_MASTER_KEY: app.config.masterKey.toString("base64"),
     USAGEFLOW_KEY_PEPPER: app.config.keyPepper.toString("base64"),
-    USAGEFLOW_LOG_LEVEL: "silent", // what a kill leaves half-done is logged by who finds it
+    USAGEFLOW_LOG_LEVEL: "debug", // nobody reads it, but that no secret is in it
     USAGEFLOW_PORT: "0",
     USAGEFLOW_POLL_MS: "20",
     USAGEFLOW_SHUTDOWN_DELAY_MS: "0",
@@ -55,20 +52,14 @@ export async function startFleet(
   settings: Record<string, string> = {},
 ): Promise<Fleet> {
   const env = serverEnv(harness, settings);
-  const started = new Set<ChildProcess>();
-  const start = async (role: FleetRole): Promise<ServerProcess> => {
-    const child = spawn(process.execPath, [USAGEFLOW, "serve", "--role", role, "--json"], {
-      env,
-      stdio: ["ignore", "pipe", "inherit"],
+  const start = (role: FleetRole): Promise<ServerProcess> => {
+    const child = startUsageflow(["serve", "--role", role, "--json"], { env, signal: "SIGKILL" });
+    createInterface({ input: child.stderr }).on("line", (line) => {
+      if (!line.startsWith("{")) process.stderr.write(`${line}\n`); // no log: why it broke down
     });
-    started.add(child);
     return whenReady(child);
   };
   const startAll = (role: FleetRole) => Promise.all(Array.from({ length: count }, () => start(role)));
-  onTestFinished(async () => {
-    for (const child of started) child.kill("SIGKILL");
-    await Promise.all([...started].map(ended));
-  });
   const [apis, workers] = await Promise.all([startAll("api"), startAll("worker")]);
   const members: Record<FleetRole, ServerProcess[]> = { api: apis, worker: workers };
   return {
@@ -80,10 +71,4 @@ export async function startFleet(
       members[role][place % count] = await start(role);
     },
   };
-}
-
-/** Returns when a process is gone. */
-export function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
-  return new Promise((resolve) => child.once("exit", () => resolve()));
 }

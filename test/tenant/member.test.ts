@@ -12,6 +12,7 @@ import { createClients } from "../support/clients.ts";
 import { type Harness, setup } from "../support/harness.ts";
 import { memberOf, memberRoles } from "../support/members.ts";
 import { refused } from "../support/refused.ts";
+import { SERVER_KEYS } from "../support/secret-scan.ts";
 import { services } from "../support/services.ts";
 
 const HOUR = 3_600n;
@@ -190,7 +191,7 @@ test("what a member did at a tenant is told with the member's id", async () => {
 });
 
 test("a repeated call makes no second organization, whatever pepper is in use, nor when its answer is forgotten", async () => {
-  const operatorKey = randomBytes(32);
+  const operatorKey = SERVER_KEYS.operator;
   const { addApp, api, app, clock } = await setup({ config: { operatorKey } });
   const key = operatorKey.toString("base64");
   const request = { name: "Once", ownerEmail: "a@example.com" };
@@ -211,10 +212,9 @@ test("a repeated call makes no second organization, whatever pepper is in use, n
 });
 
 test("the organization's own log has what is its own, from each method one entry, and none from a repeated call", async () => {
-  const operatorKey = randomBytes(32);
-  const harness = await setup({ config: { operatorKey } });
+  const harness = await setup({ config: { operatorKey: SERVER_KEYS.operator } });
   const { clientsFor } = harness;
-  const operator = clientsFor(operatorKey.toString("base64")).tenant;
+  const operator = clientsFor(SERVER_KEYS.operator.toString("base64")).tenant;
   const headers = { "idempotency-key": "create" };
   const request = { name: "Made by call", ownerEmail: "First@Example.com" };
   const made = await operator.createOrganization(request, { headers });
