@@ -114,6 +114,6 @@ export async function liveTogether(
 ): Promise<{ together: LivedTogether }> {
   const owner = clientsFor(ownerToken).tenant;
   const { code, member } = await owner.inviteMember({ email: `viewer@${name}.com`, role: Role.VIEWER });
-  const { accessToken } = await clientsFor(code).tenant.acceptInvite({ name });
+  const { accessToken } = await clientsFor(code).tenant.acceptInvite({ name: `viewer_${name}` });
   return { together: { memberId: member?.id ?? "", accessTokenId: accessToken?.id ?? "" } };
 }
