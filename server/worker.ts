@@ -16,7 +16,7 @@ import { dueTenants } from "./tenant/due-tenants.ts";
 import { EMPTY_IDLE_MS, EMPTY_REST_MS, emptyOrganizations } from "./tenant/empty-organizations.ts";
 import { eraseAudit } from "./tenant/erase-audit.ts";
 import { eraseCopies } from "./tenant/erase-copies.ts";
-import { walkClock } from "./tenant/walk-clock.ts";
+import { endClockLeases, walkClock } from "./tenant/walk-clock.ts";
 import { turnOf } from "./tenants-in-turn.ts";
 import { eraseUsage } from "./usage/erase-usage.ts";
 import { foldUsage, foldUsageOfAllTenants } from "./usage/fold-usage.ts";
@@ -24,6 +24,7 @@ import { deliver } from "./webhook/deliver.ts";
 import { eraseAnswers } from "./webhook/erase-answers.ts";
 import { expireListeners } from "./webhook/expire-listeners.ts";
 import { fanOut } from "./webhook/fan-out.ts";
+import { endLeases } from "./webhook/hold-deliveries.ts";
 import { KEEP_LOG_IDLE_MS, KEEP_LOG_REST_MS, keepLog } from "./webhook/keep-log.ts";
 import { purgeFormerSecrets } from "./webhook/purge-former-secrets.ts";
 import { REPLAY_REST_MS, replayDeliveries } from "./webhook/replay-deliveries.ts";
@@ -73,6 +74,15 @@ export function startWorker(app: App): Worker {
     report: () => running.map((loop) => loop.report()),
     close: async () => void (await Promise.all(running.map((loop) => loop.close()))),
   };
+}
+
+/**
+ * Takes up at once what workers that are gone still hold, which would be left alone until their leases end. For who knows that
+ * no other process is at work on these data.
+ */
+export async function takeOver(app: App): Promise<void> {
+  await endLeases(app);
+  await endClockLeases(app);
 }
 
 /** Does what follows after each call, and between calls what falls due. */

@@ -8,7 +8,7 @@ import { migrate } from "../../server/db/migrate.ts";
 import { createLockstep } from "../../server/lockstep.ts";
 import { createSecrets } from "../../server/secrets.ts";
 import { initOrganization } from "../../server/tenant/init-organization.ts";
-import { startWorker } from "../../server/worker.ts";
+import { startWorker, takeOver } from "../../server/worker.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { createEmulatorLog, type Listeners } from "./emulator-log.ts";
 import { startPostgres } from "./postgres.ts";
@@ -53,6 +53,7 @@ export async function startServer(folder: DataFolder, options: ServerOptions): P
     lockstep: repeatable ? createLockstep() : undefined,
   });
   undo.defer(() => closeApp(app));
+  if (!isNew) await takeOver(app); // the one before may have been killed
   const api: Api = await startApi(app);
   undo.defer(() => api.close());
   const worker = startWorker(app);

@@ -41,6 +41,15 @@ async function walkOn(app: App, tenantId: string, token: string, work: DueWork):
   return false;
 }
 
+/** Ends what holds clocks: for who knows that nobody is at work. */
+export async function endClockLeases(app: App): Promise<void> {
+  await app.workerDb
+    .updateTable("tenant")
+    .set({ clock_lease_until: null, clock_lease_token: null })
+    .where("clock_lease_until", "is not", null)
+    .execute();
+}
+
 async function claimClock(app: App, token: string): Promise<string | undefined> {
   const now = app.clock.now();
   const row = await app.workerDb

@@ -26,6 +26,12 @@ export async function extendLeases(
   return new Set(rows.map(claimKey));
 }
 
+/** Ends all claims: for who knows that nobody is at work. What was on its way may be sent again. */
+export async function endLeases(app: App): Promise<void> {
+  const now = app.clock.now();
+  await app.workerDb.updateTable("delivery_due").set({ lease_until: now }).where("lease_until", ">", now).execute();
+}
+
 /** Names one claim of one delivery: a worker may have lost a delivery and claimed it again. */
 export function claimKey({ id, lease_token }: Pick<ClaimedDelivery, "id" | "lease_token">): string {
   return `${id} ${lease_token}`;
