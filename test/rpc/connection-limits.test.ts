@@ -32,7 +32,7 @@ async function answerTo(port: number, bytes: string): Promise<string> {
 
 test("requests that do not come to their end are ended, however many there are", async () => {
   const harness = await setup();
-  const api = await startLimited(harness, { headersTimeoutMs: 100, bodyTimeoutMs: 200 });
+  const api = await startLimited(harness, { headersTimeoutMs: 500, bodyTimeoutMs: 1_000 });
   const head = `POST /api/track HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n`;
   const key = `x-usageflow-api-key: ${harness.tenant.testKey}\r\n`;
   const slow = [
