@@ -6,9 +6,22 @@ import { ErrorDetailSchema, ErrorReason } from "../../gen/usageflow/v1/error_pb.
 // The whole vocabulary of refusals. A message is a lower-case phrase that says what is wrong and, where it is not plain,
 // what to do. What is thrown as anything else is a fault of ours: logged, and answered as `internal`.
 
+// Over HTTP/2 an error goes in trailers, the message even twice, and clients take some 8 KB of those. What a refusal quotes is
+// its caller's, and may be of any length.
+const MESSAGE_BYTES_MAX = 1_500;
+const FIELD_BYTES_MAX = 300;
+
 /** A refusal with its reason. The request id is added on the way out. */
 export function refusal(code: Code, reason: ErrorReason, message: string, field = ""): ConnectError {
-  return new ConnectError(message, code, undefined, [{ desc: ErrorDetailSchema, value: { reason, field } }]);
+  return new ConnectError(shortened(message, MESSAGE_BYTES_MAX), code, undefined, [
+    { desc: ErrorDetailSchema, value: { reason, field: shortened(field, FIELD_BYTES_MAX) } },
+  ]);
+}
+
+function shortened(text: string, bytesMax: number): string {
+  if (Buffer.byteLength(text) <= bytesMax) return text;
+  const kept = Buffer.from(text).toString("utf8", 0, bytesMax);
+  return `${kept.replace(/\uFFFD$/, "")}…`; // half a character
 }
 
 /** A field breaks a rule. `field` is its path, such as `catalog.plans[0].currency`. */
