@@ -20,6 +20,7 @@ const ACKNOWLEDGED_MIN = 200; // before it is stopped
 const RECEIVER_MS = 60;
 const settings = {
   USAGEFLOW_SHUTDOWN_DELAY_MS: "1000",
+  USAGEFLOW_LOG_LEVEL: "error", // to read a line for each call would take the time that the calls are to have
   USAGEFLOW_REFLECTION: "on",
   USAGEFLOW_DELIVERY_ALLOWED_CIDRS: "127.0.0.0/8,::1/128",
 };
@@ -145,11 +146,7 @@ test("SIGTERM under load loses nothing that was acknowledged, and fails no call 
   child.kill("SIGTERM");
   const [failures] = await Promise.all([load.ended(), ended(child)]);
 
-  const faults = (await log)
-    .join("")
-    .split("\n")
-    .filter((line) => line !== "" && !/^\{"level":[234]0,/.test(line));
-  expect({ code: child.exitCode, faults }).toEqual({ code: 0, faults: [] });
+  expect({ code: child.exitCode, log: (await log).join("") }).toEqual({ code: 0, log: "" });
   expect(failures.balanced).toEqual([]);
   expect(failures.stubborn.filter(({ after }) => after <= 0)).toEqual([]); // in flight when the signal came
   expect(Object.keys(load.acknowledged).sort()).toEqual(["change", "connect", "grpc", "rest", "stock"]);
