@@ -123,6 +123,17 @@ function signedBytes(row: Signed, before: Uint8Array): Buffer {
   return Buffer.concat([before, Buffer.from(text)]);
 }
 
+/** Adds an entry of what the operator does with the database's own login: there is no call, and no key but theirs. */
+export function appendOperatorAudit(
+  app: Pick<App, "clock" | "secrets">,
+  tx: Tx,
+  place: string,
+  { action, subject }: Pick<NewAuditEntry, "action" | "subject">,
+): Promise<ChainHead> {
+  const operator = { actor: "operator", keyId: "operator", address: "", requestId: "" };
+  return appendAudit(app, tx, place, { action, subject, ...operator, refusal: "", leftOutCount: 0, detail: "{}" });
+}
+
 /** The end of a chain, and the last entry that there is: the same, where nobody meddled. */
 export async function readHead(tx: Tx, place: string): Promise<ChainHead & { lastSequence: bigint }> {
   const { rows } = await sql<{ sequence: bigint | null; hash: Buffer | null; last: bigint }>`

@@ -1,9 +1,8 @@
 import { sql } from "kysely";
 import type { App } from "../app.ts";
-import { enterTenant } from "../db/database.ts";
 import { openAsOwner } from "../db/login.ts";
 import { formatId, newId } from "../id.ts";
-import { appendAudit } from "./audit-chain.ts";
+import { appendOperatorAudit } from "./audit-chain.ts";
 import { insertOrganization, type NewOrganization, type OrganizationToMake } from "./new-organization.ts";
 import type { NamedOrganization } from "./recover-organization.ts";
 
@@ -28,11 +27,7 @@ export async function initOrganization(
       accept(await named.orderBy("id").execute());
       const id = newId();
       const made = await insertOrganization(tx, app, { ownerEmail: DEFAULT_OWNER, ...organization, id });
-      await enterTenant(tx, id);
-      await appendAudit(app, tx, id, {
-        ...{ action: "InitOrganization", actor: "operator", keyId: "operator", address: "", requestId: "" },
-        ...{ subject: formatId("org", id), refusal: "", leftOutCount: 0, detail: "{}" },
-      });
+      await appendOperatorAudit(app, tx, id, { action: "InitOrganization", subject: formatId("org", id) });
       return made;
     });
   } finally {

@@ -5,7 +5,7 @@ import { openAsOwner } from "../db/login.ts";
 import { formatId, newMemberId } from "../id.ts";
 import { checkKeys } from "../used-keys.ts";
 import { newAccessTokenRow, TOKEN_MS } from "./access-token.ts";
-import { appendAudit } from "./audit-chain.ts";
+import { appendOperatorAudit } from "./audit-chain.ts";
 import { type MemberRow, normalEmail } from "./member.ts";
 import { makeSecret } from "./secret-text.ts";
 
@@ -48,10 +48,8 @@ export async function recoverOrganization(
         expiresAt: plusMs(app.clock.now(), TOKEN_MS),
       });
       await tx.insertInto("access_token").values(token).execute();
-      await appendAudit(app, tx, organization.id, {
-        ...{ action: "RecoverOrganization", actor: "operator", keyId: "operator", address: "", requestId: "" },
-        ...{ subject: formatId("mem", memberId), refusal: "", leftOutCount: 0, detail: "{}" },
-      });
+      const entry = { action: "RecoverOrganization", subject: formatId("mem", memberId) };
+      await appendOperatorAudit(app, tx, organization.id, entry);
       return { organization, memberId, email: normalEmail(email), secret };
     });
   } finally {
